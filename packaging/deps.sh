@@ -1,0 +1,81 @@
+# shellcheck shell=bash
+# deps.sh: which systems, which packages, and how they come onto the machine. Sourced by quickstart
+# and run-tests.
+
+BUILD_PACKAGES=(gcc libc6-dev meson ninja-build pkg-config libfuse3-dev libcurl4-openssl-dev
+	libjson-c-dev libyajl-dev libarchive-dev libzip-dev zlib1g-dev libssl-dev libutf8proc-dev)
+RUN_PACKAGES=(fuse3 python3 ca-certificates)
+# shellcheck disable=SC2034 # used by run-tests
+TEST_PACKAGES=(clang codespell git libcmocka-dev libglib2.0-bin python3-pandas
+	python3-pytest python3-pytest-timeout python3-pytest-xdist rsync)
+
+die() {
+	printf '%s\n' "$*" >&2
+	exit 1
+}
+
+# One sentence and the end on a system that this script does not know.
+check_system() {
+	local id='' version='' name=''
+	# shellcheck disable=SC1091
+	{ read -r id && read -r version && read -r name; } < <(
+		. /etc/os-release 2>/dev/null || true
+		printf '%s\n%s\n%s\n' "${ID:-unknown}" "${VERSION_ID:-}" "${PRETTY_NAME:-This system}")
+	case $id in
+	debian) # testing and unstable have no number
+		[ -z "$version" ] || [ "${version%%.*}" -ge 12 ] ||
+			die "$name is too old: qxfs needs Debian 12 or newer." ;;
+	ubuntu)
+		[ "${version%%.*}" -ge 24 ] ||
+			die "$name is too old: qxfs needs Ubuntu 24.04 or newer." ;;
+	*)
+		die "This script knows Debian 12 and Ubuntu 24.04 or newer; on $name install what they" \
+			"call ${BUILD_PACKAGES[*]} ${RUN_PACKAGES[*]}, then run: meson setup build" \
+			"-Dtests=false && meson compile -C build && build/qxfs demo" ;;
+	esac
+}
+
+as_root() {
+	if [ "$(id -u)" -eq 0 ]; then
+		"$@"
+	elif command -v sudo >/dev/null; then
+		sudo "$@"
+	else
+		die "Packages have to be installed: run this as root, or install sudo."
+	fi
+}
+
+apt() {
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300 "$@" </dev/null
+}
+
+install_packages() {
+	apt install -y --no-install-recommends "$@"
+}
+
+# need PACKAGE…: installs those that are missing.
+need() {
+	local package missing=() log
+	for package in "$@"; do
+		case $(dpkg-query -W -f '${Status}' "$package" 2>/dev/null) in
+		'install ok installed') ;;
+		*) missing+=("$package") ;;
+		esac
+	done
+	[ ${#missing[@]} -gt 0 ] || return 0
+
+	[ "$(id -u)" -eq 0 ] || command -v sudo >/dev/null ||
+		die "Missing packages: ${missing[*]}. Run this as root, or install sudo."
+	echo "Installing ${missing[*]}"
+	log=$(mktemp)
+	# No lists, or old ones that name files which are gone: fetch them, once.
+	if { compgen -G '/var/lib/apt/lists/*_Packages*' >/dev/null &&
+		install_packages "${missing[@]}"; } >"$log" 2>&1 ||
+		{ apt update && install_packages "${missing[@]}"; } >"$log" 2>&1; then
+		rm -f "$log"
+	else
+		tail -n 20 "$log" >&2
+		rm -f "$log"
+		die "The packages could not be installed."
+	fi
+}
