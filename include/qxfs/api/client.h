@@ -1,0 +1,102 @@
+/* client.h: typed calls to the service, driven by the endpoint table: limits, retries, paging,
+ * errors in words. The only door that jobs/ and app/ use.
+ *
+ * Threads: client_start, client_cancel and client_job_over from any thread, holding no lock.
+ * on_bytes and on_done come from the network thread: they may only note and enqueue.
+ * Ownership: the call is the caller's memory until on_done, which comes exactly once.
+ */
+#ifndef QXFS_API_CLIENT_H
+#define QXFS_API_CLIENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <qxfs/api/http.h>
+#include <qxfs/api/limits.h>
+#include <qxfs/api/url.h>
+#include <qxfs/base/fail.h>
+#include <qxfs/base/json.h>
+
+struct client;
+
+struct client_config {
+	struct base_url base;
+	struct secret *token; /* taken */
+	struct governor_config limits;
+};
+
+struct call {
+	/* in; strings are borrowed until on_done */
+	enum endpoint ep;
+	const char *args[3];  /* for the {} of the path, NULL after the last */
+	const char *query;    /* "offset=100", NULL: none */
+	const char *page_url; /* a next_page of an earlier call: asked for instead of path and query
+	                       */
+	const char *body;     /* JSON text, NULL: none */
+	enum call_class class;
+	uid_t uid;
+	int64_t expected_ms;
+	int64_t bound_ms; /* retried no longer than this; 0: the row's own (30 s) */
+	int sink_fd; /* ANSWER_FILE, or a JSON document of any size: 200's body goes there; -1 */
+	/* May refuse room on the disk: 0 or negative errno. NULL: always room. */
+	int (*on_room)(struct call *c, uint64_t written, size_t len);
+	/* written in all by this attempt; a new attempt begins at 0 again, told by written == 0. */
+	void (*on_bytes)(struct call *c, uint64_t written);
+	void (*on_done)(struct call *c);
+	void *arg;
+
+	/* out, in on_done */
+	struct qx_fail fail; /* fail.err 0: success; ECANCELED after client_cancel */
+	struct json *answer; /* the whole envelope, checked to have `result`; the call's until freed
+	                      */
+	char *next_page;     /* checked URL, NULL: the last page; free() */
+	uint64_t written;    /* bytes in sink_fd */
+	int attempts;
+
+	/* client.c's own */
+	struct ticket ticket;
+	struct transfer transfer;
+	struct task task;
+	char *url;
+	int state;
+	bool cancelled;
+	struct call *prev_live, *next_live;
+	struct client *client;
+};
+
+int client_new(const struct client_config *config, struct client **ret);
+/* A network error, 429, 500, 502, 503, 504 and a 200 that is no API answer are retried as the row's
+ * repeat rule allows; 401 stops all calls but one probe a minute. The table of errnos: DESIGN.md 5.
+ */
+void client_start(struct client *c, struct call *call);
+/* Ends the wait soon: on_done with ECANCELED, unless it is on its way already. */
+void client_cancel(struct client *c, struct call *call);
+/* The job that a successful starts_job call began has ended. */
+void client_job_over(struct client *c);
+/* Frees answer and next_page and clears the out part, so that the call can be started again. */
+void call_clear(struct call *call);
+
+/* Called on the network thread when a notice made the client switch hosts (once). */
+typedef void client_moved_fn(void *arg, const char *new_origin);
+void client_on_moved(struct client *c, client_moved_fn *fn, void *arg); /* before the first call */
+
+struct client_view {
+	struct governor_view governor;
+	char origin[300];
+	bool reachable;     /* false: the last call found no network */
+	bool token_refused; /* a 401 came and nothing succeeded since */
+	uint64_t calls, refused_429;
+};
+/* A copy kept for status texts; any thread, client.lock (rank 4). */
+void client_view(struct client *c, struct client_view *ret);
+
+/* Every call ends (ECANCELED); then the network thread ends. */
+void client_stop(struct client *c);
+void client_free(struct client *c);
+
+/* The errno and the words for an HTTP status and an error body; for unit tests too. */
+void client_judge(const struct endpoint_row *row, int status, const struct json *body,
+                  struct qx_fail *fail);
+
+#endif

@@ -1,0 +1,54 @@
+/* endpoints.h: the service's endpoints as a table. A new one is one row in fs/api/endpoints.c;
+ * retry, paging, limits and logging follow from the row.
+ *
+ * Source of each figure: API.md section 2 (calls per minute), 3.1 and 5 (paths).
+ * Threads: constant data; any.
+ */
+#ifndef QXFS_API_ENDPOINTS_H
+#define QXFS_API_ENDPOINTS_H
+
+#include <stdbool.h>
+
+#include <qxfs/base/buf.h>
+
+enum endpoint {
+	EP_WHOAMI,
+	EP_SURVEYS,
+	EP_SURVEY,
+	EP_EXPORT_START,
+	EP_EXPORT_PROGRESS,
+	EP_EXPORT_FILE,
+	EP_N_
+};
+
+/* What may be done with a request that may or may not have arrived. */
+enum repeat_rule {
+	REPEAT_ALWAYS, /* reads; export POSTs: a second job costs only itself */
+	REPEAT_KEY,    /* carries an Idempotency-Key */
+	REPEAT_LOOK,   /* look first whether it took effect */
+	REPEAT_NEVER   /* uncertain: a person decides */
+};
+
+enum page_style { PAGE_NONE, PAGE_NEXT };      /* NEXT: result.elements and result.nextPage */
+enum answer_kind { ANSWER_JSON, ANSWER_FILE }; /* FILE: any length, to the caller's fd */
+
+struct endpoint_row {
+	const char *name;   /* for logs: "export_start" */
+	const char *method; /* "GET", "POST" */
+	const char *path; /* "/API/v3/surveys/{}/export-responses"; each {} takes the next argument
+	                   */
+	int calls_per_minute; /* of the brand, before `share` */
+	bool starts_job;      /* takes one of the 15 job slots until client_job_over() */
+	enum repeat_rule repeat;
+	enum page_style pages;
+	enum answer_kind answer;
+	const char *what; /* "the list of surveys": for messages to people */
+};
+
+const struct endpoint_row *endpoint_row(enum endpoint ep);
+
+/* Appends the path with its arguments percent-encoded. -EINVAL when their number does not fit or
+ * one is empty, "." or "..". */
+int endpoint_path(enum endpoint ep, const char *const args[], struct buf *out);
+
+#endif

@@ -1,0 +1,34 @@
+/* json.h: JSON that fits in memory: envelopes, pages, facts. Documents of any size: document.h.
+ *
+ * Strict: one value that must be an object, whole, at most 32 deep, UTF-8, nothing but white space
+ * after it. Fields are asked for by a dotted path ("meta.error.errorCode"); a field that is absent
+ * or of another type reads as absent, so nothing the service sends can be taken for something else.
+ *
+ * Threads: a value belongs to one thread at a time. Values got from a value are borrowed from it.
+ */
+#ifndef QXFS_BASE_JSON_H
+#define QXFS_BASE_JSON_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct json;
+
+/* -EBADMSG when it is no such object or cut. */
+int json_parse(const char *bytes, size_t len, struct json **ret);
+void json_free(struct json *j);
+
+/* path NULL or "" means the value itself. */
+const struct json *json_get(const struct json *j, const char *path); /* NULL: absent */
+const char *json_str(const struct json *j, const char *path); /* NULL: absent, no string, holds NUL
+                                                               */
+bool json_int(const struct json *j, const char *path, int64_t *ret); /* whole numbers only */
+bool json_double(const struct json *j, const char *path, double *ret);
+bool json_bool(const struct json *j, const char *path, bool *ret);
+bool json_is_array(const struct json *j, const char *path);
+bool json_is_object(const struct json *j, const char *path);
+size_t json_len(const struct json *j, const char *path); /* elements or members; 0: absent */
+const struct json *json_at(const struct json *j, const char *path, size_t index);
+
+#endif

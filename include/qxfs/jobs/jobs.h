@@ -1,0 +1,109 @@
+/* jobs.h: what takes time. One job for each cache key, however many want it.
+ *
+ * Threads: jobs_want, jobs_drop, jobs_want_list from any thread, holding no lock. Everything is
+ * decided on the jobs thread; `done` and the events come from it and may not wait. Disk work runs
+ * on the pool, network work in api/. Errors: `fail` of a result carries errno and words; it is
+ * valid during the callback only.
+ */
+#ifndef QXFS_JOBS_JOBS_H
+#define QXFS_JOBS_JOBS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <qxfs/api/client.h>
+#include <qxfs/base/worker.h>
+#include <qxfs/jobs/board.h>
+#include <qxfs/jobs/lists.h>
+#include <qxfs/store/cache.h>
+
+struct jobs;
+
+/* What a GET of a survey said: for sizes, for names of ids that no list shows. */
+struct survey_seen {
+	const char *id, *name, *created, *last_modified; /* name … may be NULL */
+	int64_t counts[FACTS_COUNTS];                    /* -1: not said */
+	int64_t columns;                                 /* of an export, about; -1 */
+};
+
+struct jobs_config {
+	struct client *client; /* borrowed, outlives the jobs */
+	struct cache *cache;
+	struct dirs *dirs;
+	int64_t job_timeout_ms;  /* an export that does not move for so long has failed */
+	double polls_per_minute; /* what polling may use of the account: share × limit */
+	/* From the jobs thread or a disk worker. */
+	void (*seen)(void *arg, const struct survey_seen *seen);
+	void *arg;
+};
+
+enum job_kind {
+	JOB_EXPORT,   /* start, poll, download, unpack: the survey's responses */
+	JOB_DOCUMENT, /* one GET whose `result` is kept, re-indented */
+	JOB_KINDS_
+};
+
+struct want;
+struct want_result {
+	struct generation *gen;     /* on success; borrowed: generation_ref to keep it */
+	bool kept;                  /* the old generation is still current */
+	bool stale;                 /* the account is unreachable: the old one, not checked */
+	const struct qx_fail *fail; /* fail->err != 0: failure */
+};
+typedef void want_done_fn(struct want *w, const struct want_result *result);
+
+/* Memory and strings are the caller's until `done`, which comes exactly once. */
+struct want {
+	enum job_kind kind;
+	const char *key; /* cache key: account, object, row, every parameter that changes bytes */
+	const char *subject;     /* path in the mount, for people */
+	const char *object;      /* survey id; "" for a document of the account */
+	const char *export_body; /* JSON of the POST: exports */
+	enum endpoint ep;        /* documents */
+	bool full;               /* do not ask whether it changed */
+	int64_t mtime_s;         /* what the file shows; kept with the generation */
+	uid_t uid;
+	int64_t deadline_ms; /* sys_now_ms(): then ETIMEDOUT, the job goes on; 0: none */
+	want_done_fn *done;
+	void *arg;
+
+	/* jobs.c's own: jobs thread only */
+	struct jobs *jobs;
+	struct want *next;
+	struct task arrive, drop;
+};
+
+int jobs_new(const struct jobs_config *config, struct jobs **ret);
+void jobs_want(struct jobs *j, struct want *w);
+/* Nobody waits for it any more: done comes soon with ECANCELED; the job goes on. The caller makes
+ * sure that `done` has not come yet, or that it runs on the jobs thread. */
+void jobs_drop(struct jobs *j, struct want *w);
+/* For `done`: takes back a jobs_drop that has not run yet, so that the want can be freed. */
+void jobs_undrop(struct jobs *j, struct want *w);
+
+/* Fetches all pages of a list, or joins who fetches it; writes it to the state folder; `done` once,
+ * on the jobs thread, with the new list (borrowed), or NULL and the failure. */
+struct list_want {
+	enum list_id id;
+	uid_t uid;
+	int64_t deadline_ms;
+	void (*done)(struct list_want *w, struct list *list, const struct qx_fail *fail);
+	void (*page)(struct list_want *w, size_t items); /* progress; may be NULL */
+	void *arg;
+	struct jobs *jobs;
+	struct list_want *next;
+	struct task arrive, drop;
+};
+void jobs_want_list(struct jobs *j, struct list_want *w);
+void jobs_drop_list(struct jobs *j, struct list_want *w);
+void jobs_undrop_list(struct jobs *j, struct list_want *w);
+
+struct board *jobs_board(struct jobs *j);
+
+/* Every want is answered with ECANCELED, now and from now on. Waits until that is so. */
+void jobs_stop(struct jobs *j);
+/* After client_stop: waits for what still runs on the disk, ends the threads. */
+void jobs_free(struct jobs *j);
+
+#endif

@@ -1,0 +1,94 @@
+/* cache.h: generations. A finished export or document is immutable: a data file, a length, facts.
+ *
+ * A key names account, object, row and every parameter that changes bytes (its hash is the file
+ * name). Facts are one small JSON file, renamed into place after the data's fsync: only what a
+ * facts file names exists. The facts file's mtime is the moment the content was last known to be
+ * current. A damaged or missing file is only a miss. Everything survives kill -9 at any point:
+ * drafts carry their maker's lock and are swept by the next cache_new when nobody holds it.
+ *
+ * Threads: any. Guards its index with cache.lock (rank 3); never calls back.
+ * A generation is refcounted and immutable but for what is marked atomic.
+ */
+#ifndef QXFS_STORE_CACHE_H
+#define QXFS_STORE_CACHE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <qxfs/base/fail.h>
+#include <qxfs/base/hash.h>
+#include <qxfs/store/dirs.h>
+
+struct cache;
+
+#define FACTS_COUNTS 3
+struct gen_facts {
+	int64_t counts[FACTS_COUNTS]; /* auditable, generated, deleted, read before the POST; -1
+	                                 unknown */
+	char last_modified[40];       /* the survey's lastModifiedDate then */
+	int64_t exported_s;           /* the export's moment, calendar */
+	int64_t mtime_s;              /* what the file shows, kept for good */
+	int64_t took_ms;              /* how long its job took */
+};
+
+struct generation {
+	atomic_int refs;
+	char key_hash[HASH_HEX_SIZE];
+	char data_name[64];
+	uint64_t length;
+	uint64_t crc;              /* CRC-32 of the bytes */
+	struct gen_facts facts;    /* mtime_s: as published; see mtime_s below */
+	_Atomic int64_t checked_s; /* calendar: last known to be current */
+	_Atomic int64_t mtime_s;   /* as shown now (cache_renew may move it) */
+};
+
+struct cache_config {
+	uint64_t max_bytes;  /* cache_size=; 0: half of what its disk had free at the start */
+	uint64_t max_export; /* max_export= */
+};
+
+int cache_new(struct dirs *dirs, const struct cache_config *config, struct cache **ret,
+              struct qx_fail *fail);
+void cache_free(struct cache *c);
+uint64_t cache_max_export(const struct cache *c);
+
+/* The published generation of a key (the text, not the hash), with a reference; NULL: none. Reads
+ * one small local file the first time. */
+struct generation *cache_find(struct cache *c, const char *key);
+struct generation *generation_ref(struct generation *g);
+void generation_unref(struct generation *g); /* NULL is fine */
+
+/* Opens its data for reading, pinned by a shared OFD lock until close. -ENOENT: evicted or damaged
+ * (shorter than its length): forgotten then, the next cache_find misses. */
+int cache_open(struct cache *c, struct generation *g);
+
+/* Still current: checked now, and shown with this mtime from now on. */
+int cache_renew(struct cache *c, struct generation *g, int64_t mtime_s);
+
+struct cache_view {
+	uint64_t bytes, max_bytes, generations;
+};
+void cache_view(struct cache *c, struct cache_view *ret);
+/* Free and total bytes of the cache's disk, for statfs. */
+int cache_disk(struct cache *c, uint64_t *ret_total, uint64_t *ret_free);
+
+/* --- drafts: one at a time for each key, over all mounts ------------------------------------- */
+
+struct draft;
+/* Takes the key's lock. -EBUSY: another mount makes this key now; ask again later. */
+int cache_draft_new(struct cache *c, const char *key, struct draft **ret);
+int draft_raw_fd(const struct draft *d);  /* the download as it comes, read-write */
+int draft_data_fd(const struct draft *d); /* the bytes that will be served, read-write */
+/* Makes sure that `upto` bytes can be written to one of the two: reserves space on the disk in
+ * steps, and evicts unpinned generations beyond max_bytes. -ENOSPC. Any thread, one at a time for
+ * each fd. */
+int draft_reserve(struct draft *d, int fd, uint64_t upto);
+/* Both files empty again, for a new attempt. */
+int draft_rewind(struct draft *d);
+/* fsync, rename, facts. The draft keeps only its lock then. *ret has a reference. */
+int draft_publish(struct draft *d, uint64_t length, uint32_t crc, const struct gen_facts *facts,
+                  struct generation **ret);
+void draft_free(struct draft *d); /* removes what was not published; NULL is fine */
+
+#endif

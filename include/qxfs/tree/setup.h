@@ -1,0 +1,45 @@
+/* setup.h: making and ending a tree: for app/ only; front/ knows tree.h. */
+#ifndef QXFS_TREE_SETUP_H
+#define QXFS_TREE_SETUP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+#include <qxfs/api/client.h>
+#include <qxfs/base/fail.h>
+#include <qxfs/store/cache.h>
+#include <qxfs/tree/tree.h>
+
+struct tree_config {
+	char account[33]; /* hash of host, brand and user */
+	char host[256];
+	uid_t uid, owner; /* of the files; of the mount */
+	gid_t gid;
+	mode_t umask;
+	int64_t fresh_s;       /* 300 */
+	int64_t open_wait_s;   /* 0: as long as it takes */
+	double share;          /* of the account's limits: 0.8 */
+	int64_t job_timeout_s; /* an export that does not move for so long has failed */
+	struct client *client; /* borrowed, outlives the tree */
+	struct cache *cache;   /* borrowed */
+	struct dirs *dirs;     /* borrowed */
+};
+
+int tree_new(const struct tree_config *config, struct tree **ret);
+/* Lists of the last mount from the state folder; 0 if all are there, -ENOENT if one never was
+ * fetched. */
+int tree_load_lists(struct tree *t);
+/* Fetches every list and waits for it; progress lines to `progress` (may be NULL). Not on a FUSE
+ * worker. 0 or a negative errno with words. */
+int tree_fetch_lists(struct tree *t, FILE *progress, struct qx_fail *fail);
+/* The same, behind. */
+void tree_refresh_lists(struct tree *t);
+/* After tree_stop, and when no handle is open any more. */
+void tree_free(struct tree *t);
+
+/* The node table as text: `qxfs --print-tree`. */
+void tree_print_rows(FILE *out);
+
+#endif

@@ -1,0 +1,100 @@
+/* tree.h: what exists. The one door that front/ knows: nodes, names, attributes, listings, opens.
+ *
+ * A node id is given out by lookups and lives until as many were forgotten; it is never given
+ * twice. A node of a data file serves one generation for ever; `ino` belongs to the name (DESIGN.md
+ * 3).
+ *
+ * Threads: every function from any thread, holding no lock. Nothing here waits for the network:
+ * what must wait is started by tree_wait, whose `done` comes once, from the jobs thread or from
+ * inside the call itself. Errors: 0 or negative errno.
+ * Guards: tree.lock (rank 1), held for memory work only; no callback under it.
+ */
+#ifndef QXFS_TREE_TREE_H
+#define QXFS_TREE_TREE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include <qxfs/base/buf.h>
+
+struct tree;
+#define TREE_ROOT 1 /* the root's node id; never forgotten */
+
+struct tree_caller {
+	uid_t uid;
+	gid_t gid;
+	pid_t pid; /* a thread id, as FUSE says it; 0: unknown */
+};
+
+struct tree_entry {
+	uint64_t node;
+	struct stat attr;
+	double entry_ttl_s; /* how long the kernel may keep the name */
+	double attr_ttl_s;  /* how long it may keep the attributes */
+};
+
+/* One more lookup of the returned node; -ENOENT, -ENOTDIR, -ENAMETOOLONG, -ENOMEM. */
+int tree_lookup(struct tree *t, uint64_t parent, const char *name, struct tree_entry *ret);
+void tree_forget(struct tree *t, uint64_t node, uint64_t lookups);
+int tree_getattr(struct tree *t, uint64_t node, struct stat *ret, double *ret_ttl_s);
+/* The target of a symlink, NUL-terminated into `out`. */
+int tree_readlink(struct tree *t, uint64_t node, struct buf *out);
+/* SETATTR of the mtime by the owner of the mount or root: the freshness of the data file ends, its
+ * next open is a full export. -EPERM for anybody or anything else. */
+int tree_touch(struct tree *t, uint64_t node, const struct tree_caller *who);
+
+/* An open file or folder. Immutable once given; front/ reads it. */
+struct tree_handle {
+	uint64_t node;
+	int fd;            /* data of a file; -1: in memory */
+	const char *bytes; /* in memory, borrowed from the handle */
+	uint64_t length;   /* exact */
+	bool keep_cache;   /* the kernel's pages of this node are still right */
+	bool attr_changed; /* the kernel may hold an old size: invalidate attributes before replying
+	                    */
+	bool is_dir;
+};
+
+enum tree_verb { TREE_OPEN, TREE_OPENDIR };
+
+/* Opens at once what can be opened at once. -EAGAIN: it must wait, see tree_wait. `flags` as
+ * open(2): writing is -EROFS. */
+int tree_open(struct tree *t, enum tree_verb verb, uint64_t node, int flags,
+              const struct tree_caller *who, struct tree_handle **ret);
+
+/* The same, waiting: `done` exactly once, with a handle (0) or a negative errno: the table of
+ * DESIGN.md 5, -ETIMEDOUT after open_wait, -ECANCELED after tree_cancel or tree_stop. */
+typedef void tree_done_fn(void *arg, int err, struct tree_handle *handle);
+void tree_wait(struct tree *t, enum tree_verb verb, uint64_t node, int flags,
+               const struct tree_caller *who, tree_done_fn *done, void *arg);
+/* Nobody waits any more for what was started with this `arg`; the job goes on. `done` still comes
+ * (with -ECANCELED, unless it was on its way). */
+void tree_cancel(struct tree *t, void *arg);
+
+void tree_close(struct tree *t, struct tree_handle *h);
+
+/* Listing of an open folder, from a snapshot taken when it was opened. index from 0; "." and ".."
+ * are not in it. -ENOENT past the last one. The name is borrowed from the handle. */
+int tree_dirent(struct tree *t, const struct tree_handle *h, size_t index, const char **ret_name,
+                struct stat *ret_ino_and_type);
+/* The same with a lookup of the entry's node (tree_forget it, or give it to the kernel). */
+int tree_dirent_lookup(struct tree *t, const struct tree_handle *h, size_t index,
+                       const char **ret_name, struct tree_entry *ret);
+/* st_ino of the folder's parent, for "..". */
+uint64_t tree_parent_ino(struct tree *t, const struct tree_handle *h);
+
+/* Bytes of the cache's disk, for statfs: never the network. */
+int tree_disk(struct tree *t, uint64_t *ret_total, uint64_t *ret_free, uint64_t *ret_files);
+
+/* Control: JSON answers. `path` is relative to the root of the mount, no leading slash. */
+int tree_status(struct tree *t, struct buf *out);
+int tree_why(struct tree *t, const char *path, struct buf *out);
+/* May this caller use control and see .qxfs: the owner of the mount, or root. */
+bool tree_is_owner(const struct tree *t, uid_t uid);
+
+/* Ends every wait with -ECANCELED; later ones fail at once. */
+void tree_stop(struct tree *t);
+
+#endif
