@@ -1,0 +1,119 @@
+/* documents.c: one GET whose `result` member is kept as a file, re-indented, every number and
+ * string as it came. The GET of a survey also tells counts and name to whoever keeps them. */
+#include "job.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <qxfs/base/document.h>
+#include <qxfs/base/json.h>
+#include <qxfs/base/sys.h>
+
+#define SEEN_MAX (4u << 20) /* a larger survey is kept, but its counts are not read from it */
+
+void survey_read(const struct json *envelope, struct survey_seen *ret)
+{
+	static const char *const counts[FACTS_COUNTS] = {
+		"result.responseCounts.auditable",
+		"result.responseCounts.generated",
+		"result.responseCounts.deleted",
+	};
+	memset(ret, 0, sizeof(*ret));
+	ret->id = json_str(envelope, "result.id");
+	ret->name = json_str(envelope, "result.name");
+	ret->created = json_str(envelope, "result.creationDate");
+	ret->last_modified = json_str(envelope, "result.lastModifiedDate");
+	for (int i = 0; i < FACTS_COUNTS; i++)
+		if (!json_int(envelope, counts[i], &ret->counts[i]))
+			ret->counts[i] = -1;
+	/* 17 columns of metadata (API.md 3.4), one for each exported question part and embedded
+	 * field. */
+	ret->columns = 17 + (int64_t)json_len(envelope, "result.exportColumnMap") +
+	               (int64_t)json_len(envelope, "result.embeddedData");
+}
+
+/* Pool: reads the envelope once more, whole, for its few facts. */
+static struct json *read_envelope(int fd)
+{
+	struct stat st;
+	struct json *j = NULL;
+
+	if (fstat(fd, &st) < 0 || st.st_size <= 0 || st.st_size > SEEN_MAX)
+		return NULL;
+	char *text = malloc((size_t)st.st_size);
+	if (text && pread(fd, text, (size_t)st.st_size, 0) == st.st_size &&
+	    json_parse(text, (size_t)st.st_size, &j) < 0)
+		j = NULL;
+	free(text);
+	return j;
+}
+
+void document_unpack(struct job *job)
+{
+	int raw = draft_raw_fd(job->draft);
+	int64_t length = document_extract(raw, "result", draft_data_fd(job->draft),
+	                                  cache_max_export(job->jobs->config.cache));
+
+	fail_clear(&job->disk_fail);
+	job->disk_err = length < 0 ? (int)length : 0;
+	job->unpacked.length = length < 0 ? 0 : (uint64_t)length;
+	job->unpacked.crc = 0;
+	if (job->disk_err == -EBADMSG)
+		fail_set(&job->disk_fail, EIO,
+		         "the service's answer is no whole JSON document with a result (a login "
+		         "page or "
+		         "a proxy in between?)");
+	if (job->disk_err < 0 || job->ep != EP_SURVEY)
+		return;
+
+	struct survey_seen seen;
+	struct json *envelope = read_envelope(raw);
+	if (!envelope)
+		return;
+	survey_read(envelope, &seen);
+	memcpy(job->facts.counts, seen.counts, sizeof(seen.counts));
+	if (seen.last_modified)
+		strncpy(job->facts.last_modified, seen.last_modified,
+		        sizeof(job->facts.last_modified) - 1);
+	seen.id = job->object;
+	if (job->jobs->config.seen)
+		job->jobs->config.seen(job->jobs->config.arg, &seen);
+	json_free(envelope);
+}
+
+static void try_again(struct job *job)
+{
+	job_move(job, JOB_NEW);
+	document_begin(job);
+}
+
+static void make_draft(struct job *job)
+{
+	if (!job->old)
+		job->old = cache_find(job->jobs->config.cache, job->key);
+	job->disk_err = cache_draft_new(job->jobs->config.cache, job->key, &job->draft);
+}
+
+static void draft_made(struct job *job)
+{
+	if (job->disk_err == -EBUSY) {
+		job_move(job, JOB_ELSEWHERE);
+		job_later(job, 250, try_again);
+		return;
+	}
+	if (job->disk_err < 0) {
+		fail_set(&job->fail, -job->disk_err, "no file can be made in the cache");
+		fail_remedy(&job->fail, "Look at the disk that holds the cache.");
+		job_fail(job);
+		return;
+	}
+	fetch_begin(job);
+}
+
+void document_begin(struct job *job)
+{
+	job_disk(job, make_draft, draft_made);
+}

@@ -1,0 +1,314 @@
+/* exports.c: the survey's responses: check, start, poll, fetch. Facts of the service: API.md 3.1.
+ *
+ * The counts that the generation remembers are read before the POST: an export may hold more than
+ * they say, never less, so "unchanged" is never said of a file that lacks a row. A job that
+ * vanishes is started once more. Nothing is asked again for ever: a poll that shows no movement for
+ * job_timeout ends it. */
+#include "job.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <qxfs/base/log.h>
+#include <qxfs/base/sys.h>
+
+#include "poll.h"
+
+#define ELSEWHERE_MS 250
+#define CHECK_BOUND_MS 5000
+#define MISSING_MAX 3 /* a finished file may be late by seconds */
+
+static void start(struct job *job);
+static void poll_later(struct job *job);
+
+static void note_request(struct job *job)
+{
+	const char *id = json_str(job->call.answer, "meta.requestId");
+	if (id)
+		strncpy(job->request_id, id, sizeof(job->request_id) - 1);
+}
+
+/* An answer that is well-formed but does not say what it must. */
+static void bad_answer(struct job *job, const char *what)
+{
+	call_clear(&job->call);
+	fail_set(&job->fail, EIO, "the service's answer %s", what);
+	fail_remedy(&job->fail, "Open it again to try anew; if it stays so, give the requestId to "
+	                        "Qualtrics' support.");
+	memcpy(job->fail.request_id, job->request_id, sizeof(job->request_id));
+	job_fail(job);
+}
+
+/* --- before: is there something newer, and has anything changed? ------------------------------ */
+
+static void renew(struct job *job)
+{
+	(void)cache_renew(job->jobs->config.cache, job->old, job->mtime_s); /* else it is asked
+	                                                                       again */
+}
+
+static void renewed(struct job *job)
+{
+	job->kept = true;
+	job_succeed(job);
+}
+
+static bool unchanged(const struct job *job)
+{
+	const struct gen_facts *was = &job->old->facts;
+	return was->counts[0] >= 0 &&
+	       memcmp(was->counts, job->facts.counts, sizeof(was->counts)) == 0 &&
+	       strcmp(was->last_modified, job->facts.last_modified) == 0;
+}
+
+static void checked(struct job *job)
+{
+	if (job->call.fail.err && job->call.fail.unreachable && job->old) {
+		log_info("jobs", "%s: unreachable, the cached one is served", job->subject);
+		call_clear(&job->call);
+		job->stale = true;
+		job_succeed(job);
+		return;
+	}
+	if (job->call.fail.err) {
+		job_take_call_fail(job);
+		job_fail(job);
+		return;
+	}
+	struct survey_seen seen;
+	note_request(job);
+	survey_read(job->call.answer, &seen);
+	memcpy(job->facts.counts, seen.counts, sizeof(seen.counts));
+	if (seen.last_modified)
+		strncpy(job->facts.last_modified, seen.last_modified,
+		        sizeof(job->facts.last_modified) - 1);
+	seen.id = job->object;
+	if (job->jobs->config.seen)
+		job->jobs->config.seen(job->jobs->config.arg, &seen);
+	call_clear(&job->call);
+
+	if (job->old && !job->full && unchanged(job))
+		job_disk(job, renew, renewed);
+	else
+		start(job);
+}
+
+static void check(struct job *job)
+{
+	job_move(job, JOB_CHECKING);
+	call_prepare(job, EP_SURVEY);
+	job->call.args[0] = job->object;
+	if (job->old) /* there is something to serve instead */
+		job->call.bound_ms = CHECK_BOUND_MS;
+	job_call(job, checked);
+}
+
+static void make_draft(struct job *job)
+{
+	job->disk_err = cache_draft_new(job->jobs->config.cache, job->key, &job->draft);
+	struct generation *now = cache_find(job->jobs->config.cache, job->key);
+	generation_unref(job->old);
+	job->old = now;
+}
+
+static void try_again(struct job *job)
+{
+	job_move(job, JOB_NEW);
+	export_begin(job);
+}
+
+static void draft_made(struct job *job)
+{
+	/* Another mount had the key, and has published since. */
+	bool newer = job->waited && job->old && job->old->checked_s >= job->facts.exported_s;
+
+	if (newer) {
+		job->kept = true;
+		job_succeed(job);
+	} else if (job->disk_err == -EBUSY) {
+		job->waited = true;
+		job_move(job, JOB_ELSEWHERE);
+		job_later(job, ELSEWHERE_MS, try_again);
+	} else if (job->disk_err < 0) {
+		fail_set(&job->fail, -job->disk_err, "no file can be made in the cache");
+		fail_remedy(&job->fail, "Look at the disk that holds the cache.");
+		job_fail(job);
+	} else {
+		check(job);
+	}
+}
+
+void export_begin(struct job *job)
+{
+	job_disk(job, make_draft, draft_made);
+}
+
+/* --- the job at the service ------------------------------------------------------------------- */
+
+/* Ids go into paths: nothing but what the service is known to make. */
+static bool take_id(char *out, size_t size, const char *id)
+{
+	if (!id || strlen(id) >= size || !id_is_sound(id))
+		return false;
+	memcpy(out, id, strlen(id) + 1);
+	return true;
+}
+
+static void started(struct job *job)
+{
+	if (job->call.fail.err) {
+		job_take_call_fail(job);
+		job_fail(job);
+		return;
+	}
+	job_take_slot(job);
+	note_request(job);
+	if (!take_id(job->progress_id, sizeof(job->progress_id),
+	             json_str(job->call.answer, "result.progressId"))) {
+		bad_answer(job, "to the export's start names no job");
+		return;
+	}
+	call_clear(&job->call);
+	job->posted_ms = sys_now_ms();
+	job->percent = -1;
+	job_move(job, JOB_POLLING);
+	poll_later(job);
+}
+
+static void start(struct job *job)
+{
+	job_move(job, JOB_STARTING);
+	call_prepare(job, EP_EXPORT_START);
+	job->call.args[0] = job->object;
+	job->call.body = job->export_body;
+	job_call(job, started);
+}
+
+/* The service has forgotten the job, or its file: once more, then it is an error. */
+static void start_over(struct job *job, const char *what)
+{
+	job_release_slot(job);
+	if (job->restarts++ == 0) {
+		log_warn("jobs", "%s: %s; started once more", job->subject, what);
+		call_clear(&job->call);
+		job->missing = 0;
+		start(job);
+		return;
+	}
+	char request_id[sizeof(job->request_id)];
+	memcpy(request_id, job->call.fail.request_id, sizeof(request_id));
+	if (request_id[0])
+		memcpy(job->request_id, request_id, sizeof(request_id));
+	int http = job->call.fail.http;
+	call_clear(&job->call);
+	fail_set(&job->fail, EIO, "%s, twice", what);
+	fail_remedy(&job->fail,
+	            "Open it again later; if it stays so, give the requestId to Qualtrics' "
+	            "support.");
+	memcpy(job->fail.request_id, job->request_id, sizeof(job->request_id));
+	job->fail.http = http;
+	job_fail(job);
+}
+
+static void export_failed(struct job *job)
+{
+	const char *said = json_str(job->call.answer, "meta.error.errorMessage");
+	const char *code = json_str(job->call.answer, "meta.error.errorCode");
+	char why[200];
+
+	snprintf(why, sizeof(why), "%s", said ? said : "");
+	for (char *c = why; *c; c++)
+		if ((unsigned char)*c < ' ')
+			*c = ' ';
+	fail_set(&job->fail, EIO, "the service could not finish the export%s%s", why[0] ? ": " : "",
+	         why);
+	fail_remedy(&job->fail,
+	            "Open it again to try anew. A survey over 1.8 GB cannot be exported at "
+	            "once; else give the requestId to Qualtrics' support.");
+	if (code && id_is_sound(code))
+		strncpy(job->fail.code, code, sizeof(job->fail.code) - 1);
+	memcpy(job->fail.request_id, job->request_id, sizeof(job->request_id));
+	job->fail.http = 200;
+	call_clear(&job->call);
+	job_fail(job);
+}
+
+/* Still running: has it moved, and how long may it stand still? */
+static void still_running(struct job *job, double percent)
+{
+	if (percent > job->percent) {
+		job->percent = percent;
+		job_move(job, JOB_POLLING);
+	}
+	if (sys_now_ms() - job->moved_ms <= job->jobs->config.job_timeout_ms) {
+		poll_later(job);
+		return;
+	}
+	fail_set(&job->fail, EIO, "the service has not moved this export for %lld s",
+	         (long long)job->jobs->config.job_timeout_ms / 1000);
+	fail_remedy(&job->fail, "Open it again to try anew; if it stays so, give the requestId to "
+	                        "Qualtrics' support.");
+	memcpy(job->fail.request_id, job->request_id, sizeof(job->request_id));
+	job_fail(job);
+}
+
+static void polled(struct job *job)
+{
+	if (job->call.fail.http == 404) {
+		start_over(job, "the service has forgotten the export's job");
+		return;
+	}
+	if (job->call.fail.err) {
+		job_take_call_fail(job);
+		job_fail(job);
+		return;
+	}
+	note_request(job);
+	const char *status = json_str(job->call.answer, "result.status");
+	const char *file = json_str(job->call.answer, "result.fileId");
+	double percent = 0;
+	(void)json_double(job->call.answer, "result.percentComplete", &percent); /* only a hint */
+
+	if (status && strcmp(status, "failed") == 0) {
+		export_failed(job);
+	} else if (status && strcmp(status, "complete") == 0) {
+		if (!take_id(job->file_id, sizeof(job->file_id), file)) {
+			bad_answer(job, "says that the export is complete, but names no file");
+			return;
+		}
+		call_clear(&job->call);
+		job_release_slot(job);
+		fetch_begin(job);
+	} else {
+		call_clear(&job->call);
+		still_running(job, percent);
+	}
+}
+
+static void poll_now(struct job *job)
+{
+	call_prepare(job, EP_EXPORT_PROGRESS);
+	job->call.args[0] = job->object;
+	job->call.args[1] = job->progress_id;
+	job_call(job, polled);
+}
+
+static void poll_later(struct job *job)
+{
+	int64_t elapsed_ms = sys_now_ms() - job->posted_ms;
+	job_later(job,
+	          poll_interval_ms(elapsed_ms, job->percent, job->jobs->running,
+	                           job->jobs->config.polls_per_minute),
+	          poll_now);
+}
+
+void export_file_missing(struct job *job)
+{
+	if (++job->missing < MISSING_MAX) {
+		call_clear(&job->call);
+		job_later(job, 1000 * job->missing, fetch_begin);
+		return;
+	}
+	start_over(job, "the service does not find the finished export's file");
+}

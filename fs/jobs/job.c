@@ -1,0 +1,268 @@
+/* job.c: one job: its states as a table, its three kinds of waiting, its end. */
+#include "job.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <qxfs/base/log.h>
+#include <qxfs/base/sys.h>
+
+#define TO(state) (1u << (state))
+
+static const struct {
+	const char *name, *phrase;
+	unsigned next;
+} job_rules[] = {
+	[JOB_NEW] = { "new", "is about to start",
+	              TO(JOB_ELSEWHERE) | TO(JOB_CHECKING) | TO(JOB_FETCHING) | TO(JOB_READY) |
+	                      TO(JOB_FAILED) },
+	[JOB_ELSEWHERE] = { "elsewhere", "is being made by another mount",
+	                    TO(JOB_NEW) | TO(JOB_READY) | TO(JOB_FAILED) },
+	[JOB_CHECKING] = { "checking", "is being checked for changes",
+	                   TO(JOB_STARTING) | TO(JOB_READY) | TO(JOB_FAILED) },
+	[JOB_STARTING] = { "starting", "waits for its turn at the service",
+	                   TO(JOB_POLLING) | TO(JOB_FAILED) },
+	[JOB_POLLING] = { "exporting", "is being prepared by the service",
+	                  TO(JOB_POLLING) | TO(JOB_STARTING) | TO(JOB_FETCHING) | TO(JOB_FAILED) },
+	[JOB_FETCHING] = { "downloading", "is being downloaded",
+	                   TO(JOB_FETCHING) | TO(JOB_STARTING) | TO(JOB_UNPACKING) |
+	                           TO(JOB_PUBLISHING) | TO(JOB_FAILED) },
+	[JOB_UNPACKING] = { "unpacking", "is being unpacked",
+	                    TO(JOB_FETCHING) | TO(JOB_PUBLISHING) | TO(JOB_FAILED) },
+	[JOB_PUBLISHING] = { "publishing", "is being written to the cache",
+	                     TO(JOB_READY) | TO(JOB_FAILED) },
+	[JOB_READY] = { "ready", "is ready", 0 },
+	[JOB_FAILED] = { "failed", "has failed", 0 },
+};
+static_assert(countof(job_rules) == JOB_STATES_, "every state has its rule");
+
+void job_show(struct job *job)
+{
+	struct board_job row = {
+		.state = job_rules[job->state].name,
+		.phrase = job_rules[job->state].phrase,
+		.percent = job->state == JOB_POLLING ? job->percent : -1,
+		.started_s = job->facts.exported_s,
+	};
+	strncpy(row.subject, job->subject, sizeof(row.subject) - 1);
+	for (const struct want *w = job->wants; w; w = w->next)
+		row.waiters++;
+	board_show(job->jobs->board, job, &row);
+}
+
+void job_move(struct job *job, enum job_state state)
+{
+	if (!(job_rules[job->state].next & TO(state))) {
+		log_error("jobs", "%s: no way from %s to %s", job->subject,
+		          job_rules[job->state].name, job_rules[state].name);
+		return;
+	}
+	if (job->state != state)
+		log_debug("jobs", "%s: %s -> %s after %lld ms", job->subject,
+		          job_rules[job->state].name, job_rules[state].name,
+		          (long long)(sys_now_ms() - job->started_ms));
+	job->state = state;
+	job->moved_ms = sys_now_ms();
+	job_show(job);
+}
+
+/* --- the three kinds of waiting -------------------------------------------------------------- */
+
+void job_abandon(struct job *job)
+{
+	fail_set(&job->fail, ECANCELED, "the mount is being ended");
+	if (job->following)
+		follow_end(&job->follow, false);
+	if (!job->call_live && !job->disk_live)
+		job_fail(job);
+}
+
+static void call_is_over(struct task *task)
+{
+	struct job *job = container_of(task, struct job, call_over);
+	job->call_live = false;
+	if (job->jobs->stopping) {
+		if (job->call.ep == EP_EXPORT_START && !job->call.fail.err)
+			job_take_slot(job); /* to be given back */
+		call_clear(&job->call);
+		job_abandon(job);
+	} else {
+		job->call_then(job);
+	}
+}
+
+/* Network thread. */
+static void on_call_done(struct call *call)
+{
+	struct job *job = call->arg;
+	worker_post(job->jobs->worker, &job->call_over);
+}
+
+void call_prepare(struct job *job, enum endpoint ep)
+{
+	memset(&job->call, 0, sizeof(job->call));
+	job->call.ep = ep;
+	job->call.uid = job->uid;
+	job->call.class = CLASS_PERSON;
+	job->call.sink_fd = -1;
+	job->call.arg = job;
+	job->call.expected_ms = job->old ? job->old->facts.took_ms : 0;
+}
+
+void job_call(struct job *job, job_step *then)
+{
+	job->call.on_done = on_call_done;
+	job->call_over.fn = call_is_over;
+	job->call_then = then;
+	job->call_live = true;
+	client_start(job->jobs->config.client, &job->call);
+}
+
+void job_take_call_fail(struct job *job)
+{
+	job->fail = job->call.fail;
+	if (!job->fail.request_id[0])
+		memcpy(job->fail.request_id, job->request_id, sizeof(job->request_id));
+	call_clear(&job->call);
+}
+
+static void disk_is_over(struct task *task)
+{
+	struct job *job = container_of(task, struct job, disk_task);
+	job->disk_live = false;
+	if (job->jobs->stopping && job->state != JOB_READY && job->state != JOB_FAILED)
+		job_abandon(job);
+	else
+		job->disk_then(job);
+}
+
+/* Pool. */
+static void disk_run(struct task *task)
+{
+	struct job *job = container_of(task, struct job, disk_task);
+	job->disk_fn(job);
+	job->disk_task.fn = disk_is_over;
+	worker_post(job->jobs->worker, &job->disk_task);
+}
+
+void job_disk(struct job *job, job_step *fn, job_step *then)
+{
+	job->disk_fn = fn;
+	job->disk_then = then;
+	job->disk_live = true;
+	job->disk_task.fn = disk_run;
+	pool_post(job->jobs->pool, &job->disk_task);
+}
+
+static void timer_is_due(struct task *task)
+{
+	struct job *job = container_of(task, struct job, timer);
+	if (job->jobs->stopping)
+		job_abandon(job);
+	else
+		job->timer_then(job);
+}
+
+void job_later(struct job *job, int64_t ms, job_step *then)
+{
+	job->timer_then = then;
+	job->timer.fn = timer_is_due;
+	worker_post_at(job->jobs->worker, &job->timer, sys_now_ms() + ms);
+}
+
+/* --- the end of a job ------------------------------------------------------------------------ */
+
+void job_take_slot(struct job *job)
+{
+	job->slot = true;
+	job->jobs->running++;
+}
+
+void job_release_slot(struct job *job)
+{
+	if (!job->slot)
+		return;
+	job->slot = false;
+	job->jobs->running--;
+	client_job_over(job->jobs->config.client);
+}
+
+void job_free(struct job *job)
+{
+	generation_unref(job->old);
+	generation_unref(job->made);
+	free(job->key);
+	free(job->subject);
+	free(job->object);
+	free(job->export_body);
+	free(job);
+}
+
+static void unlink_job(struct job *job)
+{
+	struct job **link = &job->jobs->live;
+	while (*link != job)
+		link = &(*link)->next;
+	*link = job->next;
+}
+
+void job_answer(struct job *job, const struct want_result *result)
+{
+	while (job->wants) {
+		struct want *w = job->wants;
+		job->wants = w->next;
+		w->done(w, result);
+	}
+}
+
+/* The last step of every job: its draft and the key's lock are gone by now. */
+static void settle(struct job *job)
+{
+	struct jobs *jobs = job->jobs;
+	struct want_result result = { .fail = &job->fail };
+
+	unlink_job(job);
+	board_remove(jobs->board, job);
+	if (job->state == JOB_READY) {
+		fail_clear(&job->fail);
+		result.gen = job->made ? job->made : job->old;
+		result.kept = !job->made;
+		result.stale = job->stale;
+		board_settled(jobs->board, job->subject);
+	} else if (job->fail.err != ECANCELED) {
+		board_failed(jobs->board, job->subject, &job->fail);
+		log_warn("jobs", "%s: %s (HTTP %d, %s, requestId %s)", job->subject, job->fail.why,
+		         job->fail.http, job->fail.code, job->fail.request_id);
+	}
+	job_answer(job, &result);
+	job_free(job);
+	jobs_check_idle(jobs);
+}
+
+static void drop_draft(struct job *job)
+{
+	draft_free(job->draft);
+	job->draft = NULL;
+}
+
+static void end(struct job *job, enum job_state state)
+{
+	job_release_slot(job);
+	job_move(job, state);
+	if (job->draft)
+		job_disk(job, drop_draft, settle);
+	else
+		settle(job);
+}
+
+void job_succeed(struct job *job)
+{
+	end(job, JOB_READY);
+}
+
+void job_fail(struct job *job)
+{
+	end(job, JOB_FAILED);
+}

@@ -1,0 +1,163 @@
+/* job.h: what the files of this room share: one job, its states, its three kinds of waiting.
+ *
+ *   NEW ──► CHECKING ──► STARTING ──► POLLING ──► FETCHING ──► UNPACKING ──► PUBLISHING ──► READY
+ *    │  ▲      │            ▲           │  ▲         │  │ ▲        │
+ *    ▼  │      └► READY     └───────────┘  └─poll    │  │ └────────┘ a damaged download, once more
+ *  ELSEWHERE   (unchanged)    vanished: once anew ◄──┘  └► PUBLISHING (unpacked while it came)
+ *  another mount exports                                          any ──► FAILED
+ *
+ * A document goes NEW ► FETCHING ► UNPACKING ► PUBLISHING ► READY.
+ *
+ * A job waits for a call, for the disk, or for a moment; each comes back to the jobs thread as a
+ * step. Everything here is the jobs thread's, but for what says otherwise. */
+#ifndef QXFS_JOBS_JOB_H
+#define QXFS_JOBS_JOB_H
+
+#include <qxfs/jobs/jobs.h>
+
+#include <qxfs/store/unpack.h>
+
+enum job_state {
+	JOB_NEW,
+	JOB_ELSEWHERE,
+	JOB_CHECKING,
+	JOB_STARTING,
+	JOB_POLLING,
+	JOB_FETCHING,
+	JOB_UNPACKING,
+	JOB_PUBLISHING,
+	JOB_READY,
+	JOB_FAILED,
+	JOB_STATES_
+};
+
+struct job;
+typedef void job_step(struct job *job);
+
+struct job {
+	struct jobs *jobs;
+	struct job *next;
+	enum job_kind kind;
+	enum job_state state;
+	char *key, *subject, *object, *export_body;
+	enum endpoint ep;
+	bool full;
+	int64_t mtime_s;
+	uid_t uid;
+	struct want *wants;
+
+	/* what it found out */
+	struct generation *old, *made;
+	bool kept, stale;
+	bool waited; /* another mount had the key */
+	struct gen_facts facts;
+	char progress_id[130], file_id[130];
+	char request_id[64]; /* the service's last word on it */
+	double percent;
+	int64_t started_ms, moved_ms, posted_ms;
+	int restarts, damages, missing;
+	struct qx_fail fail;
+
+	/* the three kinds of waiting */
+	struct call call;
+	bool call_live;
+	job_step *call_then;
+	struct task call_over; /* posted by the network thread */
+	bool disk_live;
+	job_step *disk_then;
+	job_step *disk_fn;     /* runs on the pool, while disk_live */
+	struct task disk_task; /* on the pool, then on the worker */
+	job_step *timer_then;
+	struct task timer;
+
+	bool slot; /* holds one of the account's job slots */
+
+	/* fetch.c: the download and who follows it */
+	struct draft *draft;
+	struct follow follow;
+	bool following;         /* an unpack worker reads along */
+	_Atomic bool refetched; /* the transport began again; set by the network thread */
+	uint64_t shown_bytes;   /* network thread, while call_live */
+	struct unpacked unpacked;
+	int disk_err;
+	struct qx_fail disk_fail;
+};
+
+/* How many unpack workers may wait for bytes: the others stay free for what does not wait. */
+#define FOLLOWERS_MAX 2
+
+struct list_job {
+	struct jobs *jobs;
+	enum list_id id;
+	bool live;
+	bool calling; /* call is the client's */
+	struct list_want *wants;
+	struct list *made;
+	struct call call;
+	struct task call_over;
+	struct task save_task;
+	char *page_url;
+	uint64_t *pages_seen; /* hashes of page addresses, against circles */
+	size_t n_pages;
+	int save_err;
+	struct qx_fail fail;
+};
+
+struct jobs {
+	struct jobs_config config;
+	struct worker *worker;
+	struct pool *pool;
+	struct board *board;
+	struct job *live;
+	struct list_job lists[LIST_N_];
+	int running;   /* jobs that hold a slot */
+	int followers; /* unpack workers that wait for bytes */
+	bool stopping;
+	struct task deadline;
+	struct task stop_task;
+	pthread_mutex_t stop_lock;
+	pthread_cond_t stopped;
+	bool stop_done; /* guarded by stop_lock */
+	bool idle;      /* guarded by stop_lock: nothing live while stopping */
+};
+
+/* job.c */
+void job_move(struct job *job, enum job_state state);
+void job_show(struct job *job);
+/* Starts job->call; its in part has been set. */
+void job_call(struct job *job, job_step *then);
+void job_disk(struct job *job, job_step *fn, job_step *then);
+void job_later(struct job *job, int64_t ms, job_step *then);
+/* The end: `made`, or `old` with kept or stale. */
+void job_succeed(struct job *job);
+/* The end: job->fail says why. */
+void job_fail(struct job *job);
+/* job->fail from the call that just failed; then the call is cleared. */
+void job_take_call_fail(struct job *job);
+void job_release_slot(struct job *job);
+void job_take_slot(struct job *job);
+void job_abandon(struct job *job); /* the room is being stopped */
+void job_answer(struct job *job, const struct want_result *result);
+void job_free(struct job *job);
+void call_prepare(struct job *job, enum endpoint ep);
+
+/* exports.c */
+void export_begin(struct job *job);
+void export_file_missing(struct job *job); /* 404 of a finished export's file */
+/* documents.c */
+void document_begin(struct job *job);
+void document_unpack(struct job *job); /* disk: cuts the result out of the envelope */
+/* fetch.c */
+void fetch_begin(struct job *job);
+/* pages.c */
+
+void pages_stop(struct list_job *lj);
+void pages_deadlines(struct list_job *lj, int64_t now_ms, int64_t *next_ms);
+/* jobs.c */
+void jobs_check_idle(struct jobs *j);
+void jobs_watch_deadline(struct jobs *j, int64_t at_ms);
+
+/* What a GET of a survey says; numbers -1 and texts NULL where it says nothing. */
+void survey_read(const struct json *envelope, struct survey_seen *ret);
+
+#endif

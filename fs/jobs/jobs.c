@@ -1,0 +1,300 @@
+/* jobs.c: wants and jobs: joins, steps, ends, deadlines, the end of all.
+ *
+ * A want arrives as a task on the jobs thread, joins the job of its key or begins one. A step that
+ * comes back while the room is being stopped abandons its job. */
+#include "job.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <qxfs/base/log.h>
+#include <qxfs/base/sys.h>
+
+#define POOL_THREADS 4
+
+/* --- wants ----------------------------------------------------------------------------------- */
+
+static struct job *find_job(struct jobs *j, const char *key)
+{
+	struct job *job = j->live;
+	/* One that has ended is only waiting for the disk; whoever comes now wants a new one. */
+	while (job && (strcmp(job->key, key) != 0 || job->state >= JOB_READY))
+		job = job->next;
+	return job;
+}
+
+static struct job *new_job(struct jobs *j, const struct want *w)
+{
+	struct job *job = calloc(1, sizeof(*job));
+	if (!job)
+		return NULL;
+	job->jobs = j;
+	job->kind = w->kind;
+	job->ep = w->ep;
+	job->full = w->full;
+	job->mtime_s = w->mtime_s;
+	job->uid = w->uid;
+	job->percent = -1;
+	job->key = strdup(w->key);
+	job->subject = strdup(w->subject);
+	job->object = strdup(w->object ? w->object : "");
+	job->export_body = strdup(w->export_body ? w->export_body : "{}");
+	if (!job->key || !job->subject || !job->object || !job->export_body) {
+		job_free(job);
+		return NULL;
+	}
+	job->started_ms = job->moved_ms = sys_now_ms();
+	for (int i = 0; i < FACTS_COUNTS; i++)
+		job->facts.counts[i] = -1;
+	job->facts.exported_s = sys_wall_s();
+	job->facts.mtime_s = w->mtime_s;
+	return job;
+}
+
+static void answer_one(struct want *w, int err, const char *why)
+{
+	struct qx_fail fail;
+	struct want_result result = { .fail = &fail };
+	fail_set(&fail, err, "%s", why);
+	w->done(w, &result);
+}
+
+void jobs_watch_deadline(struct jobs *j, int64_t at_ms)
+{
+	if (at_ms)
+		worker_post_at(j->worker, &j->deadline, at_ms);
+}
+
+static job_step *const begin[JOB_KINDS_] = {
+	[JOB_EXPORT] = export_begin,
+	[JOB_DOCUMENT] = document_begin,
+};
+
+static void want_arrives(struct task *task)
+{
+	struct want *w = container_of(task, struct want, arrive);
+	struct jobs *j = w->jobs;
+
+	if (j->stopping) {
+		answer_one(w, ECANCELED, "the mount is being ended");
+		return;
+	}
+	struct job *job = find_job(j, w->key);
+	bool fresh = !job;
+	if (fresh)
+		job = new_job(j, w);
+	if (!job) {
+		answer_one(w, ENOMEM, "no memory");
+		return;
+	}
+	w->next = job->wants;
+	job->wants = w;
+	jobs_watch_deadline(j, w->deadline_ms);
+	if (!fresh) {
+		/* Not yet compared: then it need not be. */
+		job->full = job->full || (w->full && job->state <= JOB_CHECKING);
+		job_show(job);
+		return;
+	}
+	job->next = j->live;
+	j->live = job;
+	job_show(job);
+	begin[job->kind](job);
+}
+
+/* Takes a want out of the job that has it. */
+static bool unlink_want(struct jobs *j, const struct want *w)
+{
+	for (struct job *job = j->live; job; job = job->next) {
+		for (struct want **link = &job->wants; *link; link = &(*link)->next) {
+			if (*link != w)
+				continue;
+			*link = w->next;
+			job_show(job);
+			return true;
+		}
+	}
+	return false;
+}
+
+static void want_drops(struct task *task)
+{
+	struct want *w = container_of(task, struct want, drop);
+	if (unlink_want(w->jobs, w))
+		answer_one(w, ECANCELED, "the wait was given up");
+}
+
+void jobs_want(struct jobs *j, struct want *w)
+{
+	w->jobs = j;
+	w->next = NULL;
+	w->arrive = (struct task){ .fn = want_arrives };
+	w->drop = (struct task){ .fn = want_drops };
+	worker_post(j->worker, &w->arrive);
+}
+
+void jobs_drop(struct jobs *j, struct want *w)
+{
+	worker_post(j->worker, &w->drop);
+}
+
+void jobs_undrop(struct jobs *j, struct want *w)
+{
+	worker_cancel(j->worker, &w->drop);
+}
+
+static void earlier(int64_t *next_ms, int64_t at_ms)
+{
+	if (at_ms && (!*next_ms || at_ms < *next_ms))
+		*next_ms = at_ms;
+}
+
+/* The first want of the job whose time is up, taken out. */
+static struct want *overdue(struct job *job, int64_t now_ms, int64_t *next_ms)
+{
+	for (struct want **link = &job->wants; *link; link = &(*link)->next) {
+		struct want *w = *link;
+		if (w->deadline_ms && w->deadline_ms <= now_ms) {
+			*link = w->next;
+			return w;
+		}
+		earlier(next_ms, w->deadline_ms);
+	}
+	return NULL;
+}
+
+static void deadlines(struct task *task)
+{
+	struct jobs *j = container_of(task, struct jobs, deadline);
+	int64_t now_ms = sys_now_ms(), next_ms = 0;
+
+	for (struct job *job = j->live; job; job = job->next) {
+		struct want *w;
+		while ((w = overdue(job, now_ms, &next_ms)))
+			answer_one(w, ETIMEDOUT,
+			           "it takes longer than open_wait allows; it goes on, "
+			           "and a later open finds it");
+		job_show(job);
+	}
+	for (int i = 0; i < LIST_N_; i++)
+		pages_deadlines(&j->lists[i], now_ms, &next_ms);
+	jobs_watch_deadline(j, next_ms);
+}
+
+/* --- the room -------------------------------------------------------------------------------- */
+
+int jobs_new(const struct jobs_config *config, struct jobs **ret)
+{
+	struct jobs *j = calloc(1, sizeof(*j));
+	if (!j)
+		return -ENOMEM;
+	j->config = *config;
+	j->deadline.fn = deadlines;
+	pthread_mutex_init(&j->stop_lock, NULL);
+	pthread_cond_init(&j->stopped, NULL);
+	for (int i = 0; i < LIST_N_; i++) {
+		j->lists[i].jobs = j;
+		j->lists[i].id = (enum list_id)i;
+	}
+	j->board = board_new();
+	int r = j->board ? worker_new("jobs", &j->worker) : -ENOMEM;
+	if (r == 0)
+		r = pool_new("disk", POOL_THREADS, &j->pool);
+	if (r < 0) {
+		jobs_free(j);
+		return r;
+	}
+	*ret = j;
+	return 0;
+}
+
+struct board *jobs_board(struct jobs *j)
+{
+	return j->board;
+}
+
+void jobs_check_idle(struct jobs *j)
+{
+	bool idle = j->stopping && !j->live;
+	for (int i = 0; i < LIST_N_; i++)
+		idle = idle && !j->lists[i].live;
+	if (!idle)
+		return;
+	pthread_mutex_lock(&j->stop_lock);
+	j->idle = true;
+	pthread_cond_broadcast(&j->stopped);
+	pthread_mutex_unlock(&j->stop_lock);
+}
+
+/* Nobody waits any more; what runs comes to its end by itself, soon, for its call is cancelled. */
+static void stop_job(struct job *job)
+{
+	struct qx_fail fail;
+	struct want_result result = { .fail = &fail };
+	fail_set(&fail, ECANCELED, "the mount is being ended");
+	job_answer(job, &result);
+	if (job->call_live)
+		client_cancel(job->jobs->config.client, &job->call);
+	if (job->following)
+		follow_end(&job->follow, false);
+	if (worker_cancel(job->jobs->worker, &job->timer))
+		job_abandon(job);
+}
+
+static void stop_all(struct task *task)
+{
+	struct jobs *j = container_of(task, struct jobs, stop_task);
+	j->stopping = true;
+	for (struct job *job = j->live, *next; job; job = next) {
+		next = job->next;
+		stop_job(job);
+	}
+	for (int i = 0; i < LIST_N_; i++)
+		pages_stop(&j->lists[i]);
+	worker_cancel(j->worker, &j->deadline);
+	pthread_mutex_lock(&j->stop_lock);
+	j->stop_done = true;
+	pthread_cond_broadcast(&j->stopped);
+	pthread_mutex_unlock(&j->stop_lock);
+	jobs_check_idle(j);
+}
+
+void jobs_stop(struct jobs *j)
+{
+	pthread_mutex_lock(&j->stop_lock);
+	bool first = !j->stop_task.fn;
+	j->stop_task.fn = stop_all;
+	pthread_mutex_unlock(&j->stop_lock);
+	if (first)
+		worker_post(j->worker, &j->stop_task);
+	pthread_mutex_lock(&j->stop_lock);
+	while (!j->stop_done)
+		pthread_cond_wait(&j->stopped, &j->stop_lock);
+	pthread_mutex_unlock(&j->stop_lock);
+}
+
+void jobs_free(struct jobs *j)
+{
+	if (!j)
+		return;
+	if (j->worker && j->pool) {
+		jobs_stop(j);
+		pthread_mutex_lock(&j->stop_lock);
+		while (!j->idle)
+			pthread_cond_wait(&j->stopped, &j->stop_lock);
+		pthread_mutex_unlock(&j->stop_lock);
+	}
+	if (j->pool) {
+		pool_stop(j->pool);
+		pool_free(j->pool);
+	}
+	if (j->worker) {
+		worker_stop(j->worker);
+		worker_free(j->worker);
+	}
+	board_free(j->board);
+	pthread_mutex_destroy(&j->stop_lock);
+	pthread_cond_destroy(&j->stopped);
+	free(j);
+}
