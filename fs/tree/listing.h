@@ -1,0 +1,17 @@
+/* listing.h: an open folder: its names as they were when it was opened. */
+#ifndef QXFS_TREE_LISTING_H
+#define QXFS_TREE_LISTING_H
+
+#include "house.h"
+
+struct listing {
+	const struct node_row *dir;
+	const struct node_row *fixed[ROWS_]; /* rows of the table */
+	size_t n_fixed;
+	const struct node_row *pattern; /* the rest: an element of the catalog each; NULL: none */
+	struct catalog *catalog;        /* held */
+	char arg[ARG_MAX_BYTES];
+	uint64_t parent_ino;
+};
+
+#endif

@@ -1,0 +1,190 @@
+/* names.c: see names.h. Equality is decided on a folded form (NFC, case folded); order of age by
+ * the date's text, which the service writes as ISO 8601. */
+#include "names.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include <utf8proc.h>
+
+#include <qxfs/base/buf.h>
+
+/* Direction marks could make a name read as another; line separators break listings. */
+static bool is_forbidden(utf8proc_int32_t c)
+{
+	if (c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x2028 || c == 0x2029 || c == 0xfeff)
+		return true;
+	if ((c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069))
+		return true;
+	return c < 0x80 && strchr("/\\<>:\"|?*", (int)c) != NULL;
+}
+
+/* Valid UTF-8 without forbidden characters. */
+static void scrub(const char *raw, struct buf *out)
+{
+	const utf8proc_uint8_t *p = (const utf8proc_uint8_t *)raw;
+	utf8proc_ssize_t left = (utf8proc_ssize_t)strlen(raw);
+
+	while (left > 0) {
+		utf8proc_int32_t c;
+		utf8proc_ssize_t n = utf8proc_iterate(p, left, &c);
+		if (n <= 0) {
+			buf_add_str(out, "_");
+			n = 1;
+		} else if (is_forbidden(c)) {
+			buf_add_str(out, "_");
+		} else {
+			buf_add(out, p, (size_t)n);
+		}
+		p += n;
+		left -= n;
+	}
+}
+
+static char *map(const char *text, utf8proc_option_t options)
+{
+	utf8proc_uint8_t *out = NULL;
+	utf8proc_ssize_t n =
+		utf8proc_map((const utf8proc_uint8_t *)text, 0, &out,
+	                     UTF8PROC_NULLTERM | UTF8PROC_STABLE | UTF8PROC_COMPOSE | options);
+	return n < 0 ? NULL : (char *)out;
+}
+
+/* Cuts between code points. */
+static void cut(char *name, size_t max)
+{
+	size_t n = strlen(name);
+	if (n <= max)
+		return;
+	while (max > 0 && ((unsigned char)name[max] & 0xc0) == 0x80)
+		max--;
+	name[max] = 0;
+}
+
+static bool is_device(const char *name)
+{
+	static const char *const devices[] = { "CON", "PRN", "AUX", "NUL" };
+	size_t n = strcspn(name, ".");
+
+	for (size_t i = 0; i < 4; i++)
+		if (n == 3 && strncasecmp(name, devices[i], 3) == 0)
+			return true;
+	return n == 4 && isdigit((unsigned char)name[3]) &&
+	       (strncasecmp(name, "COM", 3) == 0 || strncasecmp(name, "LPT", 3) == 0);
+}
+
+char *name_safe(const char *raw, size_t max)
+{
+	struct buf clean = { 0 };
+	scrub(raw, &clean);
+	char *name = buf_failed(&clean) ? NULL : map(buf_text(&clean), 0);
+	buf_done(&clean);
+	if (!name)
+		return NULL;
+
+	cut(name, max);
+	for (size_t n = strlen(name); n > 0 && (name[n - 1] == '.' || name[n - 1] == ' '); n--)
+		name[n - 1] = '_';
+	if (name[0] && !is_device(name))
+		return name;
+
+	/* The folders' own files in by-name need no care: it holds nothing but names. */
+	struct buf longer = { 0 };
+	buf_addf(&longer, "%s_", name[0] ? name : "unnamed");
+	free(name);
+	return buf_steal(&longer);
+}
+
+bool name_ends_in_id(const char *name, const char **ret_id, size_t *ret_len)
+{
+	size_t n = strlen(name);
+	if (n < 4 || name[n - 1] != ']')
+		return false;
+	size_t start = n - 1;
+	while (start > 0 && (isalnum((unsigned char)name[start - 1]) || name[start - 1] == '_'))
+		start--;
+	if (start < 2 || name[start - 1] != '[' || name[start - 2] != ' ' || start == n - 1)
+		return false;
+	if (!memchr(name + start, '_', n - 1 - start))
+		return false;
+	*ret_id = name + start;
+	*ret_len = n - 1 - start;
+	return true;
+}
+
+struct folded {
+	struct named *of;
+	char *key;
+};
+
+static int by_key_then_age(const void *a, const void *b)
+{
+	const struct folded *x = a, *y = b;
+	int r = strcmp(x->key, y->key);
+	if (r == 0)
+		r = strcmp(x->of->born, y->of->born);
+	return r ? r : strcmp(x->of->id, y->of->id);
+}
+
+/* The bare name, cut so that the suffix fits. */
+static char *with_suffix(const struct named *item)
+{
+	struct buf out = { 0 };
+	size_t suffix = strlen(item->id) + 3;
+	char *bare = name_safe(item->raw, NAME_BYTES - (suffix < NAME_BYTES ? suffix : 0) - 1);
+	if (!bare)
+		return NULL;
+	buf_addf(&out, "%s [%s]", bare, item->id);
+	free(bare);
+	return buf_steal(&out);
+}
+
+static int give(struct folded *all, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct named *item = all[i].of;
+		const char *id;
+		size_t len;
+		bool taken = i > 0 && strcmp(all[i].key, all[i - 1].key) == 0;
+
+		if (taken || name_ends_in_id(item->name, &id, &len)) {
+			free(item->name);
+			item->name = with_suffix(item);
+		}
+		if (!item->name)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+int names_make(struct named *all, size_t n)
+{
+	struct folded *folded = calloc(n + 1, sizeof(*folded));
+	int r = folded ? 0 : -ENOMEM;
+
+	for (size_t i = 0; i < n; i++)
+		all[i].name = NULL;
+	for (size_t i = 0; i < n && r == 0; i++) {
+		folded[i].of = &all[i];
+		all[i].name = name_safe(all[i].raw, NAME_BYTES - 1);
+		folded[i].key = all[i].name ? map(all[i].name, UTF8PROC_CASEFOLD) : NULL;
+		if (!folded[i].key)
+			r = -ENOMEM;
+	}
+	if (r == 0) {
+		qsort(folded, n, sizeof(*folded), by_key_then_age);
+		r = give(folded, n);
+	}
+	for (size_t i = 0; folded && i < n; i++)
+		free(folded[i].key);
+	free(folded);
+	for (size_t i = 0; r < 0 && i < n; i++) {
+		free(all[i].name);
+		all[i].name = NULL;
+	}
+	return r;
+}

@@ -1,0 +1,229 @@
+/* setup.c: making and ending a tree; the lists at the start. */
+#include "house.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <qxfs/base/log.h>
+#include <qxfs/base/sys.h>
+
+static int make_root(struct tree *t)
+{
+	pthread_mutex_lock(&t->lock);
+	t->next_id = TREE_ROOT;
+	struct place *p = place_get(t, node_row(ROW_ROOT), "");
+	struct node *n = p ? node_new(t, p) : NULL;
+	if (n)
+		p->current = n;
+	pthread_mutex_unlock(&t->lock);
+	return n ? 0 : -ENOMEM;
+}
+
+int tree_new(const struct tree_config *config, struct tree **ret)
+{
+	struct tree *t = calloc(1, sizeof(*t));
+	if (!t)
+		return -ENOMEM;
+	t->config = *config;
+	t->born_s = sys_wall_s();
+	pthread_mutex_init(&t->lock, NULL);
+	pthread_cond_init(&t->no_ops, NULL);
+	nodes_init();
+
+	struct jobs_config jobs = {
+		.client = config->client,
+		.cache = config->cache,
+		.dirs = config->dirs,
+		.job_timeout_ms = config->job_timeout_s * 1000,
+		.polls_per_minute =
+			config->share * endpoint_row(EP_EXPORT_PROGRESS)->calls_per_minute,
+		.seen = tree_seen,
+		.arg = t,
+	};
+	int r = make_root(t);
+	if (r == 0)
+		r = jobs_new(&jobs, &t->jobs);
+	if (r < 0) {
+		tree_free(t);
+		return r;
+	}
+	*ret = t;
+	return 0;
+}
+
+int tree_load_lists(struct tree *t)
+{
+	for (int i = 0; i < LIST_N_; i++) {
+		struct list *list;
+		int r = list_load((enum list_id)i, t->config.dirs, &list);
+		if (r == 0) {
+			r = tree_set_list(t, list);
+			list_unref(list);
+		}
+		if (r < 0)
+			return r == -ENOMEM ? r : -ENOENT; /* a damaged list is fetched anew */
+	}
+	return 0;
+}
+
+/* --- fetching -------------------------------------------------------------------------------- */
+
+struct fetching {
+	struct tree *tree;
+	FILE *progress;
+	pthread_mutex_t lock;
+	pthread_cond_t over;
+	bool done;           /* guarded by lock */
+	struct qx_fail fail; /* guarded by lock */
+	struct list_want want;
+};
+
+/* Jobs thread, while the caller of tree_fetch_lists waits. */
+static void page_came(struct list_want *w, size_t items)
+{
+	struct fetching *f = w->arg;
+	if (f->progress)
+		fprintf(f->progress, "\rqxfs: reading the list of %s: %zu", list_row(w->id)->name,
+		        items);
+	if (f->progress)
+		fflush(f->progress);
+}
+
+static void fetched(struct list_want *w, struct list *list, const struct qx_fail *fail)
+{
+	struct fetching *f = w->arg;
+	struct qx_fail mine = *fail;
+	int r = list ? tree_set_list(f->tree, list) : 0;
+	if (r < 0)
+		fail_set(&mine, -r, "no memory for the list of %s", list_row(w->id)->name);
+	pthread_mutex_lock(&f->lock);
+	f->fail = mine;
+	f->done = true;
+	pthread_cond_signal(&f->over);
+	pthread_mutex_unlock(&f->lock);
+}
+
+static int fetch_one(struct tree *t, enum list_id id, FILE *progress, struct qx_fail *fail)
+{
+	struct fetching f = { .tree = t, .progress = progress };
+	pthread_mutex_init(&f.lock, NULL);
+	pthread_cond_init(&f.over, NULL);
+	f.want.id = id;
+	f.want.uid = t->config.owner;
+	f.want.done = fetched;
+	f.want.page = page_came;
+	f.want.arg = &f;
+	jobs_want_list(t->jobs, &f.want);
+
+	pthread_mutex_lock(&f.lock);
+	while (!f.done)
+		pthread_cond_wait(&f.over, &f.lock);
+	pthread_mutex_unlock(&f.lock);
+	if (progress)
+		fprintf(progress, "\n");
+	*fail = f.fail;
+	pthread_mutex_destroy(&f.lock);
+	pthread_cond_destroy(&f.over);
+	return -fail->err;
+}
+
+int tree_fetch_lists(struct tree *t, FILE *progress, struct qx_fail *fail)
+{
+	int r = 0;
+	for (int i = 0; i < LIST_N_ && r == 0; i++)
+		r = fetch_one(t, (enum list_id)i, progress, fail);
+	return r;
+}
+
+struct behind {
+	struct tree *tree;
+	struct list_want want;
+};
+
+static void fetched_behind(struct list_want *w, struct list *list, const struct qx_fail *fail)
+{
+	struct behind *b = w->arg;
+	(void)fail; /* the board has it */
+	if (list && tree_set_list(b->tree, list) < 0)
+		log_warn("tree", "no memory for the list of %s", list_row(w->id)->name);
+	free(b);
+}
+
+void tree_refresh_lists(struct tree *t)
+{
+	for (int i = 0; i < LIST_N_; i++) {
+		struct behind *b = calloc(1, sizeof(*b));
+		if (!b)
+			return; /* the next OPENDIR asks */
+		b->tree = t;
+		b->want.id = (enum list_id)i;
+		b->want.uid = t->config.owner;
+		b->want.done = fetched_behind;
+		b->want.arg = b;
+		jobs_want_list(t->jobs, &b->want);
+	}
+}
+
+/* --- the end --------------------------------------------------------------------------------- */
+
+void tree_stop(struct tree *t)
+{
+	pthread_mutex_lock(&t->lock);
+	t->stopping = true;
+	pthread_mutex_unlock(&t->lock);
+	jobs_stop(t->jobs);
+}
+
+/* What the kernel never forgot: it does not when a mount ends. */
+static void free_nodes(struct tree *t)
+{
+	for (size_t i = 0; i < t->nodes.n_chains; i++) {
+		for (struct node *n = t->nodes.chains[i], *next; n; n = next) {
+			next = n->next;
+			generation_unref(n->gen);
+			text_unref(n->text);
+			free(n);
+		}
+	}
+	for (size_t i = 0; i < t->places.n_chains; i++) {
+		for (struct place *p = t->places.chains[i], *next; p; p = next) {
+			next = p->next;
+			generation_unref(p->gen);
+			free(p->arg);
+			free(p);
+		}
+	}
+	free(t->nodes.chains);
+	free(t->places.chains);
+}
+
+void tree_free(struct tree *t)
+{
+	if (!t)
+		return;
+	if (t->jobs) {
+		tree_stop(t);
+		pthread_mutex_lock(&t->lock);
+		while (t->ops)
+			pthread_cond_wait(&t->no_ops, &t->lock);
+		pthread_mutex_unlock(&t->lock);
+		jobs_free(t->jobs);
+	}
+	free_nodes(t);
+	tree_forget_found(t);
+	catalog_unref(t->catalog);
+	pthread_mutex_destroy(&t->lock);
+	pthread_cond_destroy(&t->no_ops);
+	free(t);
+}
+
+void tree_print_rows(FILE *out)
+{
+	nodes_init();
+	for (int i = ROW_ROOT + 1; i < ROWS_; i++) {
+		const struct node_row *row = node_row((enum row_id)i);
+		fprintf(out, "%-36s %s\n", row->path, row->doc);
+	}
+}

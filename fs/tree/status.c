@@ -1,0 +1,316 @@
+/* status.c: what is going on, for people (STATUS.txt) and for programs (.qxfs, control). Moments,
+ * not ages, so that the bytes change only when something happens. */
+#include "house.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <qxfs/base/sys.h>
+
+static const char *moment(int64_t wall_s, char out[24])
+{
+	return sys_format_time(wall_s, out);
+}
+
+static void add_failure(struct buf *out, const struct board_failure *f)
+{
+	char when[24];
+	buf_addf(out, "  %s  %s\n      cause: %s.\n", moment(f->when_s, when), f->subject,
+	         f->fail.why);
+	if (f->fail.remedy[0])
+		buf_addf(out, "      what to do: %s\n", f->fail.remedy);
+	buf_addf(out, "      errno %s", strerrorname_np(f->fail.err));
+	if (f->fail.http)
+		buf_addf(out, ", HTTP %d", f->fail.http);
+	if (f->fail.code[0])
+		buf_addf(out, ", error code %s", f->fail.code);
+	if (f->fail.request_id[0])
+		buf_addf(out, ", requestId %s", f->fail.request_id);
+	buf_add_str(out, "\n");
+}
+
+static void add_job(struct buf *out, const struct board_job *job)
+{
+	char when[24];
+	buf_addf(out, "  %s %s", job->subject, job->phrase);
+	if (job->percent > 0)
+		buf_addf(out, " (%.0f %%)", job->percent);
+	if (job->bytes)
+		buf_addf(out, " (%.1f MB)", (double)job->bytes / 1e6);
+	buf_addf(out, ", since %s", moment(job->started_s, when));
+	if (job->waiters)
+		buf_addf(out, ", %d waiting", job->waiters);
+	buf_add_str(out, "\n");
+}
+
+static bool is_below(const char *subject, const char *prefix)
+{
+	return strncmp(subject, prefix, strlen(prefix)) == 0;
+}
+
+/* Running and failed things whose path begins so. */
+static void add_board(struct tree *t, const char *prefix, struct buf *out)
+{
+	struct board_job *jobs = NULL;
+	struct board_failure *failures = NULL;
+	size_t n_jobs = 0, n_failures = 0, shown = 0;
+
+	buf_add_str(out, "Running\n");
+	if (board_jobs(jobs_board(t->jobs), &jobs, &n_jobs) == 0)
+		for (size_t i = 0; i < n_jobs; i++)
+			if (is_below(jobs[i].subject, prefix) && ++shown)
+				add_job(out, &jobs[i]);
+	buf_add_str(out, shown ? "\n" : "  nothing\n\n");
+	free(jobs);
+
+	shown = 0;
+	buf_add_str(out, "Failed\n");
+	if (board_failures(jobs_board(t->jobs), &failures, &n_failures) == 0)
+		for (size_t i = 0; i < n_failures; i++)
+			if (!failures[i].settled && is_below(failures[i].subject, prefix) &&
+			    ++shown)
+				add_failure(out, &failures[i]);
+	buf_add_str(out, shown ? "\n" : "  nothing\n\n");
+	free(failures);
+}
+
+static void add_service(struct tree *t, struct buf *out)
+{
+	struct client_view view;
+	client_view(t->config.client, &view);
+	buf_addf(out, "Service   %s: %s\n", view.origin,
+	         view.token_refused ? "the token is refused; make a new one and mount again"
+	         : view.reachable   ? "answers"
+	                          : "cannot be reached; what was opened before can still be read");
+}
+
+int64_t text_status(struct tree *t, const char *arg, struct buf *out)
+{
+	char when[24];
+	struct catalog *c = tree_catalog(t);
+
+	(void)arg;
+	buf_add_str(out, "The state of this mount (qxfs " QXFS_VERSION ")\n\n");
+	add_service(t, out);
+	buf_addf(out, "Mounted   %s\n", moment(t->born_s, when));
+	if (c)
+		buf_addf(out, "Surveys   %zu, listed %s\n\n", c->list->n,
+		         moment(c->list->fetched_s, when));
+	catalog_unref(c);
+	add_board(t, "", out);
+	buf_add_str(out, "What each file is: README.txt. One file in detail: qxfs why PATH.\n");
+	return board_changed_s(jobs_board(t->jobs));
+}
+
+static void add_file_state(struct tree *t, const struct node_row *row, const char *arg,
+                           struct buf *out)
+{
+	char when[24];
+	struct buf key = { 0 };
+
+	tree_key(t, row, arg, &key);
+	struct generation *gen = cache_find(t->config.cache, buf_text(&key));
+	buf_done(&key);
+	if (gen) {
+		buf_addf(out, "  %-16s %llu bytes, made %s", row->name,
+		         (unsigned long long)gen->length, moment(gen->facts.exported_s, when));
+		buf_addf(out, ", last known current %s\n", moment(gen->checked_s, when));
+	} else {
+		buf_addf(out, "  %-16s not fetched yet; the size shown is an estimate\n",
+		         row->name);
+	}
+	generation_unref(gen);
+}
+
+int64_t text_survey_status(struct tree *t, const char *arg, struct buf *out)
+{
+	struct catalog *c = tree_catalog(t);
+	const struct list_item *item = c ? list_find(c->list, arg) : NULL;
+	char prefix[ARG_MAX_BYTES + 16];
+
+	buf_addf(out, "Survey    %s\n", arg);
+	if (item) {
+		buf_addf(out, "Name      %s\n", catalog_name(c, item));
+		buf_addf(out, "Modified  %s\n", item->field[SURVEY_MODIFIED]);
+	} else {
+		buf_add_str(
+			out,
+			"          in no list of this account; opening a file here asks for it\n");
+	}
+	catalog_unref(c);
+
+	buf_add_str(out, "\nFiles\n");
+	for (int i = 0; i < ROWS_; i++) {
+		const struct node_row *row = node_row((enum row_id)i);
+		if (row->parent == ROW_SURVEY && row->kind == NODE_DATA)
+			add_file_state(t, row, arg, out);
+	}
+	buf_add_str(out, "\n");
+	snprintf(prefix, sizeof(prefix), "surveys/%s/", arg);
+	add_board(t, prefix, out);
+	buf_addf(
+		out,
+		"A file is asked for again %lld seconds after it was last known to be current; an\n"
+		"edit that changes no count of responses is seen after `touch FILE`.\n",
+		(long long)t->config.fresh_s);
+	return board_changed_s(jobs_board(t->jobs));
+}
+
+int64_t text_jobs(struct tree *t, const char *arg, struct buf *out)
+{
+	struct board_job *jobs = NULL;
+	size_t n = 0;
+	char when[24];
+
+	(void)arg;
+	if (board_jobs(jobs_board(t->jobs), &jobs, &n) == 0)
+		for (size_t i = 0; i < n; i++)
+			buf_addf(out, "%s\t%s\t%.0f%%\t%llu bytes\tsince %s\t%d waiting\n",
+			         jobs[i].subject, jobs[i].state,
+			         jobs[i].percent > 0 ? jobs[i].percent : 0,
+			         (unsigned long long)jobs[i].bytes, moment(jobs[i].started_s, when),
+			         jobs[i].waiters);
+	free(jobs);
+	return board_changed_s(jobs_board(t->jobs));
+}
+
+int64_t text_errors(struct tree *t, const char *arg, struct buf *out)
+{
+	struct board_failure *failures = NULL;
+	size_t n = 0;
+	char when[24];
+
+	(void)arg;
+	if (board_failures(jobs_board(t->jobs), &failures, &n) == 0) {
+		for (size_t i = 0; i < n; i++) {
+			const struct qx_fail *f = &failures[i].fail;
+			buf_addf(out, "%s\t%s\t%s\tHTTP %d\t%s\t%s\t%s\t%s%s\n",
+			         moment(failures[i].when_s, when), failures[i].subject,
+			         strerrorname_np(f->err), f->http, f->code[0] ? f->code : "-",
+			         f->request_id[0] ? f->request_id : "-", f->why, f->remedy,
+			         failures[i].settled ? " (a later try succeeded)" : "");
+		}
+	}
+	free(failures);
+	return board_changed_s(jobs_board(t->jobs));
+}
+
+/* --- for programs ---------------------------------------------------------------------------- */
+
+static void json_text(struct buf *out, const char *name, const char *value)
+{
+	buf_addf(out, "\"%s\":", name);
+	buf_add_json(out, value);
+}
+
+static void json_moment(struct buf *out, const char *name, int64_t wall_s)
+{
+	char when[24];
+	buf_addf(out, "\"%s\":\"%s\"", name, moment(wall_s, when));
+}
+
+static void json_jobs(struct tree *t, struct buf *out)
+{
+	struct board_job *jobs = NULL;
+	size_t n = 0;
+
+	buf_add_str(out, ",\n \"jobs\":[");
+	if (board_jobs(jobs_board(t->jobs), &jobs, &n) < 0)
+		n = 0;
+	for (size_t i = 0; i < n; i++) {
+		buf_add_str(out, i ? ",\n  {" : "\n  {");
+		json_text(out, "path", jobs[i].subject);
+		buf_add_str(out, ",");
+		json_text(out, "state", jobs[i].state);
+		buf_addf(out, ",\"percent\":%.1f,\"bytes\":%llu,",
+		         jobs[i].percent > 0 ? jobs[i].percent : 0,
+		         (unsigned long long)jobs[i].bytes);
+		json_moment(out, "since", jobs[i].started_s);
+		buf_addf(out, ",\"waiters\":%d}", jobs[i].waiters);
+	}
+	free(jobs);
+	buf_add_str(out, "]");
+}
+
+static void json_failures(struct tree *t, struct buf *out)
+{
+	struct board_failure *failures = NULL;
+	size_t n = 0;
+
+	buf_add_str(out, ",\n \"failures\":[");
+	if (board_failures(jobs_board(t->jobs), &failures, &n) < 0)
+		n = 0;
+	for (size_t i = 0; i < n; i++) {
+		const struct qx_fail *f = &failures[i].fail;
+		buf_add_str(out, i ? ",\n  {" : "\n  {");
+		json_moment(out, "when", failures[i].when_s);
+		buf_add_str(out, ",");
+		json_text(out, "path", failures[i].subject);
+		buf_addf(out, ",\"errno\":\"%s\",\"http\":%d,", strerrorname_np(f->err), f->http);
+		json_text(out, "code", f->code);
+		buf_add_str(out, ",");
+		json_text(out, "request_id", f->request_id);
+		buf_add_str(out, ",");
+		json_text(out, "why", f->why);
+		buf_add_str(out, ",");
+		json_text(out, "remedy", f->remedy);
+		buf_addf(out, ",\"settled\":%s}", failures[i].settled ? "true" : "false");
+	}
+	free(failures);
+	buf_add_str(out, "]");
+}
+
+static void json_limits(struct tree *t, struct buf *out)
+{
+	struct client_view client;
+	struct cache_view cache;
+
+	client_view(t->config.client, &client);
+	cache_view(t->config.cache, &cache);
+	buf_addf(out, ",\n \"reachable\":%s,\"token_refused\":%s",
+	         client.reachable ? "true" : "false", client.token_refused ? "true" : "false");
+	buf_addf(out, ",\n \"cache\":{\"bytes\":%llu,\"max_bytes\":%llu,\"generations\":%llu}",
+	         (unsigned long long)cache.bytes, (unsigned long long)cache.max_bytes,
+	         (unsigned long long)cache.generations);
+	buf_addf(out,
+	         ",\n \"limits\":{\"requests\":%d,\"requests_max\":%d,\"jobs\":%d,\"jobs_max\":%d,"
+	         "\"waiting\":%d,\"refused_429\":%llu}",
+	         client.governor.requests, client.governor.requests_max, client.governor.jobs,
+	         client.governor.jobs_max, client.governor.waiting,
+	         (unsigned long long)client.refused_429);
+}
+
+int64_t text_status_json(struct tree *t, const char *arg, struct buf *out)
+{
+	struct catalog *c = tree_catalog(t);
+
+	(void)arg;
+	buf_add_str(out, "{");
+	json_text(out, "version", QXFS_VERSION);
+	buf_add_str(out, ",");
+	json_text(out, "account", t->config.account);
+	buf_add_str(out, ",");
+	json_text(out, "host", t->config.host);
+	buf_add_str(out, ",");
+	json_moment(out, "mounted", t->born_s);
+	json_limits(t, out);
+	buf_add_str(out, ",\n \"lists\":[");
+	if (c) {
+		buf_addf(out, "{\"name\":\"surveys\",\"count\":%zu,", c->list->n);
+		json_moment(out, "fetched", c->list->fetched_s);
+		buf_add_str(out, "}");
+	}
+	buf_add_str(out, "]");
+	catalog_unref(c);
+	json_jobs(t, out);
+	json_failures(t, out);
+	buf_add_str(out, "}\n");
+	return board_changed_s(jobs_board(t->jobs));
+}
+
+int tree_status(struct tree *t, struct buf *out)
+{
+	(void)text_status_json(t, "", out);
+	return buf_failed(out) ? -ENOMEM : 0;
+}

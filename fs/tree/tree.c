@@ -1,0 +1,358 @@
+/* tree.c: lookups. A name is resolved against the table and the catalog, then presented: a folder
+ * or a link has one node, a text a node for each version, a data file the current or the pending
+ * one. */
+#include "house.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <qxfs/base/sys.h>
+
+#define RENDER_EVERY_MS 1000
+
+void tree_key(struct tree *t, const struct node_row *row, const char *arg, struct buf *out)
+{
+	buf_addf(out, "%s/", t->config.account);
+	node_subject(row, arg, out);
+	if (row->source.export_body)
+		buf_addf(out, "?%s", row->source.export_body);
+}
+
+/* --- names ----------------------------------------------------------------------------------- */
+
+static int resolve_survey(struct tree *t, const char *name, bool *ret_tentative)
+{
+	if (!survey_id_is_well_formed(name))
+		return -ENOENT;
+	struct catalog *c = tree_catalog(t);
+	bool listed = c && list_find(c->list, name);
+	catalog_unref(c);
+	if (!listed && tree_is_absent(t, name))
+		return -ENOENT;
+	*ret_tentative = !listed;
+	return 0;
+}
+
+static int resolve_name(struct tree *t, const char *name, char arg[ARG_MAX_BYTES])
+{
+	struct catalog *c = tree_catalog(t);
+	const struct list_item *item = c ? catalog_find_name(c, name) : NULL;
+	int r = item && strlen(item->id) < ARG_MAX_BYTES ? 0 : -ENOENT;
+	if (r == 0)
+		memcpy(arg, item->id, strlen(item->id) + 1);
+	catalog_unref(c);
+	return r;
+}
+
+int resolve(struct tree *t, const struct node_row *dir, const char *dir_arg, const char *name,
+            const struct node_row **ret_row, char arg[ARG_MAX_BYTES], bool *ret_tentative)
+{
+	*ret_tentative = false;
+	if (strlen(name) > 255)
+		return -ENAMETOOLONG;
+	const struct node_row *child = node_child(dir, name);
+	if (child) {
+		memcpy(arg, dir_arg, strlen(dir_arg) + 1);
+		*ret_row = child;
+		return 0;
+	}
+	child = node_pattern(dir);
+	if (!child)
+		return -ENOENT;
+	*ret_row = child;
+	if (child->id == ROW_BY_NAME_LINK)
+		return resolve_name(t, name, arg);
+	if (strlen(name) >= ARG_MAX_BYTES)
+		return -ENOENT;
+	memcpy(arg, name, strlen(name) + 1);
+	return resolve_survey(t, name, ret_tentative);
+}
+
+/* --- presenting ------------------------------------------------------------------------------ */
+
+static void fill_entry(struct tree *t, struct node *n, struct tree_entry *ret)
+{
+	n->lookups++;
+	ret->node = n->id;
+	node_attr(t, n, &ret->attr);
+	ret->attr_ttl_s = node_attr_ttl(t, n);
+	ret->entry_ttl_s = node_entry_ttl(t, n);
+}
+
+static int present_plain(struct tree *t, const struct node_row *row, const char *arg,
+                         bool tentative, struct tree_entry *ret)
+{
+	pthread_mutex_lock(&t->lock);
+	struct place *p = place_get(t, row, arg);
+	if (p && !p->current)
+		p->current = node_new(t, p);
+	struct node *n = p ? p->current : NULL;
+	if (n) {
+		n->tentative = tentative;
+		fill_entry(t, n, ret);
+	} else if (p) {
+		place_release(t, p);
+	}
+	pthread_mutex_unlock(&t->lock);
+	return n ? 0 : -ENOMEM;
+}
+
+void text_unref(struct text *text)
+{
+	if (text && atomic_fetch_sub(&text->refs, 1) == 1)
+		free(text);
+}
+
+static struct text *render(struct tree *t, const struct node_row *row, const char *arg)
+{
+	struct buf out = { 0 };
+	int64_t mtime_s = row->source.text(t, arg, &out);
+	struct text *text = buf_failed(&out) ? NULL : malloc(sizeof(*text) + out.len + 1);
+	if (text) {
+		atomic_init(&text->refs, 1);
+		text->len = out.len;
+		text->mtime_s = mtime_s;
+		memcpy(text->bytes, buf_text(&out), out.len + 1);
+	}
+	buf_done(&out);
+	return text;
+}
+
+static bool same_text(const struct text *a, const struct text *b)
+{
+	return a->len == b->len && memcmp(a->bytes, b->bytes, a->len) == 0;
+}
+
+/* The current version, if it is young enough. */
+static bool present_rendered(struct tree *t, const struct node_row *row, const char *arg,
+                             struct tree_entry *ret)
+{
+	pthread_mutex_lock(&t->lock);
+	struct place *p = place_find(t, row, arg);
+	bool young = p && p->current && sys_now_ms() - p->rendered_ms < RENDER_EVERY_MS;
+	if (young)
+		fill_entry(t, p->current, ret);
+	pthread_mutex_unlock(&t->lock);
+	return young;
+}
+
+static int present_text(struct tree *t, const struct node_row *row, const char *arg,
+                        struct tree_entry *ret)
+{
+	if (present_rendered(t, row, arg, ret))
+		return 0;
+	struct text *text = render(t, row, arg);
+	if (!text)
+		return -ENOMEM;
+
+	pthread_mutex_lock(&t->lock);
+	struct place *p = place_get(t, row, arg);
+	struct node *n = p ? p->current : NULL;
+	if (p && !(n && same_text(n->text, text))) {
+		n = node_new(t, p);
+		if (n) {
+			p->current = n; /* the former one lives while the kernel knows it */
+			n->text = text;
+			text = NULL;
+		}
+	}
+	if (n) {
+		p->rendered_ms = sys_now_ms();
+		fill_entry(t, n, ret);
+	} else if (p) {
+		place_release(t, p);
+	}
+	pthread_mutex_unlock(&t->lock);
+	text_unref(text);
+	return n ? 0 : -ENOMEM;
+}
+
+/* Another mount may have published; a forgotten place may have a file. One look at the disk. */
+static struct generation *look_on_disk(struct tree *t, const struct node_row *row, const char *arg)
+{
+	struct buf key = { 0 };
+	tree_key(t, row, arg, &key);
+	struct generation *gen = cache_find(t->config.cache, buf_text(&key));
+	buf_done(&key);
+	return gen;
+}
+
+static bool known_fresh(struct tree *t, const struct node_row *row, const char *arg)
+{
+	pthread_mutex_lock(&t->lock);
+	struct place *p = place_find(t, row, arg);
+	bool fresh = p && place_is_fresh(t, p);
+	pthread_mutex_unlock(&t->lock);
+	return fresh;
+}
+
+static struct node *ready_node(struct tree *t, struct place *p)
+{
+	struct node *n = p->current;
+	/* A current node of an older generation (another mount published): a new one takes its
+	 * place. */
+	if (n && n->ready && n->gen == p->gen)
+		return n;
+	n = node_new(t, p);
+	if (!n)
+		return NULL;
+	n->ready = true;
+	n->gen = generation_ref(p->gen);
+	n->mtime_s = p->gen->mtime_s;
+	p->current = n;
+	return n;
+}
+
+static struct node *pending_node(struct tree *t, struct place *p)
+{
+	struct node *n = p->pending;
+	if (!n) {
+		n = node_new(t, p);
+		if (!n)
+			return NULL;
+		n->mtime_s = pending_mtime(t, p);
+		p->pending = n;
+	}
+	n->estimate = pending_estimate(t, p);
+	return n;
+}
+
+static int present_data(struct tree *t, const struct node_row *row, const char *arg,
+                        struct tree_entry *ret)
+{
+	struct generation *gen = known_fresh(t, row, arg) ? NULL : look_on_disk(t, row, arg);
+
+	pthread_mutex_lock(&t->lock);
+	struct place *p = place_get(t, row, arg);
+	if (p && gen && gen != p->gen) {
+		struct generation *former = p->gen;
+		p->gen = gen;
+		gen = former;
+	}
+	struct node *n = NULL;
+	if (p)
+		n = place_is_fresh(t, p) ? ready_node(t, p) : pending_node(t, p);
+	if (n)
+		fill_entry(t, n, ret);
+	else if (p)
+		place_release(t, p);
+	pthread_mutex_unlock(&t->lock);
+	generation_unref(gen);
+	return n ? 0 : -ENOMEM;
+}
+
+int present(struct tree *t, const struct node_row *row, const char *arg, bool tentative,
+            struct tree_entry *ret)
+{
+	memset(ret, 0, sizeof(*ret));
+	switch (row->kind) {
+	case NODE_TEXT:
+		return present_text(t, row, arg, ret);
+	case NODE_DATA:
+		return present_data(t, row, arg, ret);
+	default:
+		return present_plain(t, row, arg, tentative, ret);
+	}
+}
+
+/* --- the door -------------------------------------------------------------------------------- */
+
+/* The place of a node, copied: row and argument. */
+static int place_of(struct tree *t, uint64_t id, const struct node_row **row,
+                    char arg[ARG_MAX_BYTES])
+{
+	pthread_mutex_lock(&t->lock);
+	const struct node *n = node_find(t, id);
+	if (n) {
+		*row = n->place->row;
+		memcpy(arg, n->place->arg, strlen(n->place->arg) + 1);
+	}
+	pthread_mutex_unlock(&t->lock);
+	return n ? 0 : -ENOENT;
+}
+
+int tree_lookup(struct tree *t, uint64_t parent, const char *name, struct tree_entry *ret)
+{
+	const struct node_row *dir, *row;
+	char dir_arg[ARG_MAX_BYTES], arg[ARG_MAX_BYTES];
+	bool tentative;
+
+	int r = place_of(t, parent, &dir, dir_arg);
+	if (r < 0)
+		return r;
+	if (dir->kind != NODE_DIR)
+		return -ENOTDIR;
+	r = resolve(t, dir, dir_arg, name, &row, arg, &tentative);
+	if (r < 0)
+		return r;
+	return present(t, row, arg, tentative, ret);
+}
+
+void tree_forget(struct tree *t, uint64_t node, uint64_t lookups)
+{
+	pthread_mutex_lock(&t->lock);
+	struct node *n = node_find(t, node);
+	if (n) {
+		n->lookups -= lookups < n->lookups ? lookups : n->lookups;
+		node_release(t, n);
+	}
+	pthread_mutex_unlock(&t->lock);
+}
+
+int tree_getattr(struct tree *t, uint64_t node, struct stat *ret, double *ret_ttl_s)
+{
+	pthread_mutex_lock(&t->lock);
+	const struct node *n = node_find(t, node);
+	if (n) {
+		node_attr(t, n, ret);
+		*ret_ttl_s = node_attr_ttl(t, n);
+	}
+	pthread_mutex_unlock(&t->lock);
+	return n ? 0 : -ENOENT;
+}
+
+int tree_readlink(struct tree *t, uint64_t node, struct buf *out)
+{
+	const struct node_row *row;
+	char arg[ARG_MAX_BYTES];
+	int r = place_of(t, node, &row, arg);
+	if (r < 0)
+		return r;
+	if (row->kind != NODE_LINK)
+		return -EINVAL;
+	buf_addf(out, "../%s", arg);
+	return buf_failed(out) ? -ENOMEM : 0;
+}
+
+bool tree_is_owner(const struct tree *t, uid_t uid)
+{
+	return uid == 0 || uid == t->config.owner;
+}
+
+int tree_touch(struct tree *t, uint64_t node, const struct tree_caller *who)
+{
+	int r = -EPERM;
+	if (!tree_is_owner(t, who->uid))
+		return r;
+	pthread_mutex_lock(&t->lock);
+	struct node *n = node_find(t, node);
+	if (!n) {
+		r = -ENOENT;
+	} else if (n->place->row->kind == NODE_DATA) {
+		n->place->expired = true;
+		n->place->full = true;
+		n->place->touches++;
+		r = 0;
+	}
+	pthread_mutex_unlock(&t->lock);
+	return r;
+}
+
+int tree_disk(struct tree *t, uint64_t *ret_total, uint64_t *ret_free, uint64_t *ret_files)
+{
+	pthread_mutex_lock(&t->lock);
+	*ret_files = t->catalog ? t->catalog->list->n : 0;
+	pthread_mutex_unlock(&t->lock);
+	return cache_disk(t->config.cache, ret_total, ret_free);
+}

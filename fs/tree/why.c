@@ -1,0 +1,169 @@
+/* why.c: what happened to this file, in words. Resolves the path as lookups do, opens nothing. */
+#include "house.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <qxfs/base/sys.h>
+
+struct spot {
+	const struct node_row *row;
+	char arg[ARG_MAX_BYTES];
+	bool tentative;
+};
+
+static int walk(struct tree *t, const char *path, struct spot *spot)
+{
+	char name[256];
+
+	spot->row = node_row(ROW_ROOT);
+	spot->arg[0] = 0;
+	spot->tentative = false;
+	while (*path) {
+		size_t n = strcspn(path, "/");
+		if (n >= sizeof(name))
+			return -ENAMETOOLONG;
+		memcpy(name, path, n);
+		name[n] = 0;
+		path += n + (path[n] == '/');
+		if (n == 0 || strcmp(name, ".") == 0)
+			continue;
+		/* A link stands for the folder it leads to. */
+		if (spot->row->kind == NODE_LINK)
+			spot->row = node_row(ROW_SURVEY);
+
+		const struct node_row *row;
+		char arg[ARG_MAX_BYTES];
+		bool tentative;
+		int r = resolve(t, spot->row, spot->arg, name, &row, arg, &tentative);
+		if (r < 0)
+			return r;
+		spot->row = row;
+		memcpy(spot->arg, arg, sizeof(arg));
+		spot->tentative = spot->tentative || tentative;
+	}
+	return 0;
+}
+
+static const char *say_failure(const struct board_failure *f, struct buf *text)
+{
+	char when[24];
+	buf_addf(text, "The last try failed at %s: %s.", sys_format_time(f->when_s, when),
+	         f->fail.why);
+	if (f->fail.remedy[0])
+		buf_addf(text, " %s", f->fail.remedy);
+	buf_addf(text, " (%s", strerrorname_np(f->fail.err));
+	if (f->fail.http)
+		buf_addf(text, ", HTTP %d", f->fail.http);
+	if (f->fail.code[0])
+		buf_addf(text, ", error code %s", f->fail.code);
+	if (f->fail.request_id[0])
+		buf_addf(text, ", requestId %s", f->fail.request_id);
+	buf_add_str(text, ")\n");
+	return "failed";
+}
+
+static const char *say_job(const struct board_job *job, struct buf *text)
+{
+	char when[24];
+	buf_addf(text, "It %s, since %s", job->phrase, sys_format_time(job->started_s, when));
+	if (job->percent > 0)
+		buf_addf(text, " (%.0f %%)", job->percent);
+	buf_addf(text, "; %d waiting. An open waits for it and gets the whole file.\n",
+	         job->waiters);
+	return "running";
+}
+
+static const char *say_generation(struct tree *t, const struct spot *spot, struct generation *gen,
+                                  struct buf *text)
+{
+	char when[24];
+	buf_addf(text, "It is on this machine: %llu bytes, made %s",
+	         (unsigned long long)gen->length, sys_format_time(gen->facts.exported_s, when));
+	buf_addf(text, ", last known to be current %s.", sys_format_time(gen->checked_s, when));
+
+	pthread_mutex_lock(&t->lock);
+	struct place *p = place_find(t, spot->row, spot->arg);
+	bool touched = p && p->expired, stale = p && p->stale;
+	pthread_mutex_unlock(&t->lock);
+	int64_t until_s = gen->checked_s + t->config.fresh_s;
+	if (stale)
+		buf_add_str(text, " The account could not be reached when it was last asked.\n");
+	else if (touched)
+		buf_add_str(text, " It was touched: the next open makes a full export.\n");
+	else if (until_s > sys_wall_s())
+		buf_addf(text, " Opening it asks nobody until %s.\n",
+		         sys_format_time(until_s, when));
+	else
+		buf_add_str(text, " The next open asks whether it has changed.\n");
+	return "ready";
+}
+
+static const char *say_data(struct tree *t, const struct spot *spot, const char *subject,
+                            struct buf *text)
+{
+	struct board_job job;
+	struct board_failure failure;
+	struct buf key = { 0 };
+	const char *state;
+
+	if (board_job_of(jobs_board(t->jobs), subject, &job))
+		return say_job(&job, text);
+	if (board_failure_of(jobs_board(t->jobs), subject, &failure))
+		return say_failure(&failure, text);
+	tree_key(t, spot->row, spot->arg, &key);
+	struct generation *gen = cache_find(t->config.cache, buf_text(&key));
+	buf_done(&key);
+	if (gen) {
+		state = say_generation(t, spot, gen, text);
+	} else {
+		buf_add_str(text,
+		            "It was never fetched: the first open asks the service for it and "
+		            "waits. The size shown until then is an estimate.\n");
+		state = "never fetched";
+	}
+	generation_unref(gen);
+	return state;
+}
+
+static const char *say(struct tree *t, const char *path, struct buf *text)
+{
+	struct spot spot;
+	struct buf subject = { 0 };
+	const char *state;
+
+	if (walk(t, path, &spot) < 0) {
+		buf_add_str(text,
+		            "There is no such file here. A survey is found by its id "
+		            "(surveys/SV_...) or by its name in surveys/by-name; an id that the "
+		            "service did not know is asked again after a minute.\n");
+		return "missing";
+	}
+	node_subject(spot.row, spot.arg, &subject);
+	buf_addf(text, "%s: %s.\n", subject.len ? buf_text(&subject) : "/", spot.row->doc);
+	if (spot.tentative)
+		buf_add_str(text,
+		            "No list of this account shows this id; the service is asked when "
+		            "something here is opened.\n");
+	if (spot.row->kind == NODE_DATA)
+		state = say_data(t, &spot, buf_text(&subject), text);
+	else
+		state = spot.tentative ? "not confirmed" : "ready";
+	buf_done(&subject);
+	return state;
+}
+
+int tree_why(struct tree *t, const char *path, struct buf *out)
+{
+	struct buf text = { 0 };
+	const char *state = say(t, path, &text);
+
+	buf_add_str(out, "{\"path\":");
+	buf_add_json(out, path);
+	buf_addf(out, ",\"state\":\"%s\",\"text\":", state);
+	buf_add_json(out, buf_text(&text));
+	buf_add_str(out, "}\n");
+	int r = buf_failed(out) || buf_failed(&text) ? -ENOMEM : 0;
+	buf_done(&text);
+	return r;
+}
