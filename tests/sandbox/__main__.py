@@ -1,0 +1,72 @@
+"""A Qualtrics account on loopback. The first line on stdout is `BASE_URL TOKEN`.
+
+python3 tests/sandbox [--port N] [--token T] [--account demo|recorded|empty] [--recorded DIR] [--limits on|off]
+                      [--set NAME=JSON]... [--until-stdin-closes]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+import threading
+
+import demo
+import recorded
+from account import Account
+from box import Box, random_token
+from server import Server
+from settings import Settings
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog='sandbox', description='A Qualtrics account on loopback.')
+    parser.add_argument('--port', type=int, default=0)
+    parser.add_argument('--token', help='the token to accept; random if left out')
+    parser.add_argument('--account', choices=('demo', 'recorded', 'empty'), default='demo')
+    parser.add_argument('--recorded', default=os.environ.get('QXFS_RECORDED'),
+                        help='a folder of recorded exchanges, for --account recorded')
+    parser.add_argument('--limits', choices=('on', 'off'), default='on')
+    parser.add_argument('--set', action='append', default=[], metavar='NAME=JSON', help='a knob of settings.py')
+    parser.add_argument('--until-stdin-closes', action='store_true', help='end when stdin reaches its end')
+    return parser.parse_args()
+
+
+def knobs(options: argparse.Namespace) -> Settings:
+    settings = Settings(limits=options.limits == 'on')
+    for text in options.set:
+        name, _, value = text.partition('=')
+        try:
+            settings.update({name: json.loads(value)})
+        except ValueError as error:
+            sys.exit(f'sandbox: --set {text}: {error}')
+    return settings
+
+
+def account(options: argparse.Namespace) -> Account:
+    if options.account == 'recorded':
+        return recorded.account(options.recorded)
+    return demo.account() if options.account == 'demo' else demo.empty_account()
+
+
+def main() -> None:
+    options = arguments()
+    settings = knobs(options)
+    sys.setswitchinterval(0.002)
+    server = Server(Box(account(options), settings, options.token or random_token()), options.port)
+    ended = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ended.set())
+    server.start()
+    print(server.box.base_url, server.box.token, flush=True)
+    if options.until_stdin_closes:
+        threading.Thread(target=lambda: (sys.stdin.buffer.read(), ended.set()), daemon=True).start()
+    ended.wait()
+    server.stop()
+    os._exit(0)
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,336 @@
+"""The side door from Python, for tests.
+
+    with Sandbox.start(limits='off', settings={'job_polls': 0}) as box:
+        box.url, box.token
+        box.fault('export_file', 'cut', nth=1, at=1000)
+        box.append('SV_demoSmall000014', 3)
+
+Endpoints are named by the keys of routes.py.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import subprocess
+import sys
+import threading
+import urllib.parse
+from collections.abc import Iterator
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+
+
+class SandboxError(Exception):
+    """The side door refused."""
+
+
+class Sandbox:
+    """A running sandbox: its address, its token, and its side door. Methods may be called from several threads."""
+
+    def __init__(self, url: str, token: str, process: subprocess.Popen | None = None):
+        self.url = url
+        self.token = token
+        self.process = process
+        self.port = urllib.parse.urlsplit(url).port
+        self.local = threading.local()
+        self.side_port = urllib.parse.urlsplit(url).port
+        self.side_port = urllib.parse.urlsplit(self.info()['side_url']).port
+
+    # ---- life
+
+    @classmethod
+    @contextlib.contextmanager
+    def start(cls, *, account: str = 'demo', limits: str = 'on', token: str | None = None, port: int = 0,
+              recorded: str | Path | None = None, settings: dict | None = None,
+              extra: tuple[str, ...] = ()) -> Iterator['Sandbox']:
+        """Spawn a server, and end it (by its pid) when the block is left."""
+        box = cls.spawn(account=account, limits=limits, token=token, port=port, recorded=recorded, settings=settings,
+                        extra=extra)
+        try:
+            yield box
+        finally:
+            box.stop()
+
+    @classmethod
+    def spawn(cls, *, account: str = 'demo', limits: str = 'on', token: str | None = None, port: int = 0,
+              recorded: str | Path | None = None, settings: dict | None = None,
+              extra: tuple[str, ...] = ()) -> 'Sandbox':
+        """The same without a block; call stop() yourself."""
+        command = [sys.executable, str(HERE), '--port', str(port), '--account', account, '--limits', limits,
+                   '--until-stdin-closes', *extra]
+        if token:
+            command += ['--token', token]
+        if recorded:
+            command += ['--recorded', str(recorded)]
+        for name, value in (settings or {}).items():
+            command += ['--set', f'{name}={json.dumps(value)}']
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        line = process.stdout.readline().split()
+        if len(line) != 2:
+            process.kill()
+            process.wait()
+            raise SandboxError('the sandbox did not start')
+        return cls(line[0], line[1], process)
+
+    def stop(self) -> None:
+        """End the server this object started."""
+        if self.process is None:
+            return
+        self.process.terminate()
+        try:
+            self.process.wait(5)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.process.stdin.close()
+        self.process.stdout.close()
+
+    # ---- talking
+
+    def _raw(self, method: str, path: str, body: bytes | None) -> tuple[int, bytes]:
+        for attempt in (0, 1):
+            connection = getattr(self.local, 'connection', None)
+            if connection is None:
+                connection = self.local.connection = http.client.HTTPConnection('127.0.0.1', self.side_port,
+                                                                                timeout=120)
+            try:
+                connection.request(method, path, body)
+                answer = connection.getresponse()
+                return answer.status, answer.read()
+            except (ConnectionError, http.client.HTTPException):
+                connection.close()
+                self.local.connection = None
+                if attempt:
+                    raise
+        raise AssertionError('not reached')
+
+    def call(self, name: str, /, **arguments):
+        """Any door of sidedoor.py by name."""
+        status, data = self._raw('POST', f'/_sandbox/{name}', json.dumps(arguments).encode())
+        answer = json.loads(data)
+        if status != 200:
+            raise SandboxError(answer['error'])
+        return answer['value']
+
+    def info(self) -> dict:
+        """Addresses, token, ids and counts of everything in the account."""
+        return self.call('info')
+
+    def settings(self, **knobs) -> dict:
+        """Set knobs of settings.py; all of them come back."""
+        return self.call('settings', **knobs)
+
+    # ---- faults
+
+    def fault(self, endpoint: str, kind: str, **given) -> int:
+        """A fault on calls to an endpoint (or '*').
+
+        Which calls, counted from now: nth=, first=, start= and end=, every=, match= (a pattern in the target); all
+        if none is given. The rest are the kind's own. Returns the rule's id for clear_faults.
+        """
+        return self.call('fault', endpoint=endpoint, kind=kind, **given)
+
+    def clear_faults(self, rule: int | None = None) -> None:
+        """Forget a rule, or all; what waits goes on."""
+        self.call('clear_faults', id=rule)
+
+    def faults(self) -> list[dict]:
+        """The rules, with how many calls each saw (calls) and hit (hits)."""
+        return self.call('faults')
+
+    def hold(self, endpoint: str, **given) -> int:
+        """Calls to an endpoint wait, unanswered, until release()."""
+        return self.fault(endpoint, 'hold', **given)
+
+    def release(self) -> None:
+        """Everything held, delayed or throttled goes on; holds end."""
+        self.call('release')
+
+    def wait_held(self, endpoint: str = '*', count: int = 1, timeout: float = 10.0) -> bool:
+        """Block until so many calls are held or delayed."""
+        return self.call('wait_held', endpoint=endpoint, count=count, timeout=timeout)
+
+    # ---- what came in
+
+    def wait_for(self, endpoint: str, count: int = 1, timeout: float = 10.0, answered: bool = False) -> bool:
+        """Block until so many calls came in (or were answered) since the last reset_stats."""
+        return self.call('wait_for', endpoint=endpoint, count=count, timeout=timeout, answered=answered)
+
+    def wait_idle(self, timeout: float = 10.0) -> bool:
+        """Block until no call is in flight."""
+        return self.call('wait_idle', timeout=timeout)
+
+    def requests(self, endpoint: str | None = None) -> list[dict]:
+        """The calls, oldest first: method path query headers endpoint time status seconds token body body_bytes ..."""
+        return self.call('requests', endpoint=endpoint)
+
+    def stats(self) -> dict:
+        """counts answered statuses in_flight most_in_flight most_jobs refused_429 jobs_running seconds."""
+        return self.call('stats')
+
+    def count(self, endpoint: str = '*') -> int:
+        """How many calls came in since the last reset_stats."""
+        return self.stats()['counts'].get(endpoint, 0)
+
+    def reset_stats(self) -> None:
+        self.call('reset_stats')
+
+    def limits(self) -> dict:
+        """How full each bucket is."""
+        return self.call('limits')
+
+    def reset_limits(self) -> None:
+        self.call('reset_limits')
+
+    # ---- jobs and time
+
+    def hold_jobs(self) -> None:
+        """No job ends, those running included, until release_jobs."""
+        self.call('hold_jobs')
+
+    def release_jobs(self, count: int | None = None) -> int:
+        """Let all go on, or only the oldest few; how many were released."""
+        return self.call('release_jobs', count=count)
+
+    def jobs(self) -> list[dict]:
+        """id owner state polled held forced file params of each job."""
+        return self.call('jobs')
+
+    def force_job(self, job: str, fault: str | None) -> None:
+        """Make one job fail, vanish, never end ...; None undoes it."""
+        self.call('force_job', job=job, fault=fault)
+
+    def forget_jobs(self) -> None:
+        """All jobs and files are gone: 404."""
+        self.call('forget_jobs')
+
+    def advance(self, seconds: float) -> None:
+        """Move the sandbox's clock on (buckets, files, tokens, job durations)."""
+        self.call('advance', seconds=seconds)
+
+    # ---- data
+
+    def append(self, survey: str, count: int = 1, values: dict | None = None, recorded: int | None = None) -> list[str]:
+        """New responses, recorded now (or at recorded, ms); their ids. values: {'QID2_TEXT': 'x', 'QID1': '2'}."""
+        return self.call('append', survey=survey, count=count, values=values, recorded=recorded)
+
+    def edit(self, survey: str, response: str, values: dict) -> None:
+        self.call('edit', survey=survey, response=response, values=values)
+
+    def delete_response(self, survey: str, response: str) -> None:
+        self.call('delete_response', survey=survey, response=response)
+
+    def response_ids(self, survey: str, first: int = 0, count: int = 1000) -> list[str]:
+        """Ids in recorded order."""
+        return self.call('response_ids', survey=survey, first=first, count=count)
+
+    def add_survey(self, name: str, responses: int = 0, **given) -> str:
+        """A survey of two questions (or like=another's); id created modified listed active unfinished first."""
+        return self.call('add_survey', name=name, responses=responses, **given)
+
+    def add_surveys(self, count: int, prefix: str = 'Survey', responses: int = 0) -> list[str]:
+        return self.call('add_surveys', count=count, prefix=prefix, responses=responses)
+
+    def delete_survey(self, survey: str) -> None:
+        self.call('delete_survey', survey=survey)
+
+    def change_survey(self, survey: str, **members) -> None:
+        """name active modified created listed forbidden owner unfinished anonymous filters expiration."""
+        self.call('change_survey', survey=survey, **members)
+
+    def rename(self, survey: str, name: str) -> None:
+        self.change_survey(survey, name=name)
+
+    def forbid(self, survey: str, forbidden: bool = True) -> None:
+        """403 for everything of one survey; it stays listed."""
+        self.change_survey(survey, forbidden=forbidden)
+
+    def add_question(self, survey: str, name: str, text: str = 'One more question') -> str:
+        """A further text question: columns and lastModifiedDate change."""
+        return self.call('add_question', survey=survey, name=name, text=text)
+
+    def make_big(self, survey: str, size: int) -> None:
+        """Every export of the survey inflates to so many bytes (0: as it is). csv and tsv."""
+        self.call('make_big', survey=survey, size=size)
+
+    def put_remote_file(self, url: str, text: str) -> None:
+        """What a fileUrl holds."""
+        self.call('put_remote_file', url=url, text=text)
+
+    # ---- the bytes
+
+    def entry(self, survey: str, format: str = 'csv', part: int = 0, **params) -> bytes:
+        """The exact bytes of the entry a full export with these parameters would hold now."""
+        query = {'survey': survey, 'format': format, 'part': str(part)}
+        query |= {name: json.dumps(value) for name, value in params.items()}
+        status, data = self._raw('GET', '/_sandbox/entry?' + urllib.parse.urlencode(query), None)
+        if status != 200:
+            raise SandboxError(json.loads(data)['error'])
+        return data
+
+    def entry_sha256(self, survey: str, format: str = 'csv', part: int = 0, **params) -> dict:
+        """sha256, size and crc32 of the same, without moving it."""
+        return self.call('entry_sha256', survey=survey, format=format, part=part, **params)
+
+    # ---- access
+
+    def new_token(self, token: str | None = None) -> str:
+        """The old token is dead; the object keeps the new one."""
+        self.token = self.call('new_token', token=token)
+        return self.token
+
+    def revoke_token(self) -> None:
+        """No token is good; self.token stays the old one. restore_token() takes it back."""
+        self.call('new_token')
+
+    def restore_token(self) -> None:
+        self.call('new_token', token=self.token)
+
+    def expire_bearers(self) -> None:
+        self.call('expire_bearers')
+
+    def pause(self, mode: str = 'refuse') -> None:
+        """Go dark: 'refuse' (connections refused, open ones cut) or 'hang' (nothing is answered)."""
+        self.call('pause', mode=mode)
+
+    def resume(self) -> None:
+        self.call('resume')
+
+    # ---- the API itself, for tests of the sandbox
+
+    def api(self, method: str, path: str, body: object = None, headers: dict | None = None,
+            token: bool = True) -> tuple[int, dict, bytes]:
+        """One call of the API on a connection of its own: status, headers, body."""
+        given = {'X-API-TOKEN': self.token} if token else {}
+        data = body
+        if body is not None and not isinstance(body, (bytes, str)):
+            data = json.dumps(body)
+            given['Content-Type'] = 'application/json'
+        connection = http.client.HTTPConnection('127.0.0.1', self.port, timeout=60)
+        try:
+            connection.request(method, path, data, given | (headers or {}))
+            answer = connection.getresponse()
+            return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
+        finally:
+            connection.close()
+
+    def result(self, path: str, method: str = 'GET', body: object = None) -> dict:
+        """The result member of a call that must succeed."""
+        status, _, data = self.api(method, '/API/v3' + path, body)
+        if status != 200:
+            raise SandboxError(f'{method} {path}: {status} {data[:300]!r}')
+        return json.loads(data)['result']
+
+    def export(self, survey: str, **params) -> bytes:
+        """A whole export through the API: the bytes of the file."""
+        base = f'/surveys/{survey}/export-responses'
+        job = self.result(base, 'POST', {'format': 'csv', **params})['progressId']
+        while (state := self.result(f'{base}/{job}'))['status'] == 'inProgress':
+            self.call('wait_ready', timeout=10.0)
+        status, _, data = self.api('GET', f'/API/v3{base}/{state["fileId"]}/file')
+        if status != 200:
+            raise SandboxError(f'file: {status}')
+        return data

@@ -1,0 +1,155 @@
+"""Jobs of any kind: when they run, how often they are polled, how many at once (API.md 2, 3.1, 4.1, 8.1)."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import uuid
+
+from replies import ApiError, not_found
+from rows import make_id
+
+ODD_PERCENT = 83.33333333333334
+# what a fault may force on a job: it fails, vanishes, never ends, is complete without a file id or without a file
+FORCED = ('job_failed', 'job_vanished', 'job_never_ends', 'no_file_id', 'file_404')
+
+
+class Job:
+    """A running or finished job around the work it does."""
+
+    def __init__(self, work, ident: str, owner: str, polls: int, seconds: float, now: float, number: int):
+        self.work = work
+        self.id = ident
+        self.owner = owner
+        self.polls = polls
+        self.seconds = seconds
+        self.started = now
+        self.number = number
+        self.polled = 0
+        self.forced: str | None = None
+        self.state = 'running'
+        self.held = False
+        self.done = 0.0
+
+    def percent(self, settings) -> float:
+        """Not smooth: usually 0.0 until it is 100.0."""
+        if settings.odd_percent_every and self.number % settings.odd_percent_every == 0 and self.polled >= self.polls:
+            return ODD_PERCENT
+        percents = settings.job_percents or [0.0]
+        return float(percents[min(max(self.polled - 1, 0), len(percents) - 1)])
+
+
+class Jobs:
+    """All jobs of the account."""
+
+    def __init__(self, box):
+        self.box = box
+        self.lock = threading.RLock()
+        self.moved = threading.Condition(self.lock)
+        self.table: dict[str, Job] = {}
+        self.files: dict[str, Job] = {}
+        self.holding = False
+        self.number = 0
+        self.reserved = 0
+
+    @contextlib.contextmanager
+    def opening(self):
+        """Reserve a place among the running jobs; 429 beyond the ceiling."""
+        with self.lock:
+            running = self.running() + self.reserved + 1
+            if self.box.settings.limits and running > self.box.settings.max_jobs:
+                raise ApiError(429, 'Too many jobs are running at the same time.', 'SANDBOX_429')
+            self.box.stats.jobs(running)
+            self.reserved += 1
+        try:
+            yield
+        finally:
+            with self.lock:
+                self.reserved -= 1
+
+    def add(self, work, owner: str, forced: str | None, polls: int, seconds: float) -> Job:
+        with self.lock:
+            self.number += 1
+            job = Job(work, make_id(work.prefix, uuid.uuid4()), owner, polls, seconds, self.box.clock(), self.number)
+            job.forced = forced
+            job.held = self.holding
+            self.table[job.id] = job
+            if getattr(work, 'file_id', None):
+                self.files[work.file_id] = job
+            return job
+
+    def find(self, ident: str, owner: str, prefix: str) -> Job:
+        with self.lock:
+            job = self.table.get(ident)
+        if job is None or job.owner != owner or not ident.startswith(prefix):
+            raise not_found('Job not found.')
+        return job
+
+    def by_file(self, file_id: str, owner: str) -> Job | None:
+        with self.lock:
+            job = self.files.get(file_id)
+        return job if job and job.owner == owner and job.state == 'complete' else None
+
+    def poll(self, job: Job) -> str:
+        """One poll: running, complete or failed; 404 if the job is no longer known."""
+        with self.lock:
+            if job.forced == 'job_vanished':
+                raise not_found('Job not found.')
+            if job.state != 'running':
+                return job.state
+            if self._still_runs(job):
+                job.polled += 1
+                return 'running'
+            self._end(job)
+            return job.state
+
+    def _still_runs(self, job: Job) -> bool:
+        return (job.held or job.forced == 'job_never_ends' or job.polled < job.polls
+                or self.box.clock() - job.started < job.seconds or not job.work.ready())
+
+    def _end(self, job: Job) -> None:
+        job.state = 'failed' if job.forced == 'job_failed' or job.work.failed() else 'complete'
+        job.done = self.box.clock()
+        if job.state == 'complete' and hasattr(job.work, 'finish'):
+            job.work.finish()
+        self.moved.notify_all()
+
+    def running(self) -> int:
+        """How many run, as the service counts them: one nobody polls is over after a while."""
+        now = self.box.clock()
+        with self.lock:
+            return sum(1 for job in self.table.values() if job.state == 'running' and (
+                job.held or now - job.started < self.box.settings.job_lifetime))
+
+    def hold(self) -> None:
+        """No job ends from now on."""
+        with self.lock:
+            self.holding = True
+            for job in self.table.values():
+                job.held = job.state == 'running'
+
+    def release(self, count: int | None = None) -> int:
+        """Let all held jobs go on, or the oldest few; later ones are held only if some are still."""
+        with self.lock:
+            held = [job for job in self.table.values() if job.held]
+            for job in held[:count]:
+                job.held = False
+            if count is None:
+                self.holding = False
+            self.moved.notify_all()
+            return len(held[:count])
+
+    def changed(self) -> None:
+        with self.lock:
+            self.moved.notify_all()
+
+    def wait_ready(self, timeout: float) -> bool:
+        """Block until every job's content is made."""
+        with self.lock:
+            return self.moved.wait_for(lambda: all(job.work.ready() for job in self.table.values()), timeout)
+
+    def describe(self) -> list[dict]:
+        with self.lock:
+            return [{'id': job.id, 'owner': job.owner, 'state': job.state, 'polled': job.polled, 'held': job.held,
+                     'forced': job.forced, 'file': getattr(job.work, 'file_id', None),
+                     'params': getattr(job.work, 'params', None)} for job in self.table.values()]
