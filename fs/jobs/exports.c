@@ -16,7 +16,6 @@
 #include "poll.h"
 
 #define ELSEWHERE_MS 250
-#define CHECK_BOUND_MS 5000
 #define MISSING_MAX 3 /* a finished file may be late by seconds */
 
 static void start(struct job *job);
@@ -64,13 +63,6 @@ static bool unchanged(const struct job *job)
 
 static void checked(struct job *job)
 {
-	if (job->call.fail.err && job->call.fail.unreachable && job->old) {
-		log_info("jobs", "%s: unreachable, the cached one is served", job->subject);
-		call_clear(&job->call);
-		job->stale = true;
-		job_succeed(job);
-		return;
-	}
 	if (job->call.fail.err) {
 		job_take_call_fail(job);
 		job_fail(job);
@@ -100,7 +92,7 @@ static void check(struct job *job)
 	call_prepare(job, EP_SURVEY);
 	job->call.args[0] = job->object;
 	if (job->old) /* there is something to serve instead */
-		job->call.bound_ms = CHECK_BOUND_MS;
+		job->call.bound_ms = STALE_BOUND_MS;
 	job_call(job, checked);
 }
 

@@ -212,6 +212,8 @@ void fetch_begin(struct job *job)
 	if (export)
 		job->call.args[1] = job->file_id;
 	job->call.sink_fd = draft_raw_fd(job->draft);
+	if (!export && job->old)
+		job->call.bound_ms = STALE_BOUND_MS;
 	job->call.on_room = on_room;
 	job->call.on_bytes = on_bytes;
 	job->refetched = false;

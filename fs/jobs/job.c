@@ -23,12 +23,13 @@ static const struct {
 	[JOB_CHECKING] = { "checking", "is being checked for changes",
 	                   TO(JOB_STARTING) | TO(JOB_READY) | TO(JOB_FAILED) },
 	[JOB_STARTING] = { "starting", "waits for its turn at the service",
-	                   TO(JOB_POLLING) | TO(JOB_FAILED) },
+	                   TO(JOB_POLLING) | TO(JOB_READY) | TO(JOB_FAILED) },
 	[JOB_POLLING] = { "exporting", "is being prepared by the service",
-	                  TO(JOB_POLLING) | TO(JOB_STARTING) | TO(JOB_FETCHING) | TO(JOB_FAILED) },
+	                  TO(JOB_POLLING) | TO(JOB_STARTING) | TO(JOB_FETCHING) | TO(JOB_READY) |
+	                          TO(JOB_FAILED) },
 	[JOB_FETCHING] = { "downloading", "is being downloaded",
 	                   TO(JOB_FETCHING) | TO(JOB_STARTING) | TO(JOB_UNPACKING) |
-	                           TO(JOB_PUBLISHING) | TO(JOB_FAILED) },
+	                           TO(JOB_PUBLISHING) | TO(JOB_READY) | TO(JOB_FAILED) },
 	[JOB_UNPACKING] = { "unpacking", "is being unpacked",
 	                    TO(JOB_FETCHING) | TO(JOB_PUBLISHING) | TO(JOB_FAILED) },
 	[JOB_PUBLISHING] = { "publishing", "is being written to the cache",
@@ -264,5 +265,9 @@ void job_succeed(struct job *job)
 
 void job_fail(struct job *job)
 {
-	end(job, JOB_FAILED);
+	/* Only the network is away: what was read before can still be read. */
+	job->stale = job->fail.unreachable && job->old;
+	if (job->stale)
+		log_info("jobs", "%s: unreachable, the cached one is served", job->subject);
+	end(job, job->stale ? JOB_READY : JOB_FAILED);
 }

@@ -86,6 +86,9 @@ struct job {
 /* How many unpack workers may wait for bytes: the others stay free for what does not wait. */
 #define FOLLOWERS_MAX 2
 
+/* How long the network is tried when there is something to serve instead. */
+#define STALE_BOUND_MS 5000
+
 struct list_job {
 	struct jobs *jobs;
 	enum list_id id;

@@ -57,7 +57,7 @@ struct call {
 	/* client.c's own */
 	struct ticket ticket;
 	struct transfer transfer;
-	struct task task;
+	int64_t first_ms; /* the first attempt went out */
 	char *url;
 	int state;
 	bool cancelled;
