@@ -22,7 +22,7 @@ struct client;
 
 struct client_config {
 	struct base_url base;
-	struct secret *token; /* taken */
+	struct secret *token; /* taken by a client_new that succeeds */
 	struct governor_config limits;
 };
 
@@ -65,10 +65,11 @@ struct call {
 	struct client *client;
 };
 
+/* Starts the network thread: after the last fork. */
 int client_new(const struct client_config *config, struct client **ret);
 /* A network error, 429, 500, 502, 503, 504 and a 200 that is no API answer are retried as the row's
  * repeat rule allows; 401 stops all calls but one probe a minute. The table of errnos: DESIGN.md 5.
- */
+ * After client_stop the call ends at once: its on_done comes from inside client_start. */
 void client_start(struct client *c, struct call *call);
 /* Ends the wait soon: on_done with ECANCELED, unless it is on its way already. */
 void client_cancel(struct client *c, struct call *call);

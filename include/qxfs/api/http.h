@@ -18,6 +18,7 @@
 #include <qxfs/base/worker.h>
 
 struct http;
+struct flight;
 
 struct transfer {
 	/* in; all borrowed until on_done */
@@ -37,27 +38,27 @@ struct transfer {
 	void (*on_bytes)(struct transfer *t, uint64_t written);
 	void (*on_done)(struct transfer *t); /* once; may free the transfer */
 
-	/* out, in on_done */
+	/* out, in on_done; buf_done(&answer) is the caller's */
 	enum outcome outcome;
 	int local_err; /* positive errno when OUTCOME_LOCAL */
 	int status;
 	int64_t retry_after_s; /* -1: none */
 	int64_t length;        /* Content-Length of the answer, -1: none */
 	uint64_t written;      /* bytes in sink_fd */
-	struct buf answer; /* body in memory: a JSON answer, or any answer that is not 200 (64 kB)
-	                    */
+	struct buf answer;     /* body in memory: JSON, or any answer that is not 200 (64 kB) */
 	char content_type_in[80];
-	char problem[160]; /* the library's words, no credential in them */
+	char problem[160]; /* the library's words, no credential in them; of a 3xx the host named */
 
 	/* http.c's own */
-	void *easy;
-	void *headers;
-	struct transfer *next;
+	struct flight *flight;
 };
 
+/* Starts the thread and libcurl: after the last fork, or the child has neither. */
 int http_new(struct http **ret);
 void http_post(struct http *h, struct task *t);
 void http_post_at(struct http *h, struct task *t, int64_t at_ms); /* network thread only */
+/* 0: on_done will come, from the loop, never from inside this call; it may be ABORTED when the
+ * thread is being stopped. Else -errno, and no on_done. Empties the sink. */
 int http_start(struct http *h, struct transfer *t);
 /* Ends it: on_done with OUTCOME_ABORTED, from the loop, not from inside this call. */
 void http_abort(struct http *h, struct transfer *t);

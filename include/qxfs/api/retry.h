@@ -27,7 +27,7 @@ struct attempt {
 	bool damaged; /* 200, but the body is not what it should be (HTML, cut JSON) */
 	enum repeat_rule repeat;
 	int64_t retry_after_s; /* -1: none was sent */
-	int64_t elapsed_ms;    /* since the first attempt began to wait */
+	int64_t elapsed_ms;    /* since the first attempt went out */
 	int64_t bound_ms;      /* no attempt later than this after the first; 0: none */
 };
 

@@ -1,0 +1,21 @@
+/* strict.h: is this JSON, by the letter (RFC 8259)? Bytes come in pieces of any size; memory does
+ * not grow with them. Refuses what parsers in use let through: NaN, single quotes, "1.", "-01", raw
+ * control characters, unknown escapes, bad UTF-8, anything but white space after the value.
+ *
+ * Threads: one at a time. Errors: 0 or -EBADMSG, -ENOMEM; final once not 0.
+ */
+#ifndef QXFS_BASE_STRICT_H
+#define QXFS_BASE_STRICT_H
+
+#include <stddef.h>
+
+struct strict;
+
+/* The value must be an object; max_depth counts objects and arrays inside each other. */
+int strict_new(unsigned max_depth, struct strict **ret);
+void strict_free(struct strict *s);
+/* 0: these bytes, after those before, are the beginning of such a value. */
+int strict_feed(struct strict *s, const char *bytes, size_t len);
+int strict_finish(struct strict *s);
+
+#endif

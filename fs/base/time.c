@@ -1,0 +1,120 @@
+/* time.c: calendar times and numbers as text (the text half of sys.h). */
+#include <qxfs/base/sys.h>
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define FIRST_WALL_S (-62167219200LL) /* 0000-01-01T00:00:00Z */
+#define LAST_WALL_S 253402300799LL    /* 9999-12-31T23:59:59Z */
+
+char *sys_format_time(int64_t wall_s, char *out)
+{
+	if (wall_s < FIRST_WALL_S)
+		wall_s = FIRST_WALL_S;
+	if (wall_s > LAST_WALL_S)
+		wall_s = LAST_WALL_S;
+
+	time_t t = (time_t)wall_s;
+	struct tm tm;
+	gmtime_r(&t, &tm);
+	/* The moduli tell the compiler what the limits above ensure: it all fits into 21 bytes. */
+	(void)snprintf(out, 21, "%04u-%02u-%02uT%02u:%02u:%02uZ",
+	               (unsigned)(tm.tm_year + 1900) % 10000, (unsigned)(tm.tm_mon + 1) % 100,
+	               (unsigned)tm.tm_mday % 100, (unsigned)tm.tm_hour % 100,
+	               (unsigned)tm.tm_min % 100, (unsigned)tm.tm_sec % 100);
+	return out;
+}
+
+/* Reads `count` digits, then `after` ('\0': nothing). */
+static bool take_number(const char **text, int count, char after, int *ret)
+{
+	int n = 0;
+	for (int i = 0; i < count; i++) {
+		if (!isdigit((unsigned char)(*text)[i]))
+			return false;
+		n = n * 10 + ((*text)[i] - '0');
+	}
+	*text += count;
+	if (after && *(*text)++ != after)
+		return false;
+	*ret = n;
+	return true;
+}
+
+/* "Z", "+hh:mm" or "-hhmm" up to the end of the text. */
+static bool take_zone(const char *text, int *ret_offset_s)
+{
+	int hours, minutes;
+	char sign = *text++;
+
+	if (sign == 'Z') {
+		*ret_offset_s = 0;
+		return *text == '\0';
+	}
+	if ((sign != '+' && sign != '-') || !take_number(&text, 2, '\0', &hours))
+		return false;
+	if (*text == ':')
+		text++;
+	if (!take_number(&text, 2, '\0', &minutes) || *text || hours > 23 || minutes > 59)
+		return false;
+	*ret_offset_s = (sign == '-' ? -60 : 60) * (hours * 60 + minutes);
+	return true;
+}
+
+int sys_parse_time(const char *text, int64_t *ret_wall_s)
+{
+	int year, month, offset_s;
+	struct tm tm = { 0 };
+
+	if (!text || !take_number(&text, 4, '-', &year) || !take_number(&text, 2, '-', &month) ||
+	    !take_number(&text, 2, 'T', &tm.tm_mday) || !take_number(&text, 2, ':', &tm.tm_hour) ||
+	    !take_number(&text, 2, ':', &tm.tm_min) || !take_number(&text, 2, '\0', &tm.tm_sec))
+		return -EINVAL;
+	if (tm.tm_hour > 23 || tm.tm_min > 59 || tm.tm_sec > 60) /* 60: a leap second */
+		return -EINVAL;
+	if (*text == '.') {
+		size_t digits = strspn(text + 1, "0123456789");
+		if (digits == 0)
+			return -EINVAL;
+		text += 1 + digits;
+	}
+	if (!take_zone(text, &offset_s))
+		return -EINVAL;
+
+	tm.tm_year = year - 1900;
+	tm.tm_mon = month - 1;
+	struct tm date = { .tm_year = tm.tm_year, .tm_mon = tm.tm_mon, .tm_mday = tm.tm_mday };
+	(void)timegm(&date); /* moves a day that does not exist into the next month */
+	if (date.tm_mon != tm.tm_mon || date.tm_mday != tm.tm_mday)
+		return -EINVAL;
+
+	*ret_wall_s = (int64_t)timegm(&tm) - offset_s;
+	return 0;
+}
+
+int sys_parse_int(const char *text, int64_t min, int64_t max, int64_t *ret)
+{
+	int64_t n = 0;
+	bool overflow = false;
+
+	if (!text)
+		return -EINVAL;
+	bool negative = *text == '-';
+	text += negative;
+	if (!*text)
+		return -EINVAL;
+	for (; *text; text++) {
+		if (!isdigit((unsigned char)*text))
+			return -EINVAL;
+		int digit = negative ? '0' - *text : *text - '0';
+		overflow = overflow || __builtin_mul_overflow(n, 10, &n) ||
+		           __builtin_add_overflow(n, digit, &n);
+	}
+	if (overflow || n < min || n > max)
+		return -ERANGE;
+	*ret = n;
+	return 0;
+}

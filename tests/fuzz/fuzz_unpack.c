@@ -1,0 +1,140 @@
+/* fuzz_unpack.c: bytes from the network, taken for an archive.
+ *
+ * Whatever comes, unpack_run ends, and what it calls good is what stands in the output: the length
+ * and CRC-32 that it tells, within the limit. Built without libFuzzer, main() replays the files
+ * that it is given, or else a small corpus made here. */
+#include <qxfs/store/unpack.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <qxfs/base/sys.h>
+#include <zlib.h>
+
+#define MAX_BYTES (1024 * 1024)
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static int give_room(void *arg, uint64_t upto)
+{
+	uint64_t *room = arg;
+	if (upto <= *room || upto > MAX_BYTES)
+		abort(); /* asked twice for the same, or for too much */
+	*room = upto;
+	return 0;
+}
+
+static void check_output(int fd, const struct unpacked *sum)
+{
+	static unsigned char bytes[MAX_BYTES + 1];
+	ssize_t n = pread(fd, bytes, sizeof(bytes), 0);
+	if (n < 0 || (uint64_t)n != sum->length || crc32_z(0, bytes, (size_t)n) != sum->crc)
+		abort();
+}
+
+static void check_failure(int r, const struct qx_fail *fail)
+{
+	if (r > 0 || fail->err != -r || !fail->why[0])
+		abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct follow follow;
+	struct unpacked sum = { 0 };
+	struct qx_fail fail = { 0 };
+	uint64_t room = 0;
+	struct unpack_job job = {
+		.follow = &follow,
+		.raw_fd = memfd_create("raw", MFD_CLOEXEC),
+		.out_fd = memfd_create("out", MFD_CLOEXEC),
+		.max_bytes = MAX_BYTES,
+		.room = give_room,
+		.arg = &room,
+	};
+
+	if (job.raw_fd < 0 || job.out_fd < 0 || sys_write_all(job.raw_fd, data, size) < 0)
+		abort();
+	follow_init(&follow);
+	follow_grow(&follow, size);
+	follow_end(&follow, true);
+	int r = unpack_run(&job, &sum, &fail);
+	if (r == 0)
+		check_output(job.out_fd, &sum);
+	else
+		check_failure(r, &fail);
+	follow_done(&follow);
+	close(job.raw_fd);
+	close(job.out_fd);
+	return 0;
+}
+
+#ifdef __has_feature
+#if __has_feature(coverage_sanitizer)
+#define HAS_FUZZER /* libFuzzer brings main() */
+#endif
+#endif
+#ifndef HAS_FUZZER
+
+/* "a,b\r\n" as the service packs it: a descriptor, zero sizes in the local header. */
+static const unsigned char seed[] = {
+	0x50, 0x4b, 0x03, 0x04, 0x14, 0x00, 0x08, 0x08, 0x08, 0x00, 0xd6, 0x05,
+	0x05, 0x5b, 0x00, 0x00, /* local header */
+	0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x01, 0x00,
+	0x00, 0x00, 0x61, 0x4b, 0xd4, 0x49, 0xe2, 0xe5, 0x02, 0x00, /* the file */
+	0x50, 0x4b, 0x07, 0x08, 0x7b, 0x31, 0xbc, 0x96, 0x07, 0x00, 0x00, 0x00,
+	0x05, 0x00, 0x00, 0x00, /* descriptor */
+	0x50, 0x4b, 0x01, 0x02, 0x14, 0x00, 0x14, 0x00, 0x08, 0x08, 0x08, 0x00,
+	0xd6, 0x05, 0x05, 0x5b, /* directory */
+	0x7b, 0x31, 0xbc, 0x96, 0x07, 0x00, 0x00, 0x00, 0x05, 0x00, 0x00, 0x00,
+	0x01, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+	0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x61, 0x50, 0x4b, 0x05, 0x06, 0x00,
+	0x00, 0x00, 0x00, 0x01, 0x00, 0x01, 0x00, 0x2f, 0x00, 0x00, 0x00, /* its end */
+	0x36, 0x00, 0x00, 0x00, 0x00, 0x00,
+};
+
+static void replay_file(const char *path)
+{
+	static unsigned char bytes[16 * MAX_BYTES];
+	FILE *f = fopen(path, "rb");
+	if (!f) {
+		perror(path);
+		exit(1);
+	}
+	size_t len = fread(bytes, 1, sizeof(bytes), f);
+	fclose(f);
+	LLVMFuzzerTestOneInput(bytes, len);
+}
+
+/* The seed itself, cut everywhere, with each byte changed in four ways, and twice in a row. */
+static void replay_corpus(void)
+{
+	static const unsigned char changes[] = { 0x00, 0x01, 0x7f, 0xff };
+	unsigned char bytes[2 * sizeof(seed)];
+
+	for (size_t len = 0; len <= sizeof(seed); len++)
+		LLVMFuzzerTestOneInput(seed, len);
+	for (size_t i = 0; i < sizeof(seed) * countof(changes); i++) {
+		memcpy(bytes, seed, sizeof(seed));
+		bytes[i / countof(changes)] ^= changes[i % countof(changes)];
+		LLVMFuzzerTestOneInput(bytes, sizeof(seed));
+	}
+	memcpy(bytes, seed, sizeof(seed));
+	memcpy(bytes + sizeof(seed), seed, sizeof(seed));
+	LLVMFuzzerTestOneInput(bytes, sizeof(bytes));
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 2)
+		replay_corpus();
+	for (int i = 1; i < argc; i++)
+		replay_file(argv[i]);
+	return 0;
+}
+
+#endif
