@@ -1,0 +1,298 @@
+/* commands.c: the subcommands that speak to a running mount. */
+#include "commands.h"
+
+#include "ask.h"
+#include "mountpoint.h"
+#include "mounts.h"
+#include "report.h"
+#include "say.h"
+
+#include <qxfs/base/sys.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <unistd.h>
+
+#define END_MS 30000 /* the daemon's orderly end takes no longer */
+
+/* --- arguments --- */
+
+/* One path, and perhaps one flag; false after a sentence. */
+static bool take_arguments(int argc, char *const argv[], const char *flag, bool *ret_flag,
+                           const char **ret_path)
+{
+	bool only_paths = false;
+
+	*ret_path = NULL;
+	for (int i = 0; i < argc; i++) {
+		bool is_flag = !only_paths && argv[i][0] == '-' && argv[i][1];
+		if (is_flag && strcmp(argv[i], "--") == 0) {
+			only_paths = true;
+		} else if (is_flag && flag && strcmp(argv[i], flag) == 0) {
+			*ret_flag = true;
+		} else if (is_flag) {
+			say("there is no flag '%s' here; 'qxfs --help' lists them", argv[i]);
+			return false;
+		} else if (*ret_path) {
+			say("one path is wanted, not '%s' and '%s' too", *ret_path, argv[i]);
+			return false;
+		} else {
+			*ret_path = argv[i];
+		}
+	}
+	return true;
+}
+
+/* The qxfs mount that a path lies in, and the rest of the path below it. */
+struct spot {
+	struct mounts mounts;
+	char *path;
+	const struct mount *mount;
+	const char *below; /* "" for the root; in path */
+};
+
+static void spot_done(struct spot *s)
+{
+	mounts_done(&s->mounts);
+	free(s->path);
+}
+
+static int find_spot(const char *given, struct spot *s, struct qx_fail *fail)
+{
+	*s = (struct spot){ 0 };
+	int r = mounts_read(&s->mounts);
+	if (r == 0)
+		r = mounts_resolve(&s->mounts, given, &s->path);
+	if (r < 0)
+		return fail_set(fail, -r, "%s cannot be found: %s", given, strerror(-r));
+	s->mount = mounts_holding(&s->mounts, s->path);
+	if (!mount_is_qxfs(s->mount)) {
+		r = fail_set(fail, EINVAL, "%s lies in no qxfs mount", s->path);
+		fail_remedy(fail, "'qxfs status' lists those of this machine");
+		return r;
+	}
+	s->below = s->path + strlen(s->mount->point);
+	s->below += *s->below == '/';
+	return 0;
+}
+
+static int print(const struct buf *text)
+{
+	if (fwrite(buf_text(text), 1, text->len, stdout) == text->len && fflush(stdout) == 0)
+		return STATUS_OK;
+	say("standard output: %s", strerror(errno));
+	return STATUS_REFUSED;
+}
+
+/* --- qxfs umount --- */
+
+/* The daemon, so that its end can be waited for; -1: it is not known, and nothing waits. */
+static int watch_daemon(const char *mountpoint)
+{
+	struct buf answer = { 0 };
+	struct json *status = NULL;
+	struct qx_fail ignored;
+	char name[32] = "";
+	struct buf comm = { 0 };
+	int64_t pid = 0;
+	int fd = -1;
+
+	if (ask(mountpoint, CONTROL_STATUS, "", &answer, &status, &ignored) == 0 &&
+	    json_int(status, "pid", &pid) && pid > 1 && pid <= INT32_MAX) {
+		fd = pidfd_open((pid_t)pid, 0);
+		(void)snprintf(name, sizeof(name), "/proc/%d/comm", (int)pid);
+		/* The number may be one of another pid namespace. */
+		if (fd >= 0 && (sys_read_file_at(AT_FDCWD, name, 64, &comm) < 0 ||
+		                strcmp(buf_text(&comm), "qxfs\n") != 0)) {
+			close(fd);
+			fd = -1;
+		}
+	}
+	json_free(status);
+	buf_done(&answer);
+	buf_done(&comm);
+	return fd;
+}
+
+static void await_daemon(int fd, const char *mountpoint)
+{
+	struct pollfd pfd = { .fd = fd, .events = POLLIN };
+
+	if (fd >= 0 && poll(&pfd, 1, END_MS) == 0)
+		say("%s is unmounted; its daemon still puts things in order", mountpoint);
+}
+
+static int unmount(const char *mountpoint, struct qx_fail *fail)
+{
+	if (mountpoint_is_dead(mountpoint))
+		return mountpoint_detach(mountpoint, true, fail);
+
+	qx_auto_fd daemon = watch_daemon(mountpoint);
+	int r = mountpoint_detach(mountpoint, false, fail);
+	if (r == 0)
+		await_daemon(daemon, mountpoint);
+	return r;
+}
+
+int command_umount(int argc, char *const argv[])
+{
+	struct qx_fail fail = { 0 };
+	struct spot spot;
+	const char *path;
+	int status = STATUS_OK;
+
+	if (!take_arguments(argc, argv, NULL, NULL, &path))
+		return STATUS_REFUSED;
+	if (!path) {
+		say("which mount? qxfs umount DIR");
+		return STATUS_REFUSED;
+	}
+	int r = find_spot(path, &spot, &fail);
+	if (r == 0 && *spot.below) {
+		r = fail_set(&fail, EINVAL, "%s is not the mount point", spot.path);
+		fail_remedy(&fail, "qxfs umount %s", spot.mount->point);
+	} else if (r == 0) {
+		r = unmount(spot.path, &fail);
+	} else if (spot.path && spot.mount) {
+		fail_set(&fail, EINVAL, "%s is not a qxfs mount", spot.path);
+	}
+	if (r < 0)
+		status = (int)say_fail(&fail);
+	spot_done(&spot);
+	return status;
+}
+
+/* --- qxfs status --- */
+
+static int status_of_one(const char *path, bool as_json)
+{
+	struct qx_fail fail = { 0 };
+	struct buf answer = { 0 };
+	struct buf text = { 0 };
+	struct json *parsed = NULL;
+	struct spot spot;
+
+	int r = find_spot(path, &spot, &fail);
+	if (r == 0)
+		r = ask(spot.mount->point, CONTROL_STATUS, "", &answer, &parsed, &fail);
+	int status = r < 0 ? (int)say_fail(&fail) : STATUS_OK;
+	if (r == 0 && !as_json)
+		report_status(spot.mount->point, parsed, &text);
+	if (r == 0)
+		status = print(as_json ? &answer : &text);
+	json_free(parsed);
+	buf_done(&answer);
+	buf_done(&text);
+	spot_done(&spot);
+	return status;
+}
+
+/* One of several: its answer, or why there is none. False if it should answer and does not; other
+ * users' mounts are none of ours. */
+static bool add_status(const char *point, bool as_json, struct buf *out)
+{
+	struct qx_fail fail = { 0 };
+	struct buf answer = { 0 };
+	struct json *parsed = NULL;
+
+	int r = ask(point, CONTROL_STATUS, "", &answer, &parsed, &fail);
+	if (r == -EACCES)
+		return true;
+	bool answers = r == 0;
+	if (as_json) {
+		buf_add_str(out, out->len > 1 ? ",\n{\"dir\":" : "{\"dir\":");
+		buf_add_json(out, point);
+		buf_add_str(out, answers ? ",\"status\":" : ",\"problem\":");
+		if (answers)
+			buf_add(out, buf_text(&answer), answer.len);
+		else
+			buf_add_json(out, fail.why);
+		buf_add_str(out, "}");
+	} else if (answers) {
+		report_status(point, parsed, out);
+	} else {
+		say_fail(&fail);
+	}
+	json_free(parsed);
+	buf_done(&answer);
+	return answers;
+}
+
+static int status_of_all(bool as_json)
+{
+	struct mounts mounts;
+	struct buf text = { 0 };
+	size_t found = 0;
+	size_t silent = 0;
+
+	int r = mounts_read(&mounts);
+	if (r < 0) {
+		say("/proc/self/mountinfo cannot be read: %s", strerror(-r));
+		return STATUS_REFUSED;
+	}
+	buf_add_str(&text, as_json ? "[" : "");
+	for (size_t i = 0; i < mounts.n; i++) {
+		const struct mount *one = &mounts.list[i];
+		/* Not what another mount covers. */
+		if (!mount_is_qxfs(one) || mounts_holding(&mounts, one->point) != one)
+			continue;
+		found++;
+		silent += !add_status(one->point, as_json, &text);
+	}
+	if (as_json)
+		buf_add_str(&text, "]\n");
+	else if (text.len == 0 && silent == 0)
+		buf_add_str(&text, found == 0 ? "There is no qxfs mount on this machine.\n"
+		                              : "No qxfs mount on this machine is yours.\n");
+	mounts_done(&mounts);
+	int status = print(&text);
+	buf_done(&text);
+	return status == STATUS_OK && silent > 0 ? STATUS_REFUSED : status;
+}
+
+int command_status(int argc, char *const argv[])
+{
+	bool as_json = false;
+	const char *path;
+
+	if (!take_arguments(argc, argv, "--json", &as_json, &path))
+		return STATUS_REFUSED;
+	return path ? status_of_one(path, as_json) : status_of_all(as_json);
+}
+
+/* --- qxfs why --- */
+
+int command_why(int argc, char *const argv[])
+{
+	struct qx_fail fail = { 0 };
+	struct buf answer = { 0 };
+	struct buf text = { 0 };
+	struct json *parsed = NULL;
+	struct spot spot;
+	const char *path;
+
+	if (!take_arguments(argc, argv, NULL, NULL, &path))
+		return STATUS_REFUSED;
+	if (!path) {
+		say("why what? qxfs why PATH");
+		return STATUS_REFUSED;
+	}
+	int r = find_spot(path, &spot, &fail);
+	if (r == 0)
+		r = ask(spot.mount->point, CONTROL_WHY, spot.below, &answer, &parsed, &fail);
+	int status = r < 0 ? (int)say_fail(&fail) : STATUS_OK;
+	if (r == 0) {
+		report_why(parsed, &text);
+		status = print(&text);
+	}
+	json_free(parsed);
+	buf_done(&answer);
+	buf_done(&text);
+	spot_done(&spot);
+	return status;
+}

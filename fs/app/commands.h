@@ -1,0 +1,10 @@
+/* commands.h: the subcommands that speak to a running mount. Each takes the arguments behind its
+ * name and returns the exit status; it has said why when that is not 0. Threads: main only. */
+#ifndef QXFS_APP_COMMANDS_H
+#define QXFS_APP_COMMANDS_H
+
+int command_umount(int argc, char *const argv[]);
+int command_status(int argc, char *const argv[]);
+int command_why(int argc, char *const argv[]);
+
+#endif

@@ -1,0 +1,187 @@
+/* credentials.c: whose account, and where. */
+#include "credentials.h"
+
+#include <qxfs/base/sys.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define TOKEN_MAX 4096 /* a token has 40 characters; an OAuth one may have some thousand */
+#define HOST_NAME "QUALTRICS_BASE_URL"
+#define WHERE_TOKENS_ARE "Account Settings > Qualtrics IDs > API in Qualtrics shows it"
+
+static const char *const token_names[] = { "QUALTRICS_API_TOKEN", "QUALTRICS_API_KEY" };
+
+/* --- the environment --- */
+
+static void wipe_variable(const char *name)
+{
+	size_t len = strlen(name);
+
+	/* Every one of that name: getenv shows only the first. */
+	for (char **entry = environ; entry && *entry; entry++) {
+		if (strncmp(*entry, name, len) == 0 && (*entry)[len] == '=')
+			explicit_bzero(*entry + len + 1, strlen(*entry + len + 1));
+	}
+	(void)unsetenv(name); /* fails for a name with '=' only */
+}
+
+void credentials_wipe_environment(void)
+{
+	for (size_t i = 0; i < countof(token_names); i++)
+		wipe_variable(token_names[i]);
+}
+
+/* --- what a token looks like --- */
+
+static void wipe_and_free(char *text)
+{
+	if (text)
+		explicit_bzero(text, strlen(text));
+	free(text);
+}
+
+int credentials_take_token(char *text, const char *where, char **ret, struct qx_fail *fail)
+{
+	static const char blanks[] = " \t\r\n";
+	const char *start = text + strspn(text, blanks);
+	size_t len = strlen(start);
+	int r = 0;
+
+	while (len > 0 && strchr(blanks, start[len - 1]))
+		len--;
+	if (len == 0) {
+		r = fail_set(fail, EINVAL, "%s holds no API token", where);
+		fail_remedy(fail, WHERE_TOKENS_ARE);
+	} else if (len > TOKEN_MAX) {
+		r = fail_set(fail, EINVAL, "%s holds something far too long for an API token",
+		             where);
+	}
+	for (size_t i = 0; r == 0 && i < len; i++) {
+		if (start[i] <= ' ' || start[i] > '~') {
+			r = fail_set(fail, EINVAL,
+			             "the API token in %s has a blank, a line break or "
+			             "another character inside that no token has",
+			             where);
+			fail_remedy(fail, "Copy it again, alone; " WHERE_TOKENS_ARE);
+		}
+	}
+	if (r == 0) {
+		*ret = strndup(start, len);
+		if (!*ret)
+			r = fail_set(fail, ENOMEM, "there is no memory left");
+	}
+	explicit_bzero(text, strlen(text));
+	return r;
+}
+
+/* --- the file --- */
+
+static int check_file(int fd, const char *path, struct qx_fail *fail)
+{
+	struct stat st;
+	int r = 0;
+
+	if (fstat(fd, &st) < 0)
+		return fail_set(fail, errno, "the token file %s cannot be read: %s", path,
+		                strerror(errno));
+	if (!S_ISREG(st.st_mode) && !S_ISFIFO(st.st_mode)) {
+		r = fail_set(fail, EINVAL, "the token file %s is not a file", path);
+	} else if (st.st_uid != geteuid()) {
+		r = fail_set(fail, EPERM, "the token file %s belongs to another user", path);
+		fail_remedy(fail, "sudo chown %u %s && chmod 600 %s", geteuid(), path, path);
+	} else if (st.st_mode & 077) {
+		r = fail_set(fail, EPERM,
+		             "the token file %s can be used by other users (mode %04o)", path,
+		             st.st_mode & 07777);
+		fail_remedy(fail, "chmod 600 %s", path);
+	}
+	return r;
+}
+
+static int read_file(const char *path, char **ret, struct qx_fail *fail)
+{
+	char text[TOKEN_MAX + 512]; /* room for white space around it */
+	size_t len = 0;
+	ssize_t n = 0;
+
+	qx_auto_fd fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return fail_set(fail, errno, "the token file %s cannot be read: %s", path,
+		                strerror(errno));
+	int r = check_file(fd, path, fail);
+	if (r < 0)
+		return r;
+
+	while (len < sizeof(text) - 1) {
+		n = read(fd, text + len, sizeof(text) - 1 - len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			break;
+		len += (size_t)n;
+	}
+	text[len] = '\0';
+	if (n < 0)
+		r = fail_set(fail, errno, "the token file %s cannot be read: %s", path,
+		             strerror(errno));
+	else if (memchr(text, '\0', len))
+		r = fail_set(fail, EINVAL, "the token file %s is not a text file", path);
+	else
+		r = credentials_take_token(text, path, ret, fail);
+	explicit_bzero(text, sizeof(text));
+	return r;
+}
+
+/* --- the first found wins --- */
+
+static int read_token(const char *token_file, char **ret, struct qx_fail *fail)
+{
+	if (token_file)
+		return read_file(token_file, ret, fail);
+	for (size_t i = 0; i < countof(token_names); i++) {
+		char *text = getenv(token_names[i]);
+		if (text && *text)
+			return credentials_take_token(text, token_names[i], ret, fail);
+	}
+	int r = fail_set(fail, ENOENT,
+	                 "there is no API token: neither %s nor -o token_file=FILE is set",
+	                 token_names[0]);
+	fail_remedy(fail, WHERE_TOKENS_ARE "; 'qxfs demo' needs none");
+	return r;
+}
+
+static int read_base(struct base_url *ret, struct qx_fail *fail)
+{
+	const char *text = getenv(HOST_NAME);
+
+	if (text && *text)
+		return url_parse_base(text, ret, fail);
+	int r = fail_set(fail, ENOENT, HOST_NAME " is not set");
+	fail_remedy(fail, "It names your data centre, as in 'export " HOST_NAME
+	                  "=fra1.qualtrics.com': Account Settings > Qualtrics IDs shows it");
+	return r;
+}
+
+int credentials_read(const char *token_file, struct credentials *ret, struct qx_fail *fail)
+{
+	struct credentials found = { 0 };
+
+	int r = read_base(&found.base, fail);
+	if (r == 0)
+		r = read_token(token_file, &found.token, fail);
+	credentials_wipe_environment();
+	if (r == 0)
+		*ret = found;
+	return r;
+}
+
+void credentials_done(struct credentials *c)
+{
+	wipe_and_free(c->token);
+	*c = (struct credentials){ 0 };
+}

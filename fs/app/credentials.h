@@ -1,0 +1,30 @@
+/* credentials.h: whose account, and where: token and host, the first found wins:
+ *   token   -o token_file=FILE, QUALTRICS_API_TOKEN, QUALTRICS_API_KEY
+ *   host    QUALTRICS_BASE_URL
+ *
+ * The token is wiped from the environment, in place: /proc/PID/environ must not show it, and no
+ * child inherits it. It never stands in a message.
+ *
+ * Threads: main only, before any other exists. Errors: negative errno with words and a remedy.
+ */
+#ifndef QXFS_APP_CREDENTIALS_H
+#define QXFS_APP_CREDENTIALS_H
+
+#include <qxfs/api/url.h>
+#include <qxfs/base/fail.h>
+
+struct credentials {
+	struct base_url base;
+	char *token; /* until it becomes a struct secret, in the process that keeps it */
+};
+
+/* token_file may be NULL. The environment is wiped whether or not this succeeds. */
+int credentials_read(const char *token_file, struct credentials *ret, struct qx_fail *fail);
+/* Checks and takes a token from elsewhere; `text` is wiped. `where` names the place for messages.
+ */
+int credentials_take_token(char *text, const char *where, char **ret, struct qx_fail *fail);
+/* For commands that need no token. */
+void credentials_wipe_environment(void);
+void credentials_done(struct credentials *c); /* wipes; accepts zeroed memory */
+
+#endif

@@ -1,0 +1,246 @@
+/* qxfs: a Qualtrics account as a folder tree.
+ *
+ * The map of the source. A request goes from top to bottom; each room includes only the doors
+ * (include/qxfs/ROOM/) of those below it, and tests/lint/layers.py sees to that.
+ *
+ *   fs/app/     the program: this file
+ *     options, values, nearest   the command line as tables
+ *     credentials, places        token and host; where cache and state live
+ *     mounts, mountpoint         what is mounted where; the folder that is mounted on
+ *     daemon                     the fork, the wait until the mount answers, signals
+ *     account, wiring            whose token it is; one mount from its parts, up and down
+ *     commands, ask, report      status, why, umount: questions to a running mount
+ *     demo, sandbox              a made-up account to try it with
+ *     say                        sentences for the person who started it
+ *   fs/front/   the kernel's protocol: operations, parked requests, notifications, control
+ *   fs/tree/    what exists: the table of nodes, names, attributes, listings, texts made here
+ *   fs/jobs/    what takes time: exports, documents, lists, as state machines
+ *   fs/api/     the Qualtrics service: the table of endpoints, limits, retries, the network thread
+ *   fs/store/   what lasts: generations in the cache, unpacking, the account's folders
+ *   fs/base/    buffers, JSON, clocks, threads, the log
+ *
+ * A reader's OPEN of a cold file: front/ops_files.c -> front/park.c and tree/opens.c ->
+ * jobs/exports.c -> api/client.c -> api/http.c, the download followed by store/unpack.c and
+ * published by store/draft.c; back by callbacks to the parked request, which is answered with the
+ * file.
+ */
+#include "commands.h"
+#include "credentials.h"
+#include "daemon.h"
+#include "demo.h"
+#include "mountpoint.h"
+#include "nearest.h"
+#include "options.h"
+#include "places.h"
+#include "say.h"
+#include "wiring.h"
+
+#include <qxfs/base/sys.h>
+#include <qxfs/tree/setup.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const struct {
+	const char *name;
+	const char *arguments;
+	const char *help;
+	int (*run)(int argc, char *const argv[]);
+} commands[] = {
+	{ "demo", "[DIR]", "mount a made-up account (default ~/qualtrics-demo)", command_demo },
+	{ "status", "[--json] [DIR]", "what runs, waits and failed; of one mount or of all",
+	  command_status },
+	{ "why", "PATH", "what happened to this file, and what to do", command_why },
+	{ "umount", "DIR", "end a mount", command_umount },
+};
+
+static const char *command_at(size_t i)
+{
+	return i < countof(commands) ? commands[i].name : NULL;
+}
+
+static int print_help(void)
+{
+	printf("Usage: qxfs [-f] [-d] [-o OPTIONS] MOUNTPOINT\n"
+	       "\n"
+	       "Mounts a Qualtrics account as a folder tree. A mount point has a slash or is a "
+	       "folder\n"
+	       "that exists. The account is named by the environment:\n"
+	       "\n"
+	       "Environment:\n"
+	       "  QUALTRICS_BASE_URL      your data centre, as fra1.qualtrics.com\n"
+	       "  QUALTRICS_API_TOKEN     the API token; also QUALTRICS_API_KEY, and token_file=\n"
+	       "\n"
+	       "Commands:\n");
+	for (size_t i = 0; i < countof(commands); i++)
+		printf("  %s %-*s  %s\n", commands[i].name, 21 - (int)strlen(commands[i].name),
+		       commands[i].arguments, commands[i].help);
+	printf("\nFlags:\n");
+	options_print_flags(stdout);
+	printf("\nMount options (-o NAME=VALUE):\n");
+	options_print_mount(stdout);
+	printf("\nThe manual: man qxfs\n");
+	return fflush(stdout) == 0 ? STATUS_OK : STATUS_REFUSED;
+}
+
+/* --- mounting --- */
+
+struct mounting {
+	struct options options;
+	struct credentials credentials;
+	struct places places;
+	char *mountpoint;
+};
+
+static int run(struct daemon *d, void *arg)
+{
+	struct mounting *m = arg;
+	const struct wiring wiring = {
+		.options = &m->options,
+		.credentials = &m->credentials,
+		.places = &m->places,
+		.mountpoint = m->mountpoint,
+	};
+
+	return wiring_run(d, &wiring);
+}
+
+static void greet(void *arg)
+{
+	const struct mounting *m = arg;
+
+	/* A script knows it from the status. */
+	if (m->options.foreground || isatty(STDERR_FILENO))
+		say("%s is mounted at %s", m->credentials.base.host, m->mountpoint);
+}
+
+static void drop(void *arg)
+{
+	struct mounting *m = arg;
+	const struct base_url base = m->credentials.base;
+
+	credentials_done(&m->credentials);
+	m->credentials.base = base; /* for the greeting */
+}
+
+/* "A mount point has a slash or is a folder that exists": all else was meant otherwise. */
+static int check_word(const char *word, struct qx_fail *fail)
+{
+	struct stat st;
+	const char *near = nearest(word, command_at);
+
+	if (strchr(word, '/') || strcmp(word, ".") == 0 || strcmp(word, "..") == 0)
+		return 0;
+	if (stat(word, &st) == 0 || errno == ENOTCONN)
+		return 0;
+	int r = fail_set(fail, EINVAL, "'%s' is neither a command nor a folder%s%s%s", word,
+	                 near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+	if (!near)
+		fail_remedy(fail, "a mount point has a slash, as ./%s", word);
+	return r;
+}
+
+static int prepare(struct mounting *m, struct qx_fail *fail)
+{
+	const struct options *o = &m->options;
+
+	int r = check_word(o->mountpoint, fail);
+	if (r == 0)
+		r = credentials_read(o->token_file, &m->credentials, fail);
+	if (r == 0)
+		r = places_find(o->cache_dir, o->state_dir, &m->places, fail);
+	if (r == 0)
+		r = mountpoint_can_mount(o->allow_other, fail);
+	if (r == 0)
+		r = mountpoint_prepare(o->mountpoint, &m->mountpoint, fail);
+	if (r == 0)
+		r = mountpoint_apart(m->mountpoint, "the cache", m->places.cache, fail);
+	if (r == 0)
+		r = mountpoint_apart(m->mountpoint, "the state folder", m->places.state, fail);
+	return r;
+}
+
+static int mount_account(struct mounting *m)
+{
+	struct qx_fail fail = { 0 };
+
+	if (prepare(m, &fail) < 0)
+		return (int)say_fail(&fail);
+	const struct daemon_plan plan = {
+		.foreground = m->options.foreground,
+		.mountpoint = m->mountpoint,
+		.run = run,
+		.greet = greet,
+		.drop = drop,
+		.arg = m,
+	};
+	return daemon_run(&plan);
+}
+
+static int mount_or_tell(int argc, char *const argv[])
+{
+	struct mounting m = { 0 };
+	struct qx_fail fail = { 0 };
+	int status = STATUS_OK;
+
+	if (options_parse(argc, argv, false, &m.options, &fail) < 0) {
+		status = (int)say_fail(&fail);
+	} else if (m.options.help) {
+		status = print_help();
+	} else if (m.options.version) {
+		printf("qxfs %s\n", QXFS_VERSION);
+	} else if (m.options.print_tree) {
+		tree_print_rows(stdout);
+	} else {
+		status = mount_account(&m);
+	}
+	options_done(&m.options);
+	credentials_done(&m.credentials);
+	places_done(&m.places);
+	free(m.mountpoint);
+	return status;
+}
+
+/* --- main --- */
+
+/* A descriptor of ours must never take the place of a standard stream that was closed. */
+static void fill_standard_streams(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	while (fd >= 0 && fd <= 2);
+	if (fd > 2)
+		close(fd);
+}
+
+int main(int argc, char *argv[])
+{
+	fill_standard_streams();
+	if (argc < 2) {
+		say("a mount point is wanted: qxfs [-o OPTIONS] MOUNTPOINT; 'qxfs --help' tells "
+		    "more");
+		return STATUS_REFUSED;
+	}
+	for (size_t i = 0; i < countof(commands); i++) {
+		if (strcmp(argv[1], commands[i].name) != 0)
+			continue;
+		if (argc > 2 && (strcmp(argv[2], "--help") == 0 || strcmp(argv[2], "-h") == 0))
+			return print_help();
+		if (commands[i].run != command_demo)
+			credentials_wipe_environment();
+		return commands[i].run(argc - 2, argv + 2);
+	}
+	/* The token is in our memory from the first moment: no core dump, no look from outside. */
+	(void)prctl(PR_SET_DUMPABLE, 0);
+	int status = mount_or_tell(argc - 1, argv + 1);
+	(void)prctl(PR_SET_DUMPABLE, 1); /* for leak checkers: it is wiped */
+	return status;
+}

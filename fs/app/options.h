@@ -1,0 +1,52 @@
+/* options.h: the command line as two tables, from which it is parsed and `--help` is printed.
+ *
+ * A new mount option is one row in options.c and one field here; its default is the text of the
+ * row. Threads: main only. Errors: -EINVAL with words and a remedy in `fail`.
+ */
+#ifndef QXFS_APP_OPTIONS_H
+#define QXFS_APP_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+#include <qxfs/base/buf.h>
+#include <qxfs/base/fail.h>
+#include <qxfs/base/log.h>
+
+struct options {
+	/* flags */
+	bool foreground;
+	bool debug; /* and in the foreground */
+	bool help, version, print_tree;
+
+	/* -o */
+	int64_t fresh_s;
+	int64_t open_wait_s; /* 0: as long as it takes */
+	int64_t job_timeout_s;
+	int64_t share_permille;
+	uint64_t cache_size; /* 0: half of what the disk has free */
+	uint64_t max_export;
+	char *cache_dir, *state_dir, *token_file; /* absolute; NULL: not given */
+	bool allow_other;
+	int64_t uid, gid;
+	int64_t umask;     /* never negative after options_parse */
+	int64_t log;       /* enum log_level */
+	struct buf kernel; /* "nosuid,nodev,…" for the kernel */
+
+	char *mountpoint; /* as it was given; NULL: none was */
+};
+
+/* Fills a zeroed struct from the arguments after the program's (or the command's) name. A mount
+ * point is wanted unless the person only asks for help; `mountpoint_optional` is for `qxfs demo`.
+ */
+int options_parse(int argc, char *const argv[], bool mountpoint_optional, struct options *o,
+                  struct qx_fail *fail);
+void options_done(struct options *o);
+
+/* The two tables as people read them, below headings. */
+void options_print_flags(FILE *out);
+void options_print_mount(FILE *out);
+
+#endif

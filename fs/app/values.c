@@ -1,0 +1,190 @@
+/* values.c: what an option's value may be. */
+#include "values.h"
+
+#include <qxfs/base/log.h>
+#include <qxfs/base/sys.h>
+
+#include <ctype.h>
+#include <errno.h>
+#include <grp.h>
+#include <limits.h>
+#include <pwd.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct range {
+	int64_t min, max;
+};
+
+static int parse_number(const char *text, struct range range, void *field)
+{
+	return sys_parse_int(text, range.min, range.max, field);
+}
+
+static int parse_size(const char *text, struct range range, void *field)
+{
+	static const char units[] = "KMGT";
+	char digits[24];
+	int64_t n;
+
+	size_t len = strspn(text, "0123456789");
+	if (len == 0 || len >= sizeof(digits))
+		return -EINVAL;
+	memcpy(digits, text, len);
+	digits[len] = '\0';
+	int r = sys_parse_int(digits, 0, INT64_MAX, &n);
+	if (r < 0)
+		return r;
+
+	unsigned shift = 0;
+	if (text[len]) {
+		const char *unit = strchr(units, toupper((unsigned char)text[len]));
+		if (!unit || text[len + 1])
+			return -EINVAL;
+		shift = 10 * (unsigned)(unit - units + 1);
+	}
+	if (n > (INT64_MAX >> shift) || n << shift < range.min || n << shift > range.max)
+		return -ERANGE;
+	*(uint64_t *)field = (uint64_t)n << shift;
+	return 0;
+}
+
+/* At most three decimals count. */
+static int parse_share(const char *text, struct range range, void *field)
+{
+	int64_t permille = 0;
+	int digits = 0;
+	int decimals = -1; /* no point yet */
+
+	for (; *text; text++) {
+		if (*text == '.' && decimals < 0) {
+			decimals = 0;
+			continue;
+		}
+		if (!isdigit((unsigned char)*text) || ++digits > 12)
+			return -EINVAL;
+		if (decimals < 3)
+			permille = permille * 10 + (*text - '0');
+		if (decimals >= 0)
+			decimals++;
+	}
+	if (digits == 0)
+		return -EINVAL;
+	for (decimals = decimals < 0 ? 0 : decimals; decimals < 3; decimals++)
+		permille *= 10;
+	if (permille < range.min || permille > range.max)
+		return -ERANGE;
+	*(int64_t *)field = permille;
+	return 0;
+}
+
+static int parse_octal(const char *text, struct range range, void *field)
+{
+	int64_t n = 0;
+
+	if (!*text || strlen(text) > 4 || strspn(text, "01234567") != strlen(text))
+		return -EINVAL;
+	for (; *text; text++)
+		n = n * 8 + (*text - '0');
+	if (n < range.min || n > range.max)
+		return -ERANGE;
+	*(int64_t *)field = n;
+	return 0;
+}
+
+static int parse_path(const char *text, struct range range, void *field)
+{
+	char cwd[PATH_MAX] = "";
+	char *path;
+
+	(void)range;
+	if (!*text)
+		return -EINVAL;
+	if (*text != '/' && !getcwd(cwd, sizeof(cwd)))
+		return -errno;
+	/* Absolute, for the daemon works in "/". */
+	if (asprintf(&path, "%s%s%s", cwd, *text == '/' ? "" : "/", text) < 0)
+		return -ENOMEM;
+	free(*(char **)field);
+	*(char **)field = path;
+	return 0;
+}
+
+static int parse_user(const char *text, struct range range, void *field)
+{
+	if (sys_parse_int(text, range.min, range.max, field) == 0)
+		return 0;
+	const struct passwd *user = getpwnam(text);
+	if (!user)
+		return -EINVAL;
+	*(int64_t *)field = user->pw_uid;
+	return 0;
+}
+
+static int parse_group(const char *text, struct range range, void *field)
+{
+	if (sys_parse_int(text, range.min, range.max, field) == 0)
+		return 0;
+	const struct group *group = getgrnam(text);
+	if (!group)
+		return -EINVAL;
+	*(int64_t *)field = group->gr_gid;
+	return 0;
+}
+
+static int parse_level(const char *text, struct range range, void *field)
+{
+	static const char *const levels[] = {
+		[LOG_LEVEL_ERROR] = "error",
+		[LOG_LEVEL_WARN] = "warn",
+		[LOG_LEVEL_INFO] = "info",
+		[LOG_LEVEL_DEBUG] = "debug",
+	};
+
+	(void)range;
+	for (size_t i = 0; i < countof(levels); i++) {
+		if (strcmp(text, levels[i]) == 0) {
+			*(int64_t *)field = (int64_t)i;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+static int parse_nothing(const char *text, struct range range, void *field)
+{
+	(void)text;
+	(void)range;
+	(void)field;
+	return -EINVAL;
+}
+
+static const struct {
+	int (*parse)(const char *text, struct range range, void *field);
+	const char *wanted;
+} kinds[] = {
+	[VALUE_NONE] = { parse_nothing, "no value" },
+	[VALUE_NUMBER] = { parse_number, "a whole number of seconds" },
+	[VALUE_SHARE] = { parse_share, "a number from 0.01 to 1" },
+	[VALUE_SIZE] = { parse_size, "a whole number with K, M, G or T behind it" },
+	[VALUE_PATH] = { parse_path, "a path" },
+	[VALUE_USER] = { parse_user, "a user's name or number" },
+	[VALUE_GROUP] = { parse_group, "a group's name or number" },
+	[VALUE_OCTAL] = { parse_octal, "an octal number from 0 to 777" },
+	[VALUE_LEVEL] = { parse_level, "debug, info, warn or error" },
+	[VALUE_KERNEL] = { parse_nothing, "no value" },
+};
+_Static_assert(countof(kinds) == VALUE_N_, "every kind of value has its parser");
+
+int value_parse(enum value_kind kind, const char *text, int64_t min, int64_t max, void *field)
+{
+	return kinds[kind].parse(text, (struct range){ min, max }, field);
+}
+
+const char *value_wanted(enum value_kind kind)
+{
+	return kinds[kind].wanted;
+}

@@ -1,0 +1,28 @@
+/* values.h: what an option's value may be. Pure but for users' names and the current folder.
+ * Errors: -EINVAL (not understood), -ERANGE (understood, but not allowed), -errno.
+ */
+#ifndef QXFS_APP_VALUES_H
+#define QXFS_APP_VALUES_H
+
+#include <stdint.h>
+
+enum value_kind {
+	VALUE_NONE,   /* a bool that the option sets */
+	VALUE_NUMBER, /* int64_t */
+	VALUE_SHARE,  /* int64_t, thousandths: "0.8" is 800 */
+	VALUE_SIZE,   /* uint64_t, bytes: "20G"; powers of 1024 */
+	VALUE_PATH,   /* char *, absolute, owned; the former one is freed */
+	VALUE_USER,   /* int64_t; a name or a number */
+	VALUE_GROUP,
+	VALUE_OCTAL,  /* int64_t */
+	VALUE_LEVEL,  /* int64_t, enum log_level */
+	VALUE_KERNEL, /* handed on to the kernel */
+	VALUE_N_
+};
+
+/* Reads `text` into `field`, whose type the kind says; numbers and sizes in [min, max]. */
+int value_parse(enum value_kind kind, const char *text, int64_t min, int64_t max, void *field);
+/* "a whole number of seconds": for the person who wrote something else. */
+const char *value_wanted(enum value_kind kind);
+
+#endif

@@ -1,0 +1,219 @@
+/* wiring.c: one mount from its parts.
+ *
+ * Built in this order, each part knowing only those before it; a part that cannot be made ends the
+ * start, and what was made so far is taken down as after a whole life.
+ *
+ *   account  whose token it is          known/ in the state folder, else asked
+ *   client   the service                api/
+ *   dirs, cache                         store/
+ *   tree     what exists, and its jobs  tree/, jobs/
+ *   session  the kernel                 front/
+ */
+#include "wiring.h"
+
+#include "account.h"
+#include "say.h"
+
+#include <qxfs/base/log.h>
+#include <qxfs/base/secret.h>
+#include <qxfs/front/session.h>
+#include <qxfs/store/cache.h>
+#include <qxfs/store/dirs.h>
+#include <qxfs/tree/setup.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define TOPIC "mount"
+#define REQUESTS_AT_ONCE 30
+#define JOBS_AT_ONCE 15
+#define BRAND_PER_MINUTE 3000
+
+struct parts {
+	struct account *account;
+	struct client *client;
+	struct dirs *dirs;
+	struct cache *cache;
+	struct tree *tree;
+	struct session *session;
+};
+
+static double share_of(const struct options *o)
+{
+	return (double)o->share_permille / 1000;
+}
+
+/* --- up --- */
+
+static int build_client(const struct wiring *w, struct parts *p, struct qx_fail *fail)
+{
+	const struct base_url *base = &w->credentials->base;
+
+	struct secret *token = secret_new(w->credentials->token);
+	if (!token)
+		return fail_set(fail, ENOMEM, "there is no memory left");
+	int r = account_new(w->places->state, base, token, &p->account, fail);
+	if (r < 0) {
+		secret_free(token);
+		return r;
+	}
+
+	struct client_config config = {
+		.base = *account_base(p->account),
+		.token = token,
+		.limits = {
+			.requests = REQUESTS_AT_ONCE,
+			.jobs = JOBS_AT_ONCE,
+			.brand_per_minute = BRAND_PER_MINUTE,
+			.share = share_of(w->options),
+		},
+	};
+	r = client_new(&config, &p->client);
+	if (r < 0)
+		return fail_set(fail, -r, "the network cannot be used: %s", strerror(-r));
+	account_follow(p->account, p->client);
+	if (account_is_known(p->account))
+		account_check(p->account, p->client);
+	else
+		r = account_ask(p->account, p->client, fail);
+	return r;
+}
+
+static int build_store(const struct wiring *w, struct parts *p, struct qx_fail *fail)
+{
+	const struct cache_config config = {
+		.max_bytes = w->options->cache_size,
+		.max_export = w->options->max_export,
+	};
+	struct buf text = { 0 };
+
+	int r = dirs_open(w->places->cache, w->places->state, account_id(p->account), &p->dirs,
+	                  fail);
+	if (r < 0)
+		return r;
+	/* For people who wonder whose folder it is. */
+	account_describe(p->account, &text);
+	(void)dirs_state_write(p->dirs, "account.json", buf_text(&text), text.len);
+	buf_done(&text);
+	return cache_new(p->dirs, &config, &p->cache, fail);
+}
+
+/* The lists of the last mount do for a start; without any there is nothing to show. */
+static int fill_lists(struct parts *p, struct qx_fail *fail)
+{
+	int r = tree_load_lists(p->tree);
+	if (r == 0) {
+		tree_refresh_lists(p->tree);
+		return 0;
+	}
+	if (r != -ENOENT)
+		return fail_set(fail, -r, "the lists of the last mount cannot be read: %s",
+		                strerror(-r));
+	return tree_fetch_lists(p->tree, stderr, fail);
+}
+
+static int build_tree(const struct wiring *w, struct parts *p, struct qx_fail *fail)
+{
+	const struct options *o = w->options;
+	struct tree_config config = {
+		.uid = (uid_t)o->uid,
+		.owner = geteuid(),
+		.gid = (gid_t)o->gid,
+		.umask = (mode_t)o->umask,
+		.fresh_s = o->fresh_s,
+		.open_wait_s = o->open_wait_s,
+		.share = share_of(o),
+		.job_timeout_s = o->job_timeout_s,
+		.client = p->client,
+		.cache = p->cache,
+		.dirs = p->dirs,
+	};
+
+	(void)snprintf(config.account, sizeof(config.account), "%s", account_id(p->account));
+	(void)snprintf(config.host, sizeof(config.host), "%s", w->credentials->base.host);
+	int r = tree_new(&config, &p->tree);
+	if (r < 0)
+		return fail_set(fail, -r, "the tree cannot be made: %s", strerror(-r));
+	return fill_lists(p, fail);
+}
+
+static int build_session(const struct wiring *w, struct parts *p, struct qx_fail *fail)
+{
+	char source[sizeof(w->credentials->base.host) + 8];
+	struct session_config config = {
+		.tree = p->tree,
+		.mountpoint = w->mountpoint,
+		.mount_options = buf_text(&w->options->kernel),
+		.source = source,
+		.allow_other = w->options->allow_other,
+		.debug = w->options->debug,
+	};
+
+	(void)snprintf(source, sizeof(source), "qxfs:%s", w->credentials->base.host);
+	daemon_catch_signals();
+	int r = session_new(&config, &p->session, fail);
+	if (r < 0)
+		return r;
+	daemon_watch(p->session);
+	r = session_start(p->session);
+	if (r < 0)
+		return fail_set(fail, -r, "the mount cannot be served: %s", strerror(-r));
+	return 0;
+}
+
+static int build(const struct wiring *w, struct parts *p, struct qx_fail *fail)
+{
+	int r = build_client(w, p, fail);
+	if (r == 0)
+		r = build_store(w, p, fail);
+	if (r == 0)
+		r = build_tree(w, p, fail);
+	if (r == 0)
+		r = build_session(w, p, fail);
+	return r;
+}
+
+/* --- down: nothing new, nobody left waiting, then part by part --- */
+
+static void take_down(struct parts *p)
+{
+	if (p->session)
+		session_stop(p->session);
+	if (p->tree)
+		tree_stop(p->tree);
+	if (p->session)
+		session_close(p->session);
+	if (p->client)
+		client_stop(p->client);
+	daemon_watch(NULL);
+	session_free(p->session);
+	tree_free(p->tree);
+	account_free(p->account);
+	cache_free(p->cache);
+	dirs_free(p->dirs);
+	client_free(p->client);
+}
+
+int wiring_run(struct daemon *d, const struct wiring *w)
+{
+	struct parts parts = { 0 };
+	struct qx_fail fail = { 0 };
+	int status = STATUS_OK;
+
+	log_setup((enum log_level)w->options->log, !w->options->foreground);
+	if (build(w, &parts, &fail) < 0) {
+		status = say_fail(&fail);
+	} else {
+		if (!w->options->foreground) /* there the greeting says it */
+			log_info(TOPIC, "%s is mounted at %s", w->credentials->base.host,
+			         w->mountpoint);
+		daemon_ready(d);
+		session_wait(parts.session);
+	}
+	take_down(&parts);
+	if (status == STATUS_OK)
+		log_info(TOPIC, "%s is unmounted", w->mountpoint);
+	return status;
+}
