@@ -117,6 +117,24 @@ const char *json_str(const struct json *j, const char *path)
 	return strlen(text) == (size_t)json_object_get_string_len(o) ? text : NULL;
 }
 
+bool json_text(const struct json *j, const char *path, struct buf *out)
+{
+	struct json_object *o = get_typed(j, path, json_type_string);
+	if (!o)
+		return false;
+	const char *text = json_object_get_string(o);
+	const char *end = text + json_object_get_string_len(o);
+	while (text < end) {
+		const char *nul = memchr(text, 0, (size_t)(end - text));
+		const char *stop = nul ? nul : end;
+		buf_add(out, text, (size_t)(stop - text));
+		if (nul)
+			buf_add_str(out, "\xef\xbf\xbd");
+		text = stop + (nul ? 1 : 0);
+	}
+	return true;
+}
+
 /* json-c turns a number that is too big into the nearest it can hold. Above INT64_MAX it still says
  * so, in uint64; INT64_MIN it says for itself and for all below, so that one reads as absent. */
 static bool is_exact(const struct json_object *o)

@@ -82,57 +82,48 @@ static int make_room(struct list *l)
 	return 0;
 }
 
-/* A member as text: strings as they are, booleans and whole numbers spelled out. */
-static const char *member_text(const struct json *element, const char *member, char number[32])
+/* A member as text, with its NUL: strings as they are, booleans and whole numbers spelled out. */
+static void add_member(struct buf *out, const struct json *element, const char *member)
 {
-	const char *text = json_str(element, member);
 	bool truth;
 	int64_t whole;
 
-	if (text)
-		return text;
-	if (json_bool(element, member, &truth))
-		return truth ? "true" : "false";
-	if (!json_int(element, member, &whole))
-		return "";
-	snprintf(number, 32, "%lld", (long long)whole);
-	return number;
+	if (!json_text(element, member, out)) {
+		if (json_bool(element, member, &truth))
+			buf_add_str(out, truth ? "true" : "false");
+		else if (json_int(element, member, &whole))
+			buf_addf(out, "%lld", (long long)whole);
+	}
+	buf_add(out, "", 1);
 }
 
 int list_add(struct list *l, const struct json *element)
 {
 	const struct list_row *row = list_row(l->id);
-	char numbers[LIST_FIELDS][32];
-	const char *texts[1 + LIST_FIELDS];
-	size_t n = 0, bytes = 0;
+	const char *id = json_str(element, row->id_member);
+	size_t at[LIST_FIELDS] = { 0 };
+	struct buf texts = { 0 };
 
-	texts[n] = json_str(element, row->id_member);
-	if (!texts[n] || !id_is_sound(texts[n]))
+	if (!id || !id_is_sound(id))
 		return 0;
-	bytes += strlen(texts[n++]) + 1;
-	for (size_t i = 0; i < LIST_FIELDS && row->fields[i]; i++) {
-		texts[n] = member_text(element, row->fields[i], numbers[i]);
-		bytes += strlen(texts[n++]) + 1;
+	buf_add(&texts, id, strlen(id) + 1);
+	for (size_t i = 0; i < LIST_FIELDS; i++) {
+		at[i] = texts.len;
+		if (row->fields[i])
+			add_member(&texts, element, row->fields[i]);
+		else
+			buf_add(&texts, "", 1);
 	}
 
-	if (make_room(l) < 0)
-		return -ENOMEM;
-	char *block = malloc(bytes);
+	char *block = make_room(l) < 0 ? NULL : buf_steal(&texts);
+	buf_done(&texts);
 	if (!block)
 		return -ENOMEM;
 	l->blocks[l->n_blocks++] = block;
-
 	struct list_item *item = &l->items[l->n++];
-	for (size_t i = 0; i < 1 + LIST_FIELDS; i++) {
-		const char *text = i < n ? texts[i] : NULL;
-		const char *kept = text ? memcpy(block, text, strlen(text) + 1) : "";
-		if (text)
-			block += strlen(text) + 1;
-		if (i == 0)
-			item->id = kept;
-		else
-			item->field[i - 1] = kept;
-	}
+	item->id = block;
+	for (size_t i = 0; i < LIST_FIELDS; i++)
+		item->field[i] = block + at[i];
 	return 0;
 }
 

@@ -154,6 +154,13 @@ double node_attr_ttl(const struct tree *t, const struct node *n)
 	}
 }
 
+/* The clock's second has begun already: rounded down, so that no name outlives its freshness. */
+static double fresh_rest(const struct tree *t, const struct generation *gen)
+{
+	int64_t rest_s = gen->checked_s + t->config.fresh_s - sys_wall_s() - 1;
+	return rest_s > 0 ? (double)rest_s : 0;
+}
+
 double node_entry_ttl(const struct tree *t, const struct node *n)
 {
 	const struct place *p = n->place;
@@ -161,7 +168,7 @@ double node_entry_ttl(const struct tree *t, const struct node *n)
 	case NODE_DATA:
 		if (!n->ready || p->current != n || !place_is_fresh(t, p) || p->stale)
 			return 0;
-		return (double)(p->gen->checked_s + t->config.fresh_s - sys_wall_s());
+		return fresh_rest(t, p->gen);
 	case NODE_TEXT:
 		return 0;
 	default:

@@ -13,10 +13,12 @@
 
 #include <qxfs/base/buf.h>
 
-/* Direction marks could make a name read as another; line separators break listings. */
+/* Direction marks could make a name read as another; line separators break listings; U+FFFD stands
+ * for what was no character. */
 static bool is_forbidden(utf8proc_int32_t c)
 {
-	if (c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x2028 || c == 0x2029 || c == 0xfeff)
+	if (c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x2028 || c == 0x2029 || c == 0xfeff ||
+	    c == 0xfffd)
 		return true;
 	if ((c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069))
 		return true;
@@ -92,9 +94,11 @@ char *name_safe(const char *raw, size_t max)
 	if (name[0] && !is_device(name))
 		return name;
 
-	/* The folders' own files in by-name need no care: it holds nothing but names. */
+	/* "CON.txt" is the device as well: the stem is what must differ. */
+	size_t stem = strcspn(name, ".");
 	struct buf longer = { 0 };
-	buf_addf(&longer, "%s_", name[0] ? name : "unnamed");
+	buf_add(&longer, name[0] ? name : "unnamed", name[0] ? stem : strlen("unnamed"));
+	buf_addf(&longer, "_%s", name + stem);
 	free(name);
 	return buf_steal(&longer);
 }

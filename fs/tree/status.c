@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <qxfs/base/sys.h>
 
@@ -198,19 +199,19 @@ int64_t text_errors(struct tree *t, const char *arg, struct buf *out)
 
 /* --- for programs ---------------------------------------------------------------------------- */
 
-static void json_text(struct buf *out, const char *name, const char *value)
+static void put_text(struct buf *out, const char *name, const char *value)
 {
 	buf_addf(out, "\"%s\":", name);
 	buf_add_json(out, value);
 }
 
-static void json_moment(struct buf *out, const char *name, int64_t wall_s)
+static void put_moment(struct buf *out, const char *name, int64_t wall_s)
 {
 	char when[24];
 	buf_addf(out, "\"%s\":\"%s\"", name, moment(wall_s, when));
 }
 
-static void json_jobs(struct tree *t, struct buf *out)
+static void put_jobs(struct tree *t, struct buf *out)
 {
 	struct board_job *jobs = NULL;
 	size_t n = 0;
@@ -220,20 +221,20 @@ static void json_jobs(struct tree *t, struct buf *out)
 		n = 0;
 	for (size_t i = 0; i < n; i++) {
 		buf_add_str(out, i ? ",\n  {" : "\n  {");
-		json_text(out, "path", jobs[i].subject);
+		put_text(out, "path", jobs[i].subject);
 		buf_add_str(out, ",");
-		json_text(out, "state", jobs[i].state);
+		put_text(out, "state", jobs[i].state);
 		buf_addf(out, ",\"percent\":%.1f,\"bytes\":%llu,",
 		         jobs[i].percent > 0 ? jobs[i].percent : 0,
 		         (unsigned long long)jobs[i].bytes);
-		json_moment(out, "since", jobs[i].started_s);
+		put_moment(out, "since", jobs[i].started_s);
 		buf_addf(out, ",\"waiters\":%d}", jobs[i].waiters);
 	}
 	free(jobs);
 	buf_add_str(out, "]");
 }
 
-static void json_failures(struct tree *t, struct buf *out)
+static void put_failures(struct tree *t, struct buf *out)
 {
 	struct board_failure *failures = NULL;
 	size_t n = 0;
@@ -244,24 +245,24 @@ static void json_failures(struct tree *t, struct buf *out)
 	for (size_t i = 0; i < n; i++) {
 		const struct qx_fail *f = &failures[i].fail;
 		buf_add_str(out, i ? ",\n  {" : "\n  {");
-		json_moment(out, "when", failures[i].when_s);
+		put_moment(out, "when", failures[i].when_s);
 		buf_add_str(out, ",");
-		json_text(out, "path", failures[i].subject);
+		put_text(out, "path", failures[i].subject);
 		buf_addf(out, ",\"errno\":\"%s\",\"http\":%d,", strerrorname_np(f->err), f->http);
-		json_text(out, "code", f->code);
+		put_text(out, "code", f->code);
 		buf_add_str(out, ",");
-		json_text(out, "request_id", f->request_id);
+		put_text(out, "request_id", f->request_id);
 		buf_add_str(out, ",");
-		json_text(out, "why", f->why);
+		put_text(out, "why", f->why);
 		buf_add_str(out, ",");
-		json_text(out, "remedy", f->remedy);
+		put_text(out, "remedy", f->remedy);
 		buf_addf(out, ",\"settled\":%s}", failures[i].settled ? "true" : "false");
 	}
 	free(failures);
 	buf_add_str(out, "]");
 }
 
-static void json_limits(struct tree *t, struct buf *out)
+static void put_limits(struct tree *t, struct buf *out)
 {
 	struct client_view client;
 	struct cache_view cache;
@@ -287,24 +288,24 @@ int64_t text_status_json(struct tree *t, const char *arg, struct buf *out)
 
 	(void)arg;
 	buf_add_str(out, "{");
-	json_text(out, "version", QXFS_VERSION);
+	put_text(out, "version", QXFS_VERSION);
+	buf_addf(out, ",\"pid\":%d,", (int)getpid());
+	put_text(out, "account", t->config.account);
 	buf_add_str(out, ",");
-	json_text(out, "account", t->config.account);
+	put_text(out, "host", t->config.host);
 	buf_add_str(out, ",");
-	json_text(out, "host", t->config.host);
-	buf_add_str(out, ",");
-	json_moment(out, "mounted", t->born_s);
-	json_limits(t, out);
+	put_moment(out, "mounted", t->born_s);
+	put_limits(t, out);
 	buf_add_str(out, ",\n \"lists\":[");
 	if (c) {
 		buf_addf(out, "{\"name\":\"surveys\",\"count\":%zu,", c->list->n);
-		json_moment(out, "fetched", c->list->fetched_s);
+		put_moment(out, "fetched", c->list->fetched_s);
 		buf_add_str(out, "}");
 	}
 	buf_add_str(out, "]");
 	catalog_unref(c);
-	json_jobs(t, out);
-	json_failures(t, out);
+	put_jobs(t, out);
+	put_failures(t, out);
 	buf_add_str(out, "}\n");
 	return board_changed_s(jobs_board(t->jobs));
 }

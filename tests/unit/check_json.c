@@ -210,6 +210,20 @@ static void test_a_string_with_nul_reads_as_absent(void **state)
 	json_free(j);
 }
 
+static void test_text_keeps_a_string_with_nul(void **state)
+{
+	(void)state;
+	static const char text[] = "{\"a\":\"x\\u0000y\",\"b\":1}";
+	struct json *j;
+	struct buf b = { 0 };
+	assert_int_equal(json_parse(text, strlen(text), &j), 0);
+	assert_true(json_text(j, "a", &b));
+	assert_string_equal(buf_text(&b), "x\xef\xbf\xbdy");
+	assert_false(json_text(j, "b", &b));
+	buf_done(&b);
+	json_free(j);
+}
+
 static void test_escapes_become_utf8(void **state)
 {
 	(void)state;
@@ -298,6 +312,7 @@ int main(void)
 		cmocka_unit_test(test_fields_are_found_by_dotted_path),
 		cmocka_unit_test(test_a_field_of_another_type_reads_as_absent),
 		cmocka_unit_test(test_a_string_with_nul_reads_as_absent),
+		cmocka_unit_test(test_text_keeps_a_string_with_nul),
 		cmocka_unit_test(test_escapes_become_utf8),
 		cmocka_unit_test(test_integers_that_do_not_fit_read_as_absent),
 		cmocka_unit_test(test_a_number_beyond_double_reads_as_absent),

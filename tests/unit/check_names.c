@@ -47,7 +47,8 @@ static void test_dots_blanks_and_devices_are_no_names(void **state)
 	safe_is("..", "__");
 	safe_is("end. ", "end__");
 	safe_is("CON", "CON_");
-	safe_is("lpt1.csv", "lpt1.csv_");
+	safe_is("lpt1.csv", "lpt1_.csv");
+	safe_is("con.a.b", "con_.a.b");
 	safe_is("CONSOLE", "CONSOLE");
 }
 

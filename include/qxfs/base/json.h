@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <qxfs/base/buf.h>
+
 struct json;
 
 /* -EBADMSG when it is no such object or cut. */
@@ -23,6 +25,8 @@ void json_free(struct json *j);
 const struct json *json_get(const struct json *j, const char *path); /* NULL: absent */
 const char *json_str(const struct json *j, const char *path); /* NULL: absent, no string, holds NUL
                                                                */
+/* Appends a string whatever it holds, a NUL in it as U+FFFD: for names, which are only shown. */
+bool json_text(const struct json *j, const char *path, struct buf *out);
 bool json_int(const struct json *j, const char *path, int64_t *ret); /* whole numbers only */
 bool json_double(const struct json *j, const char *path, double *ret);
 bool json_bool(const struct json *j, const char *path, bool *ret);
