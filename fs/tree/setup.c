@@ -73,6 +73,8 @@ int tree_load_lists(struct tree *t)
 struct fetching {
 	struct tree *tree;
 	FILE *progress;
+	bool live; /* it is a terminal: the line grows with each page */
+	size_t items;
 	pthread_mutex_t lock;
 	pthread_cond_t over;
 	bool done;           /* guarded by lock */
@@ -80,15 +82,26 @@ struct fetching {
 	struct list_want want;
 };
 
+#define PROGRESS "%sqxfs: reading the list of %s: %zu"
+
 /* Jobs thread, while the caller of tree_fetch_lists waits. */
 static void page_came(struct list_want *w, size_t items)
 {
 	struct fetching *f = w->arg;
-	if (f->progress)
-		fprintf(f->progress, "\rqxfs: reading the list of %s: %zu", list_row(w->id)->name,
-		        items);
-	if (f->progress)
+	f->items = items;
+	if (f->live) {
+		fprintf(f->progress, PROGRESS, "\r", list_row(w->id)->name, items);
 		fflush(f->progress);
+	}
+}
+
+/* A log gets one line, and none of a list that could not be had. */
+static void end_progress(const struct fetching *f)
+{
+	if (f->live && f->items > 0)
+		fprintf(f->progress, "\n");
+	else if (f->progress && !f->live && !f->fail.err)
+		fprintf(f->progress, PROGRESS "\n", "", list_row(f->want.id)->name, f->items);
 }
 
 static void fetched(struct list_want *w, struct list *list, const struct qx_fail *fail)
@@ -108,6 +121,7 @@ static void fetched(struct list_want *w, struct list *list, const struct qx_fail
 static int fetch_one(struct tree *t, enum list_id id, FILE *progress, struct qx_fail *fail)
 {
 	struct fetching f = { .tree = t, .progress = progress };
+	f.live = progress && isatty(fileno(progress));
 	pthread_mutex_init(&f.lock, NULL);
 	pthread_cond_init(&f.over, NULL);
 	f.want.id = id;
@@ -121,8 +135,7 @@ static int fetch_one(struct tree *t, enum list_id id, FILE *progress, struct qx_
 	while (!f.done)
 		pthread_cond_wait(&f.over, &f.lock);
 	pthread_mutex_unlock(&f.lock);
-	if (progress)
-		fprintf(progress, "\n");
+	end_progress(&f);
 	*fail = f.fail;
 	pthread_mutex_destroy(&f.lock);
 	pthread_cond_destroy(&f.over);

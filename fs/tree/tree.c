@@ -330,9 +330,19 @@ bool tree_is_owner(const struct tree *t, uid_t uid)
 	return uid == 0 || uid == t->config.owner;
 }
 
-int tree_touch(struct tree *t, uint64_t node, const struct tree_caller *who)
+/* Lock held. */
+static void name_of(struct tree *t, const struct place *p, struct tree_name *ret)
+{
+	const struct node_row *dir = node_row(p->row->parent);
+	const struct place *above = place_find(t, dir, dir->id == ROW_SURVEY ? p->arg : "");
+	ret->parent = above && above->current ? above->current->id : 0;
+	strncpy(ret->name, p->row->name, sizeof(ret->name) - 1);
+}
+
+int tree_touch(struct tree *t, uint64_t node, const struct tree_caller *who, struct tree_name *ret)
 {
 	int r = -EPERM;
+	memset(ret, 0, sizeof(*ret));
 	if (!tree_is_owner(t, who->uid))
 		return r;
 	pthread_mutex_lock(&t->lock);
@@ -343,6 +353,7 @@ int tree_touch(struct tree *t, uint64_t node, const struct tree_caller *who)
 		n->place->expired = true;
 		n->place->full = true;
 		n->place->touches++;
+		name_of(t, n->place, ret);
 		r = 0;
 	}
 	pthread_mutex_unlock(&t->lock);

@@ -1,11 +1,11 @@
 /* fuzz_unpack.c: bytes from the network, taken for an archive.
  *
- * Whatever comes, unpack_run ends, and what it calls good is what stands in the output: the length
- * and CRC-32 that it tells, within the limit. Built without libFuzzer, main() replays the files
- * that it is given, or else a small corpus made here. */
+ * Each input is tried as it is, and as a list of changes (where, what) to a good archive, which
+ * stands below: so no corpus of archives is needed. Whatever comes, unpack_run ends, and what it
+ * calls good is what stands in the output: the length and CRC-32 that it tells, within the limit.
+ */
 #include <qxfs/store/unpack.h>
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -42,7 +42,7 @@ static void check_failure(int r, const struct qx_fail *fail)
 		abort();
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static int try_archive(const unsigned char *data, size_t size)
 {
 	struct follow follow;
 	struct unpacked sum = { 0 };
@@ -70,71 +70,47 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	follow_done(&follow);
 	close(job.raw_fd);
 	close(job.out_fd);
-	return 0;
+	return r;
 }
 
-#ifdef __has_feature
-#if __has_feature(coverage_sanitizer)
-#define HAS_FUZZER /* libFuzzer brings main() */
-#endif
-#endif
-#ifndef HAS_FUZZER
-
-/* "a,b\r\n" as the service packs it: a descriptor, zero sizes in the local header. */
+/* "a,b\r\n" as the service packs it: local header without sizes, the bytes, their descriptor, the
+ * directory, its end. */
 static const unsigned char seed[] = {
-	0x50, 0x4b, 0x03, 0x04, 0x14, 0x00, 0x08, 0x08, 0x08, 0x00, 0xd6, 0x05,
-	0x05, 0x5b, 0x00, 0x00, /* local header */
-	0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x01, 0x00,
-	0x00, 0x00, 0x61, 0x4b, 0xd4, 0x49, 0xe2, 0xe5, 0x02, 0x00, /* the file */
-	0x50, 0x4b, 0x07, 0x08, 0x7b, 0x31, 0xbc, 0x96, 0x07, 0x00, 0x00, 0x00,
-	0x05, 0x00, 0x00, 0x00, /* descriptor */
-	0x50, 0x4b, 0x01, 0x02, 0x14, 0x00, 0x14, 0x00, 0x08, 0x08, 0x08, 0x00,
-	0xd6, 0x05, 0x05, 0x5b, /* directory */
-	0x7b, 0x31, 0xbc, 0x96, 0x07, 0x00, 0x00, 0x00, 0x05, 0x00, 0x00, 0x00,
-	0x01, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
-	0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x61, 0x50, 0x4b, 0x05, 0x06, 0x00,
-	0x00, 0x00, 0x00, 0x01, 0x00, 0x01, 0x00, 0x2f, 0x00, 0x00, 0x00, /* its end */
-	0x36, 0x00, 0x00, 0x00, 0x00, 0x00,
+	0x50, 0x4b, 0x03, 0x04, 0x14, 0x00, 0x08, 0x08, 0x08, 0x00, 0xd6, 0x05, 0x05, 0x5b,
+	0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x01, 0x00,
+	0x00, 0x00, 0x61, 0x4b, 0xd4, 0x49, 0xe2, 0xe5, 0x02, 0x00, 0x50, 0x4b, 0x07, 0x08,
+	0x7b, 0x31, 0xbc, 0x96, 0x07, 0x00, 0x00, 0x00, 0x05, 0x00, 0x00, 0x00, 0x50, 0x4b,
+	0x01, 0x02, 0x14, 0x00, 0x14, 0x00, 0x08, 0x08, 0x08, 0x00, 0xd6, 0x05, 0x05, 0x5b,
+	0x7b, 0x31, 0xbc, 0x96, 0x07, 0x00, 0x00, 0x00, 0x05, 0x00, 0x00, 0x00, 0x01, 0x00,
+	0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+	0x00, 0x00, 0x61, 0x50, 0x4b, 0x05, 0x06, 0x00, 0x00, 0x00, 0x00, 0x01, 0x00, 0x01,
+	0x00, 0x2f, 0x00, 0x00, 0x00, 0x36, 0x00, 0x00, 0x00, 0x00, 0x00,
 };
 
-static void replay_file(const char *path)
+static void try_changed(const uint8_t *data, size_t size)
 {
-	static unsigned char bytes[16 * MAX_BYTES];
-	FILE *f = fopen(path, "rb");
-	if (!f) {
-		perror(path);
-		exit(1);
-	}
-	size_t len = fread(bytes, 1, sizeof(bytes), f);
-	fclose(f);
-	LLVMFuzzerTestOneInput(bytes, len);
-}
-
-/* The seed itself, cut everywhere, with each byte changed in four ways, and twice in a row. */
-static void replay_corpus(void)
-{
-	static const unsigned char changes[] = { 0x00, 0x01, 0x7f, 0xff };
-	unsigned char bytes[2 * sizeof(seed)];
-
-	for (size_t len = 0; len <= sizeof(seed); len++)
-		LLVMFuzzerTestOneInput(seed, len);
-	for (size_t i = 0; i < sizeof(seed) * countof(changes); i++) {
-		memcpy(bytes, seed, sizeof(seed));
-		bytes[i / countof(changes)] ^= changes[i % countof(changes)];
-		LLVMFuzzerTestOneInput(bytes, sizeof(seed));
-	}
+	unsigned char bytes[sizeof(seed)];
 	memcpy(bytes, seed, sizeof(seed));
-	memcpy(bytes + sizeof(seed), seed, sizeof(seed));
-	LLVMFuzzerTestOneInput(bytes, sizeof(bytes));
+	for (size_t i = 0; i + 1 < size; i += 2)
+		bytes[data[i] % sizeof(seed)] ^= data[i + 1];
+	(void)try_archive(bytes, sizeof(bytes));
 }
 
-int main(int argc, char **argv)
+/* Once: the good one is good, and cut anywhere it is not. */
+static void try_seed(void)
 {
-	if (argc < 2)
-		replay_corpus();
-	for (int i = 1; i < argc; i++)
-		replay_file(argv[i]);
+	for (size_t len = 0; len <= sizeof(seed); len++)
+		if ((try_archive(seed, len) == 0) != (len == sizeof(seed)))
+			abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static bool begun;
+	if (!begun)
+		try_seed();
+	begun = true;
+	(void)try_archive(data, size);
+	try_changed(data, size);
 	return 0;
 }
-
-#endif

@@ -41,9 +41,15 @@ void tree_forget(struct tree *t, uint64_t node, uint64_t lookups);
 int tree_getattr(struct tree *t, uint64_t node, struct stat *ret, double *ret_ttl_s);
 /* The target of a symlink, NUL-terminated into `out`. */
 int tree_readlink(struct tree *t, uint64_t node, struct buf *out);
+/* A name as the kernel knows it: what it may no longer believe. */
+struct tree_name {
+	uint64_t parent; /* the folder's node; 0: the kernel does not know it */
+	char name[256];
+};
 /* SETATTR of the mtime by the owner of the mount or root: the freshness of the data file ends, its
- * next open is a full export. -EPERM for anybody or anything else. */
-int tree_touch(struct tree *t, uint64_t node, const struct tree_caller *who);
+ * next open is a full export. The kernel must forget *ret before this is answered, else it goes on
+ * with the former node. -EPERM for anybody or anything else. */
+int tree_touch(struct tree *t, uint64_t node, const struct tree_caller *who, struct tree_name *ret);
 
 /* An open file or folder. Immutable once given; front/ reads it. */
 struct tree_handle {

@@ -1,0 +1,426 @@
+/* client.c: typed calls.
+ *
+ *     client_start ─► FRESH ─► WAITING ─governor─► FLYING ─► judged ─► on_done
+ *                        │        ▲                            │
+ *                        │        └────────── retried ─────────┤
+ *                        └── cancelled, refused, stopping ─────┴─► on_done
+ *
+ * All of it runs on the network thread but the first arrow and client_cancel, which only link,
+ * mark, and post `attend`. A call is linked until the moment before its on_done; to cancel is to
+ * look it up there, so a call that has ended meanwhile is never touched.
+ */
+#include "client_private.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <qxfs/base/sys.h>
+
+#define JSON_MAX_BYTES (16u << 20) /* larger documents go to a sink */
+#define JSON_ANSWER_MS 30000
+
+/* --- the lists ------------------------------------------------------------------------------- */
+
+/* These four: caller holds c->lock. */
+static void append(struct calls *list, struct call *call)
+{
+	call->next_live = NULL;
+	call->prev_live = list->tail;
+	if (list->tail)
+		list->tail->next_live = call;
+	else
+		list->head = call;
+	list->tail = call;
+}
+
+static void detach(struct calls *list, struct call *call)
+{
+	if (call->prev_live)
+		call->prev_live->next_live = call->next_live;
+	else
+		list->head = call->next_live;
+	if (call->next_live)
+		call->next_live->prev_live = call->prev_live;
+	else
+		list->tail = call->prev_live;
+	call->prev_live = call->next_live = NULL;
+}
+
+static struct call *look_up(struct calls *list, const struct call *call)
+{
+	struct call *found = list->head;
+	while (found && found != call)
+		found = found->next_live;
+	return found;
+}
+
+static bool is_unwanted(const struct client *c, const struct call *call)
+{
+	return c->stopping || call->cancelled;
+}
+
+static struct call *take_fresh(struct client *c, bool *ret_unwanted)
+{
+	pthread_mutex_lock(&c->lock);
+	struct call *call = c->fresh.head;
+	if (call) {
+		detach(&c->fresh, call);
+		append(&c->live, call);
+		*ret_unwanted = is_unwanted(c, call);
+	}
+	pthread_mutex_unlock(&c->lock);
+	return call;
+}
+
+/* The first call that is in `state`, or, if `unwanted`, that is to end and may still be ended. */
+static struct call *find_live(struct client *c, enum state state, bool unwanted)
+{
+	pthread_mutex_lock(&c->lock);
+	struct call *call = c->live.head;
+	while (call && ((enum state)call->state != state || (unwanted && !is_unwanted(c, call))))
+		call = call->next_live;
+	pthread_mutex_unlock(&c->lock);
+	return call;
+}
+
+/* --- how a call ends ------------------------------------------------------------------------- */
+
+static void set_cancelled(struct call *call)
+{
+	fail_set(&call->fail, ECANCELED, "cancelled");
+}
+
+static void publish_view(struct client *c)
+{
+	struct governor_view governor;
+
+	governor_view(c->governor, &governor);
+	pthread_mutex_lock(&c->lock);
+	c->view.governor = governor;
+	c->view.token_refused = c->gate.closed;
+	pthread_mutex_unlock(&c->lock);
+}
+
+void client_finish(struct client *c, struct call *call)
+{
+	publish_view(c); /* who is told of the end finds it there too */
+	pthread_mutex_lock(&c->lock);
+	detach(&c->live, call);
+	pthread_mutex_unlock(&c->lock);
+	free(call->url);
+	call->url = NULL;
+	buf_done(&call->transfer.answer);
+	call->on_done(call); /* may free call */
+}
+
+void client_release(struct client *c, const struct call *call, bool job_runs)
+{
+	governor_request_over(c->governor);
+	if (endpoint_row(call->ep)->starts_job && !job_runs)
+		governor_job_over(c->governor);
+}
+
+void client_fail_waiting(struct client *c, const struct qx_fail *fail)
+{
+	for (struct call *call; (call = find_live(c, CALL_WAITING, false));) {
+		(void)governor_withdraw(c->governor, &call->ticket); /* it waits */
+		call->fail = *fail;
+		client_finish(c, call);
+	}
+}
+
+void client_retry(struct client *c, struct call *call, int64_t at_ms)
+{
+	buf_done(&call->transfer.answer);
+	call->ticket.not_before_ms = at_ms;
+	call->state = CALL_WAITING;
+	governor_queue(c->governor, &call->ticket);
+}
+
+static void end_unwanted(struct client *c)
+{
+	struct call *call;
+
+	while ((call = find_live(c, CALL_WAITING, true))) {
+		(void)governor_withdraw(c->governor, &call->ticket); /* it waits */
+		set_cancelled(call);
+		client_finish(c, call);
+	}
+	while ((call = find_live(c, CALL_FLYING, true))) {
+		call->state = CALL_ABORTED;
+		http_abort(c->http, &call->transfer);
+	}
+}
+
+/* --- attempts -------------------------------------------------------------------------------- */
+
+/* Each attempt builds it anew: the base may have moved. A page's address was checked when it came,
+ * and is checked again, for it is where the token goes. */
+static int build_url(struct client *c, struct call *call)
+{
+	struct buf url = { 0 };
+
+	free(call->url);
+	call->url = NULL;
+	if (call->page_url)
+		return url_next_page(&c->base, call->page_url, &call->url);
+	buf_add_str(&url, c->base.origin);
+	int r = endpoint_path(call->ep, call->args, &url);
+	if (call->query)
+		buf_addf(&url, "?%s", call->query);
+	call->url = buf_steal(&url);
+	if (r < 0)
+		return r;
+	return call->url ? 0 : -ENOMEM;
+}
+
+static int room_for(struct transfer *t, uint64_t written, size_t len)
+{
+	struct call *call = container_of(t, struct call, transfer);
+	return call->on_room ? call->on_room(call, written, len) : 0;
+}
+
+static void bytes_came(struct transfer *t, uint64_t written)
+{
+	struct call *call = container_of(t, struct call, transfer);
+	if (call->on_bytes)
+		call->on_bytes(call, written);
+}
+
+static void fill_transfer(struct client *c, struct call *call)
+{
+	const struct endpoint_row *row = endpoint_row(call->ep);
+
+	call->transfer = (struct transfer){
+		.method = row->method,
+		.url = call->url,
+		.token = c->token,
+		.body = call->body,
+		.body_len = call->body ? strlen(call->body) : 0,
+		.content_type = "application/json",
+		.sink_fd = call->sink_fd,
+		.max_bytes = JSON_MAX_BYTES,
+		.answer_ms = call->sink_fd >= 0 ? 0 : JSON_ANSWER_MS,
+		.on_room = room_for,
+		.on_bytes = bytes_came,
+		.on_done = answer_came,
+	};
+}
+
+static void launch(struct client *c, struct call *call)
+{
+	call->state = CALL_FLYING;
+	if (call->attempts++ == 0)
+		call->first_ms = sys_now_ms();
+	else if (call->sink_fd >= 0)
+		bytes_came(&call->transfer, 0);
+
+	int r = build_url(c, call);
+	if (r == 0) {
+		fill_transfer(c, call);
+		r = http_start(c->http, &call->transfer);
+	}
+	if (r < 0) {
+		client_release(c, call, false);
+		fail_set(&call->fail, -r, "%s cannot be asked for", endpoint_row(call->ep)->what);
+		client_finish(c, call);
+		return;
+	}
+	pthread_mutex_lock(&c->lock);
+	c->view.calls++;
+	pthread_mutex_unlock(&c->lock);
+}
+
+/* Sends what may go now, and sets the clock for what may go later. */
+void client_dispatch(struct client *c)
+{
+	int64_t wait_ms;
+
+	for (struct ticket *t; (t = governor_next(c->governor, sys_now_ms(), &wait_ms));)
+		launch(c, container_of(t, struct call, ticket));
+	if (wait_ms > 0)
+		http_post_at(c->http, &c->tick, sys_now_ms() + wait_ms);
+	publish_view(c);
+}
+
+static void on_tick(struct task *task)
+{
+	client_dispatch(container_of(task, struct client, tick));
+}
+
+/* --- what other threads asked for ------------------------------------------------------------ */
+
+/* Misuse by the caller, found before it costs a request. */
+static int check_call(struct client *c, struct call *call)
+{
+	if (endpoint_row(call->ep)->answer == ANSWER_FILE && call->sink_fd < 0)
+		return -EINVAL;
+	return build_url(c, call);
+}
+
+static void admit(struct client *c, struct call *call, bool unwanted)
+{
+	int r = unwanted ? 0 : check_call(c, call);
+
+	if (unwanted) {
+		set_cancelled(call);
+	} else if (r < 0) {
+		fail_set(&call->fail, -r, "%s cannot be asked for like this",
+		         endpoint_row(call->ep)->what);
+	} else if (!gate_pass(&c->gate, sys_now_ms())) {
+		call->fail = c->gate.fail;
+	} else {
+		call->state = CALL_WAITING;
+		governor_queue(c->governor, &call->ticket);
+		return;
+	}
+	client_finish(c, call);
+}
+
+static void attend(struct task *task)
+{
+	struct client *c = container_of(task, struct client, attend);
+	bool unwanted = false;
+
+	pthread_mutex_lock(&c->lock);
+	int jobs_over = c->jobs_over;
+	c->jobs_over = 0;
+	pthread_mutex_unlock(&c->lock);
+
+	while (jobs_over-- > 0)
+		governor_job_over(c->governor);
+	for (struct call *call; (call = take_fresh(c, &unwanted));)
+		admit(c, call, unwanted);
+	end_unwanted(c);
+	client_dispatch(c);
+}
+
+/* --- the door -------------------------------------------------------------------------------- */
+
+int client_new(const struct client_config *config, struct client **ret)
+{
+	struct client *c = calloc(1, sizeof(*c));
+	if (!c)
+		return -ENOMEM;
+	pthread_mutex_init(&c->lock, NULL);
+	c->attend.fn = attend;
+	c->tick.fn = on_tick;
+	c->base = config->base;
+	memcpy(c->view.origin, config->base.origin, sizeof(c->view.origin));
+	c->view.reachable = true;
+	c->governor = governor_new(&config->limits);
+	int r = c->governor ? http_new(&c->http) : -ENOMEM;
+	if (r < 0) {
+		client_free(c);
+		return r;
+	}
+	governor_view(c->governor, &c->view.governor);
+	c->token = config->token;
+	*ret = c;
+	return 0;
+}
+
+void client_on_moved(struct client *c, client_moved_fn *fn, void *arg)
+{
+	c->on_moved = fn;
+	c->on_moved_arg = arg;
+}
+
+void client_start(struct client *c, struct call *call)
+{
+	call->ticket = (struct ticket){
+		.ep = call->ep,
+		.class = call->class,
+		.uid = call->uid,
+		.expected_ms = call->expected_ms,
+		.queued_ms = sys_now_ms(),
+	};
+	fail_clear(&call->fail);
+	call->answer = NULL;
+	call->next_page = NULL;
+	call->written = 0;
+	call->attempts = 0;
+	call->transfer = (struct transfer){ 0 };
+	call->url = NULL;
+	call->first_ms = 0;
+	call->state = CALL_FRESH;
+	call->cancelled = false;
+	call->client = c;
+
+	pthread_mutex_lock(&c->lock);
+	bool stopping = c->stopping;
+	if (!stopping)
+		append(&c->fresh, call);
+	pthread_mutex_unlock(&c->lock);
+	if (!stopping) {
+		http_post(c->http, &c->attend);
+		return;
+	}
+	set_cancelled(call); /* nobody is left to say it */
+	call->on_done(call);
+}
+
+void client_cancel(struct client *c, struct call *call)
+{
+	pthread_mutex_lock(&c->lock);
+	struct call *found = look_up(&c->live, call);
+	if (!found)
+		found = look_up(&c->fresh, call);
+	if (found)
+		found->cancelled = true;
+	pthread_mutex_unlock(&c->lock);
+	if (found)
+		http_post(c->http, &c->attend);
+}
+
+void client_job_over(struct client *c)
+{
+	pthread_mutex_lock(&c->lock);
+	c->jobs_over++;
+	pthread_mutex_unlock(&c->lock);
+	http_post(c->http, &c->attend);
+}
+
+void call_clear(struct call *call)
+{
+	json_free(call->answer);
+	call->answer = NULL;
+	free(call->next_page);
+	call->next_page = NULL;
+	fail_clear(&call->fail);
+	call->written = 0;
+	call->attempts = 0;
+}
+
+void client_view(struct client *c, struct client_view *ret)
+{
+	pthread_mutex_lock(&c->lock);
+	*ret = c->view;
+	pthread_mutex_unlock(&c->lock);
+}
+
+void client_stop(struct client *c)
+{
+	if (!c->http)
+		return;
+	/* Whoever was linked before this is ended by `attend`, whoever comes after by client_start.
+	 */
+	pthread_mutex_lock(&c->lock);
+	c->stopping = true;
+	pthread_mutex_unlock(&c->lock);
+	http_post(c->http, &c->attend);
+	http_stop(c->http);
+}
+
+void client_free(struct client *c)
+{
+	if (!c)
+		return;
+	client_stop(c);
+	http_free(c->http);
+	governor_free(c->governor);
+	secret_free(c->token);
+	pthread_mutex_destroy(&c->lock);
+	free(c);
+}

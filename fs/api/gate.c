@@ -1,0 +1,35 @@
+/* gate.c: one probe a minute while the token is refused. */
+#include "gate.h"
+
+#define PROBE_EVERY_MS 60000
+
+bool gate_pass(struct gate *g, int64_t now_ms)
+{
+	if (!g->closed)
+		return true;
+	if (now_ms < g->probe_ms)
+		return false;
+	g->probe_ms = now_ms + PROBE_EVERY_MS;
+	return true;
+}
+
+bool gate_pass_again(const struct gate *g, int64_t first_ms)
+{
+	return !g->closed || first_ms > g->closed_ms;
+}
+
+void gate_refused(struct gate *g, int64_t now_ms, const struct qx_fail *fail)
+{
+	g->fail = *fail;
+	if (g->closed)
+		return;
+	g->closed = true;
+	g->closed_ms = now_ms;
+	g->probe_ms = now_ms + PROBE_EVERY_MS;
+}
+
+void gate_succeeded(struct gate *g, int64_t first_ms)
+{
+	if (gate_pass_again(g, first_ms))
+		g->closed = false;
+}

@@ -1,0 +1,82 @@
+/* control.c: the ioctl by which subcommands reach the daemon. */
+#include <qxfs/front/control.h>
+
+#include <qxfs/base/buf.h>
+
+#include <errno.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "ops.h"
+
+static int check(const struct control *c)
+{
+	if (c->version != CONTROL_VERSION)
+		return -EPROTONOSUPPORT;
+	if (!memchr(c->path, '\0', sizeof(c->path)))
+		return -ENAMETOOLONG;
+	return 0;
+}
+
+static int render(struct tree *tree, const struct control *c, struct buf *out)
+{
+	int err = -EINVAL;
+
+	if (c->verb == CONTROL_STATUS)
+		err = tree_status(tree, out);
+	else if (c->verb == CONTROL_WHY)
+		err = tree_why(tree, c->path, out);
+	return err == 0 && buf_failed(out) ? -ENOMEM : err;
+}
+
+/* The answer is rendered anew for each piece: one that changed meanwhile reads as no JSON, and the
+ * command asks again. */
+static int answer(struct tree *tree, struct control *c)
+{
+	struct buf out = { 0 };
+
+	int err = check(c);
+	if (err == 0)
+		err = render(tree, c, &out);
+	if (err == 0 && out.len > UINT32_MAX)
+		err = -EFBIG;
+	if (err == 0) {
+		size_t from = c->offset < out.len ? c->offset : out.len;
+		size_t len = out.len - from;
+		c->total = (uint32_t)out.len;
+		c->len = (uint32_t)(len < sizeof(c->piece) ? len : sizeof(c->piece));
+		memset(c->piece, 0, sizeof(c->piece));
+		memcpy(c->piece, buf_text(&out) + from, c->len);
+	}
+	buf_done(&out);
+	return err;
+}
+
+void ops_ioctl(fuse_req_t req, fuse_ino_t node, unsigned int cmd, void *arg,
+               struct fuse_file_info *fi, unsigned flags, const void *in, size_t in_size,
+               size_t out_size)
+{
+	struct tree *tree = front_of(req)->tree;
+	struct control c;
+	(void)arg, (void)fi;
+
+	/* Programs try the ioctls of terminals and of other filesystems on everything they open. */
+	if (cmd != CONTROL_IOCTL || node != TREE_ROOT || !(flags & FUSE_IOCTL_DIR)) {
+		reply_err(req, -ENOTTY);
+		return;
+	}
+	if (!tree_is_owner(tree, fuse_req_ctx(req)->uid)) {
+		reply_err(req, -EACCES);
+		return;
+	}
+	if (in_size < sizeof(c) || out_size < sizeof(c)) {
+		reply_err(req, -EINVAL);
+		return;
+	}
+	memcpy(&c, in, sizeof(c));
+	int err = answer(tree, &c);
+	if (err < 0)
+		reply_err(req, err);
+	else
+		(void)fuse_reply_ioctl(req, 0, &c, sizeof(c)); /* fails only with the connection */
+}

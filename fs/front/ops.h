@@ -1,0 +1,79 @@
+/* ops.h: the operations the kernel may ask for: unpack, ask the tree, reply.
+ *
+ * Each replies exactly once, or hands the request to the lot, which does. A reply may fail: the
+ * connection is gone then and nobody waits for it; only what the kernel would have owned (lookups,
+ * handles) is taken back. Nothing here waits for anything but memory and local files.
+ *
+ * Threads: the FUSE workers, holding no lock.
+ */
+#ifndef QXFS_FRONT_OPS_H
+#define QXFS_FRONT_OPS_H
+
+#include <fuse_lowlevel.h>
+
+#include <qxfs/tree/tree.h>
+
+struct lot;
+struct notifier;
+
+/* What every operation can reach; the user data of the libfuse session. Set before the mount. */
+struct front {
+	struct tree *tree;
+	struct lot *lot;
+	struct notifier *notifier;
+};
+
+/* The table for fuse_session_new. */
+extern const struct fuse_lowlevel_ops ops_table;
+
+static inline struct front *front_of(fuse_req_t req)
+{
+	return fuse_req_userdata(req);
+}
+
+static inline struct tree_caller caller_of(fuse_req_t req)
+{
+	const struct fuse_ctx *ctx = fuse_req_ctx(req);
+	return (struct tree_caller){ .uid = ctx->uid, .gid = ctx->gid, .pid = ctx->pid };
+}
+
+static inline struct tree_handle *handle_of(const struct fuse_file_info *fi)
+{
+	return (struct tree_handle *)(uintptr_t)fi->fh;
+}
+
+/* For refusals and failures: `err` is 0 or a negative errno. Nobody is left to hear of a reply that
+ * fails. */
+static inline void reply_err(fuse_req_t req, int err)
+{
+	(void)fuse_reply_err(req, -err);
+}
+
+/* ops_names.c: names and attributes. */
+void ops_lookup(fuse_req_t req, fuse_ino_t parent, const char *name);
+void ops_forget(fuse_req_t req, fuse_ino_t node, uint64_t lookups);
+void ops_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets);
+void ops_getattr(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi);
+void ops_setattr(fuse_req_t req, fuse_ino_t node, struct stat *attr, int set,
+                 struct fuse_file_info *fi);
+void ops_readlink(fuse_req_t req, fuse_ino_t node);
+void ops_statfs(fuse_req_t req, fuse_ino_t node);
+
+/* ops_files.c: open files and folders. */
+void ops_open(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi);
+void ops_opendir(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi);
+void ops_read(fuse_req_t req, fuse_ino_t node, size_t size, off_t off, struct fuse_file_info *fi);
+void ops_release(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi);
+
+/* ops_list.c: listings. */
+void ops_readdir(fuse_req_t req, fuse_ino_t node, size_t size, off_t off,
+                 struct fuse_file_info *fi);
+void ops_readdirplus(fuse_req_t req, fuse_ino_t node, size_t size, off_t off,
+                     struct fuse_file_info *fi);
+
+/* control.c */
+void ops_ioctl(fuse_req_t req, fuse_ino_t node, unsigned int cmd, void *arg,
+               struct fuse_file_info *fi, unsigned flags, const void *in, size_t in_size,
+               size_t out_size);
+
+#endif

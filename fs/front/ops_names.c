@@ -1,0 +1,161 @@
+/* ops_names.c: names and attributes. */
+#include "ops.h"
+
+#include "notify.h"
+
+#include <qxfs/base/buf.h>
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <sys/statvfs.h>
+
+#define BLOCK_SIZE 4096 /* the unit of statfs */
+
+void ops_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	struct tree *tree = front_of(req)->tree;
+	struct tree_entry e;
+
+	int err = tree_lookup(tree, parent, name, &e);
+	if (err < 0) {
+		reply_err(req, err);
+		return;
+	}
+	struct fuse_entry_param reply = {
+		.ino = e.node,
+		.attr = e.attr,
+		.attr_timeout = e.attr_ttl_s,
+		.entry_timeout = e.entry_ttl_s,
+	};
+	if (fuse_reply_entry(req, &reply) < 0)
+		tree_forget(tree, e.node, 1);
+}
+
+void ops_forget(fuse_req_t req, fuse_ino_t node, uint64_t lookups)
+{
+	tree_forget(front_of(req)->tree, node, lookups);
+	fuse_reply_none(req);
+}
+
+void ops_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets)
+{
+	struct tree *tree = front_of(req)->tree;
+
+	for (size_t i = 0; i < count; i++)
+		tree_forget(tree, forgets[i].ino, forgets[i].nlookup);
+	fuse_reply_none(req);
+}
+
+static void reply_attr(fuse_req_t req, fuse_ino_t node)
+{
+	struct stat st;
+	double ttl_s;
+
+	int err = tree_getattr(front_of(req)->tree, node, &st, &ttl_s);
+	if (err < 0)
+		reply_err(req, err);
+	else
+		(void)fuse_reply_attr(req, &st, ttl_s); /* fails only with the connection */
+}
+
+void ops_getattr(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
+{
+	(void)fi;
+	reply_attr(req, node);
+}
+
+/* What a SETATTR asks for comes down to `touch`, or to nothing we allow. An access time alone is no
+ * touch: backups put it back after reading, and that must not start an export. */
+static int judge_setattr(int set)
+{
+	if (set & FUSE_SET_ATTR_SIZE)
+		return -EROFS;
+	if (set & (FUSE_SET_ATTR_MODE | FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID))
+		return -EPERM;
+	return set & FUSE_SET_ATTR_MTIME ? 0 : -EPERM;
+}
+
+/* A touch that is answered when the kernel has forgotten the name. Until then it would take the
+ * former node for the file, and `touch f; cat f` would show what was there before. The notifier
+ * holds nobody up: what it asks for is the folder's lock, which no request that waits for long
+ * holds. */
+struct late_touch {
+	fuse_req_t req;
+	fuse_ino_t node;
+	struct tree_name name;
+	struct notice notice;
+};
+
+static void name_forgotten(struct notice *n)
+{
+	struct late_touch *late = container_of(n, struct late_touch, notice);
+	reply_attr(late->req, late->node);
+	free(late);
+}
+
+static void touch(fuse_req_t req, fuse_ino_t node)
+{
+	struct front *f = front_of(req);
+	struct tree_caller who = caller_of(req);
+	struct late_touch *late = calloc(1, sizeof(*late));
+
+	int err = late ? tree_touch(f->tree, node, &who, &late->name) : -ENOMEM;
+	if (err < 0) {
+		free(late);
+		reply_err(req, err);
+		return;
+	}
+	late->req = req;
+	late->node = node;
+	notify_name(f->notifier, &late->notice, late->name.parent, late->name.name, name_forgotten);
+}
+
+void ops_setattr(fuse_req_t req, fuse_ino_t node, struct stat *attr, int set,
+                 struct fuse_file_info *fi)
+{
+	(void)attr, (void)fi;
+
+	int err = judge_setattr(set);
+	if (err < 0)
+		reply_err(req, err);
+	else
+		touch(req, node);
+}
+
+void ops_readlink(fuse_req_t req, fuse_ino_t node)
+{
+	struct buf target = { 0 };
+
+	int err = tree_readlink(front_of(req)->tree, node, &target);
+	if (err == 0 && buf_failed(&target))
+		err = -ENOMEM;
+	if (err < 0)
+		reply_err(req, err);
+	else
+		(void)fuse_reply_readlink(req, buf_text(&target)); /* fails only with the connection
+		                                                    */
+	buf_done(&target);
+}
+
+void ops_statfs(fuse_req_t req, fuse_ino_t node)
+{
+	uint64_t total, available, files;
+	(void)node;
+
+	int err = tree_disk(front_of(req)->tree, &total, &available, &files);
+	if (err < 0) {
+		reply_err(req, err);
+		return;
+	}
+	struct statvfs st = {
+		.f_bsize = BLOCK_SIZE,
+		.f_frsize = BLOCK_SIZE,
+		.f_blocks = total / BLOCK_SIZE,
+		.f_bfree = available / BLOCK_SIZE,
+		.f_bavail = available / BLOCK_SIZE,
+		.f_files = files,
+		.f_namemax = NAME_MAX,
+	};
+	(void)fuse_reply_statfs(req, &st); /* fails only with the connection */
+}

@@ -1,0 +1,373 @@
+/* draft.c: a generation while it is made.
+ *
+ * A draft's files stand in draft/ under a random name; the .raw is there first and goes last, and
+ * its lock tells that the maker lives. A crash leaves files that nobody has locked. The moment
+ * between a file's creation and its lock is no gap: whoever sweeps takes the lock too, so either
+ * the maker fails to get it, or the maker holds it and then looks whether the file still has its
+ * name; in both cases it takes another name. (O_TMPFILE would need no sweep, but network and older
+ * overlay filesystems have none, and two ways are worse than one.)
+ *
+ * Publishing: data fsync, rename into gen/, fsync of the folder, then the facts in the same way.
+ * Only now the new bytes exist for others; what stood there before goes last. */
+#include <qxfs/store/cache.h>
+
+#include "cache_private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <qxfs/base/sys.h>
+
+#include "folder.h"
+
+#define STEM_LEN 16
+#define STEP_MIN (1024 * 1024)      /* so that a small document does not take much */
+#define STEP_MAX (64 * 1024 * 1024) /* so that a large export is not in many pieces */
+#define SMALL_ROOM (1024 * 1024)    /* what is freed when not even a name or the facts fit */
+
+enum { RAW, DATA, FILES };
+static const char *const suffixes[FILES] = { "raw", "data" };
+
+struct draft {
+	struct cache *cache;
+	char *key;
+	char hash[HASH_HEX_SIZE];
+	char stem[STEM_LEN + 1];
+	int lock_fd; /* holds KEY_MAKER */
+	int fds[FILES];
+	uint64_t reserved[FILES]; /* each used by one thread at a time */
+};
+
+int draft_raw_fd(const struct draft *d)
+{
+	return d->fds[RAW];
+}
+
+int draft_data_fd(const struct draft *d)
+{
+	return d->fds[DATA];
+}
+
+static const char *draft_name(char name[FOLDER_NAME_SIZE], const char *stem, int file)
+{
+	(void)snprintf(name, FOLDER_NAME_SIZE, "%.16s.%s", stem, suffixes[file]);
+	return name;
+}
+
+/* --- what a crash left ----------------------------------------------------------------------- */
+
+static void sweep_stem(struct cache *c, const char *stem)
+{
+	char raw[FOLDER_NAME_SIZE], data[FOLDER_NAME_SIZE];
+
+	draft_name(raw, stem, RAW);
+	draft_name(data, stem, DATA);
+	qx_auto_fd fd = openat(c->draft_fd, raw, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 && errno != ENOENT)
+		return;
+	if (fd >= 0 && sys_lock_fd(fd, true) < 0)
+		return;                       /* its maker lives */
+	(void)unlinkat(c->draft_fd, data, 0); /* often there is none */
+	(void)unlinkat(c->draft_fd, raw, 0);
+}
+
+void draft_sweep(struct cache *c)
+{
+	struct folder names = { 0 };
+
+	if (folder_read(c->draft_fd, ".", &names) < 0)
+		return; /* what cannot be read now is swept by the next start */
+	for (size_t i = 0; i < names.count; i++)
+		if (strspn(names.names[i], "0123456789abcdef") == STEM_LEN)
+			sweep_stem(c, names.names[i]);
+	folder_done(&names);
+}
+
+/* --- begin ----------------------------------------------------------------------------------- */
+
+static int create(const struct draft *d, int file)
+{
+	char name[FOLDER_NAME_SIZE];
+	int fd = openat(d->cache->draft_fd, draft_name(name, d->stem, file),
+	                O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0) /* -ENOENT: the whole cache was removed under us; no "not found" for the caller
+	             */
+		return errno == ENOENT ? -EIO : -errno;
+	return fd;
+}
+
+static void remove_file(const struct draft *d, int file)
+{
+	char name[FOLDER_NAME_SIZE];
+	(void)unlinkat(d->cache->draft_fd, draft_name(name, d->stem, file), 0);
+}
+
+/* -EAGAIN: that name is taken, or a sweep took it. */
+static int create_locked(struct draft *d)
+{
+	struct stat st;
+
+	(void)snprintf(d->stem, sizeof(d->stem), "%016" PRIx64, sys_random());
+	qx_auto_fd fd = create(d, RAW);
+	if (fd < 0)
+		return fd == -EEXIST ? -EAGAIN : fd;
+
+	int r = sys_lock_fd(fd, true);
+	if (r == 0 && fstat(fd, &st) < 0)
+		r = -errno;
+	if (r == 0 && st.st_nlink == 0)
+		r = -EAGAIN;
+	if (r < 0) {
+		remove_file(d, RAW);
+		return r;
+	}
+	d->fds[RAW] = sys_steal_fd(&fd);
+	return 0;
+}
+
+static int open_draft(struct draft *d)
+{
+	int r = key_lock(d->cache, d->hash, KEY_MAKER);
+	if (r < 0)
+		return r;
+	d->lock_fd = r;
+
+	do
+		r = create_locked(d);
+	while (r == -EAGAIN);
+	if (r < 0)
+		return r;
+
+	r = create(d, DATA);
+	if (r < 0)
+		return r;
+	d->fds[DATA] = r;
+	return 0;
+}
+
+static int draft_new(struct cache *c, const char *key, struct draft **ret)
+{
+	const char *const parts[] = { key, NULL };
+
+	struct draft *d = calloc(1, sizeof(*d));
+	if (!d)
+		return -ENOMEM;
+	d->cache = c;
+	d->lock_fd = d->fds[RAW] = d->fds[DATA] = -1;
+	d->key = strdup(key);
+	hash_hex(d->hash, parts);
+
+	int r = d->key ? open_draft(d) : -ENOMEM;
+	if (r < 0) {
+		draft_free(d);
+		return r;
+	}
+	*ret = d;
+	return 0;
+}
+
+int cache_draft_new(struct cache *c, const char *key, struct draft **ret)
+{
+	int r = draft_new(c, key, ret);
+	if (r == -ENOSPC) {
+		evict_for_disk(c, SMALL_ROOM);
+		r = draft_new(c, key, ret);
+	}
+	return r;
+}
+
+/* --- room ------------------------------------------------------------------------------------ */
+
+static void count_reserved(struct cache *c, uint64_t more, uint64_t less)
+{
+	pthread_mutex_lock(&c->lock);
+	c->reserved = c->reserved + more - less;
+	pthread_mutex_unlock(&c->lock);
+}
+
+static int allocate(int fd, uint64_t from, uint64_t len)
+{
+	int r;
+	do
+		r = fallocate(fd, FALLOC_FL_KEEP_SIZE, (off_t)from, (off_t)len);
+	while (r < 0 && errno == EINTR);
+	if (r == 0 || errno == EOPNOTSUPP || errno == ENOSYS)
+		return 0;                          /* such a disk tells when bytes are written */
+	return errno == EDQUOT ? -ENOSPC : -errno; /* a quota is this user's end of the disk */
+}
+
+static uint64_t next_step(uint64_t reserved, uint64_t need)
+{
+	uint64_t step = reserved;
+	if (step < STEP_MIN)
+		step = STEP_MIN;
+	if (step > STEP_MAX)
+		step = STEP_MAX;
+	return step > need ? step : need;
+}
+
+int draft_reserve(struct draft *d, int fd, uint64_t upto)
+{
+	struct cache *c = d->cache;
+	int file = fd == d->fds[RAW] ? RAW : DATA;
+	uint64_t have = d->reserved[file];
+
+	if (fd < 0 || fd != d->fds[file])
+		return -EINVAL;
+	if (upto > INT64_MAX)
+		return -EFBIG;
+	if (upto <= have)
+		return 0;
+
+	uint64_t need = upto - have;
+	uint64_t step = next_step(have, need);
+	evict_to_limit(c, step);
+	int r = allocate(fd, have, step);
+	if (r == -ENOSPC) { /* near the end of the disk */
+		step = need;
+		r = allocate(fd, have, step);
+	}
+	if (r == -ENOSPC) {
+		evict_for_disk(c, need);
+		r = allocate(fd, have, step);
+	}
+	if (r < 0)
+		return r;
+	d->reserved[file] += step;
+	count_reserved(c, step, 0);
+	return 0;
+}
+
+static void drop_reserved(struct draft *d)
+{
+	count_reserved(d->cache, 0, d->reserved[RAW] + d->reserved[DATA]);
+	d->reserved[RAW] = d->reserved[DATA] = 0;
+}
+
+int draft_rewind(struct draft *d)
+{
+	drop_reserved(d);
+	for (int i = 0; i < FILES; i++)
+		if (ftruncate(d->fds[i], 0) < 0 || lseek(d->fds[i], 0, SEEK_SET) < 0)
+			return -errno;
+	return 0;
+}
+
+/* --- publish --------------------------------------------------------------------------------- */
+
+/* Gives back the blocks behind the end, which were reserved, and makes the bytes last. */
+static int finish_data(int fd, uint64_t length, uint64_t *ret_bytes)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if ((uint64_t)st.st_size < length)
+		return -EINVAL;
+	if (ftruncate(fd, (off_t)length) < 0 || fsync(fd) < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	*ret_bytes = stat_bytes(&st);
+	return 0;
+}
+
+static int move_data(const struct draft *d, const char *data_name)
+{
+	char name[FOLDER_NAME_SIZE];
+
+	qx_auto_fd folder = gen_folder(d->cache, d->hash);
+	if (folder < 0)
+		return folder;
+	if (renameat(d->cache->draft_fd, draft_name(name, d->stem, DATA), folder, data_name) < 0)
+		return -errno;
+	return fsync(folder) < 0 ? -errno : 0;
+}
+
+/* Under KEY_FACTS: from here on others find the new bytes. */
+static int name_data(struct draft *d, const struct facts *f, struct generation **ret)
+{
+	struct cache *c = d->cache;
+	struct stamp stamp;
+
+	bool is_new = facts_stamp(c, d->hash, &stamp) == -ENOENT;
+	int r = facts_store(c, d->hash, f);
+	if (r == -ENOSPC) {
+		evict_for_disk(c, SMALL_ROOM);
+		r = facts_store(c, d->hash, f);
+	}
+	if (r == 0)
+		r = facts_stamp(c, d->hash, &stamp);
+	if (r < 0)
+		return r;
+
+	struct generation *g = cache_put(c, d->hash, f, &stamp, true);
+	if (!g)
+		return -ENOMEM;
+	cache_count(c, 0, 0, is_new ? 1 : 0);
+	evict_others(c, f->data_name);
+	*ret = g;
+	return 0;
+}
+
+static int publish(struct draft *d, const struct facts *f, struct generation **ret)
+{
+	char path[GEN_PATH_SIZE];
+	uint64_t bytes = 0;
+
+	int r = finish_data(d->fds[DATA], f->length, &bytes);
+	if (r == 0)
+		r = move_data(d, f->data_name);
+	if (r == 0)
+		r = key_add_facts(d->lock_fd);
+	if (r == 0) {
+		r = name_data(d, f, ret);
+		key_drop_facts(d->lock_fd);
+	}
+	if (r == 0)
+		cache_count(d->cache, bytes, 0, 0);
+	else /* what failed half-way must not be found, nor take room */
+		(void)unlinkat(d->cache->gen_fd, gen_path_of(path, f->data_name), 0);
+	return r;
+}
+
+static void close_files(struct draft *d)
+{
+	drop_reserved(d);
+	if (d->fds[DATA] >= 0)
+		remove_file(d, DATA);
+	if (d->fds[RAW] >= 0)
+		remove_file(d, RAW); /* last: its lock is what guards the other */
+	sys_close_cleanup(&d->fds[DATA]);
+	sys_close_cleanup(&d->fds[RAW]);
+	d->fds[DATA] = d->fds[RAW] = -1;
+}
+
+int draft_publish(struct draft *d, uint64_t length, uint32_t crc, const struct gen_facts *facts,
+                  struct generation **ret)
+{
+	struct facts f = { .key = d->key, .length = length, .crc = crc, .gen = *facts };
+
+	if (d->fds[DATA] < 0)
+		return -EINVAL;
+	(void)snprintf(f.data_name, sizeof(f.data_name), "%s.%016" PRIx64 ".data", d->hash,
+	               sys_random());
+	int r = publish(d, &f, ret);
+	if (r == 0)
+		close_files(d);
+	return r;
+}
+
+void draft_free(struct draft *d)
+{
+	if (!d)
+		return;
+	close_files(d);
+	if (d->lock_fd >= 0)
+		key_unlock(d->cache, d->hash, d->lock_fd);
+	free(d->key);
+	free(d);
+}

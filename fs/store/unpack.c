@@ -1,0 +1,405 @@
+/* unpack.c: follows a growing download, unpacks it, then verifies it whole.
+ *
+ *   the network thread             a disk worker
+ *   writes raw_fd, follow_grow --> read_more: waits, reads -> libarchive -> CRC, out_fd
+ *   follow_end(whole) -----------> verify: libzip reads the central directory
+ *
+ * libarchive reads a cut archive without complaint, because the central directory at the end is not
+ * needed to unpack; libzip cannot follow a growing file. So the one unpacks and the other judges.
+ */
+#include <qxfs/store/unpack.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <qxfs/base/sys.h>
+#include <zip.h>
+#include <zlib.h>
+
+#define PIECE (256 * 1024)
+/* Behind its one entry an archive has a directory of one entry and a comment: 4 × 64 kB at most. */
+#define TAIL_MAX (1024 * 1024)
+
+/* --- follow ---------------------------------------------------------------------------------- */
+
+void follow_init(struct follow *f)
+{
+	*f = (struct follow){ 0 };
+	pthread_mutex_init(&f->lock, NULL);
+	pthread_cond_init(&f->grown, NULL);
+}
+
+void follow_grow(struct follow *f, uint64_t written)
+{
+	pthread_mutex_lock(&f->lock);
+	if (written < f->written) /* begun anew: what was read already is not what stands there */
+		f->given_up = true;
+	f->written = written;
+	pthread_cond_broadcast(&f->grown);
+	pthread_mutex_unlock(&f->lock);
+}
+
+void follow_end(struct follow *f, bool whole)
+{
+	pthread_mutex_lock(&f->lock);
+	if (whole)
+		f->whole = true;
+	else
+		f->given_up = true;
+	pthread_cond_broadcast(&f->grown);
+	pthread_mutex_unlock(&f->lock);
+}
+
+void follow_done(struct follow *f)
+{
+	pthread_mutex_destroy(&f->lock);
+	pthread_cond_destroy(&f->grown);
+}
+
+/* Waits for more than `at` bytes, or the end. -ECANCELED: the download failed. */
+static int follow_wait(struct follow *f, uint64_t at, uint64_t *ret_written)
+{
+	pthread_mutex_lock(&f->lock);
+	while (!f->given_up && !f->whole && f->written <= at)
+		pthread_cond_wait(&f->grown, &f->lock);
+	int r = f->given_up ? -ECANCELED : 0;
+	*ret_written = f->written;
+	pthread_mutex_unlock(&f->lock);
+	return r;
+}
+
+static int wait_whole(struct follow *f, uint64_t *ret_written)
+{
+	return follow_wait(f, UINT64_MAX, ret_written);
+}
+
+/* --- what came instead of an archive --------------------------------------------------------- */
+
+static ssize_t read_at(int fd, void *out, size_t len, uint64_t at)
+{
+	ssize_t n;
+	do
+		n = pread(fd, out, len, (off_t)at);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : n;
+}
+
+static int lost_bytes(struct qx_fail *fail)
+{
+	return fail_set(fail, EIO,
+	                "the downloaded file on the cache's disk is not as it was written");
+}
+
+static int cancelled(struct qx_fail *fail)
+{
+	return fail_set(fail, ECANCELED, "the download failed");
+}
+
+static int no_archive(const char *head, struct qx_fail *fail)
+{
+	const char *p = head + strspn(head, "\xef\xbb\xbf \t\r\n"); /* a BOM and white space */
+
+	if (*p == '<') {
+		fail_set(fail, EBADMSG, "what came is no archive, it looks like a web page");
+		fail_remedy(fail,
+		            "a proxy or a login page may stand in between: open the account's "
+		            "address in a browser");
+	} else if (*p == '{' || *p == '[') {
+		fail_set(fail, EBADMSG, "what came is no archive, it looks like a JSON answer");
+	} else {
+		fail_set(fail, EBADMSG, "what came is no ZIP archive");
+	}
+	return -EBADMSG;
+}
+
+/* Looks at the first bytes, so that a web page is called a web page. */
+static int check_head(const struct unpack_job *job, struct qx_fail *fail)
+{
+	char head[33] = "";
+	uint64_t written;
+
+	int r = follow_wait(job->follow, 3, &written);
+	if (r < 0)
+		return cancelled(fail);
+	if (written == 0)
+		return fail_set(fail, EBADMSG, "what came is no archive, it is empty");
+
+	size_t want = written < sizeof(head) - 1 ? (size_t)written : sizeof(head) - 1;
+	if (read_at(job->raw_fd, head, want, 0) != (ssize_t)want)
+		return lost_bytes(fail);
+	return head[0] == 'P' && head[1] == 'K' ? 0 : no_archive(head, fail);
+}
+
+/* --- unpacking ------------------------------------------------------------------------------- */
+
+struct stream {
+	const struct unpack_job *job;
+	struct archive *archive;
+	uint64_t at; /* bytes that libarchive was given */
+	int err;     /* why no more can be given: -ECANCELED, -EIO; 0: no such thing */
+	struct unpacked sum;
+	unsigned char piece[PIECE];
+};
+
+static la_ssize_t read_more(struct archive *a, void *arg, const void **ret)
+{
+	struct stream *s = arg;
+	uint64_t written;
+
+	s->err = follow_wait(s->job->follow, s->at, &written);
+	if (s->err == 0 && written > s->at) {
+		size_t want = written - s->at < PIECE ? (size_t)(written - s->at) : PIECE;
+		ssize_t n = read_at(s->job->raw_fd, s->piece, want, s->at);
+		if (n > 0) {
+			*ret = s->piece;
+			s->at += (uint64_t)n;
+			return n;
+		}
+		s->err = -EIO; /* shorter than its writer said */
+	}
+	if (s->err == 0)
+		return 0; /* the end */
+	archive_set_error(a, -s->err, "no more bytes");
+	return -1;
+}
+
+/* libarchive has complained: with words for why. */
+static int complain(const struct stream *s, struct qx_fail *fail)
+{
+	const char *words = archive_error_string(s->archive);
+
+	if (s->err == -ECANCELED)
+		return cancelled(fail);
+	if (s->err < 0)
+		return lost_bytes(fail);
+	if (archive_errno(s->archive) == ENOMEM)
+		return fail_set(fail, ENOMEM, "out of memory");
+	return fail_set(fail, EBADMSG, "the archive is damaged: %s", words ? words : "unknown");
+}
+
+static int write_piece(struct stream *s, const void *bytes, size_t len, struct qx_fail *fail)
+{
+	const struct unpack_job *job = s->job;
+	const unsigned char *p = bytes;
+
+	if (len > job->max_bytes || s->sum.length > job->max_bytes - len)
+		return fail_set(fail, EFBIG, "it unpacks to more than %llu bytes (max_export=)",
+		                (unsigned long long)job->max_bytes);
+	int r = job->room(job->arg, s->sum.length + len);
+	if (r < 0)
+		return fail_set(fail, -r, "no room in the cache: %s", strerror(-r));
+
+	s->sum.crc = (uint32_t)crc32_z(s->sum.crc, p, len);
+	while (len > 0) {
+		ssize_t n = pwrite(job->out_fd, p, len, (off_t)s->sum.length);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return fail_set(fail, errno == EDQUOT ? ENOSPC : errno,
+			                "the cache cannot be written: %s", strerror(errno));
+		p += n;
+		len -= (size_t)n;
+		s->sum.length += (uint64_t)n;
+	}
+	return 0;
+}
+
+static int copy_entry(struct stream *s, struct qx_fail *fail)
+{
+	for (;;) {
+		const void *bytes;
+		size_t len;
+		la_int64_t offset;
+
+		int r = archive_read_data_block(s->archive, &bytes, &len, &offset);
+		if (r == ARCHIVE_EOF)
+			return 0;
+		if (r != ARCHIVE_OK)
+			return complain(s, fail);
+		if (len == 0)
+			continue;
+		if ((uint64_t)offset != s->sum.length) /* holes are for other formats */
+			return fail_set(fail, EBADMSG, "the archive is damaged: bytes are missing");
+		r = write_piece(s, bytes, len, fail);
+		if (r < 0)
+			return r;
+	}
+}
+
+/* A name that the locale cannot express is no damage: names are never used. */
+static bool is_only_its_name(struct archive *a, int r)
+{
+	const char *words = archive_error_string(a);
+	return r == ARCHIVE_WARN && words && strncmp(words, "Pathname", strlen("Pathname")) == 0;
+}
+
+static int check_entry(struct stream *s, struct archive_entry *entry, struct qx_fail *fail)
+{
+	if (archive_entry_filetype(entry) != AE_IFREG)
+		return fail_set(fail, EBADMSG, "the archive holds a folder or a link, not a file");
+	if (archive_entry_is_encrypted(entry))
+		return fail_set(fail, EBADMSG, "the archive is encrypted");
+	if (archive_entry_size_is_set(entry) &&
+	    (uint64_t)archive_entry_size(entry) > s->job->max_bytes)
+		return fail_set(fail, EFBIG, "it unpacks to more than %llu bytes (max_export=)",
+		                (unsigned long long)s->job->max_bytes);
+	return 0;
+}
+
+static int copy_only_entry(struct stream *s, struct qx_fail *fail)
+{
+	struct archive_entry *entry;
+
+	int r = archive_read_next_header(s->archive, &entry);
+	if (r == ARCHIVE_EOF)
+		return fail_set(fail, EBADMSG, "the archive holds no file");
+	if (r != ARCHIVE_OK && !is_only_its_name(s->archive, r))
+		return complain(s, fail);
+	r = check_entry(s, entry, fail);
+	if (r == 0)
+		r = copy_entry(s, fail);
+	if (r < 0)
+		return r;
+
+	r = archive_read_next_header(s->archive, &entry);
+	if (r == ARCHIVE_EOF)
+		return 0;
+	if (r == ARCHIVE_OK || r == ARCHIVE_WARN)
+		return fail_set(fail, EBADMSG, "the archive holds more than one file");
+	return complain(s, fail);
+}
+
+static int unpack_stream(struct stream *s, struct qx_fail *fail)
+{
+	s->archive = archive_read_new();
+	if (!s->archive)
+		return fail_set(fail, ENOMEM, "out of memory");
+
+	int r = 0;
+	if (archive_read_support_format_zip_streamable(s->archive) != ARCHIVE_OK ||
+	    archive_read_open(s->archive, s, NULL, read_more, NULL) != ARCHIVE_OK)
+		r = complain(s, fail);
+	if (r == 0)
+		r = copy_only_entry(s, fail);
+	archive_read_free(s->archive);
+	return r;
+}
+
+/* --- verifying ------------------------------------------------------------------------------- */
+
+static int refuse(struct qx_fail *fail, const char *what)
+{
+	return fail_set(fail, EBADMSG, "the archive is damaged or of a kind that is not known: %s",
+	                what);
+}
+
+#define MODE_SHIFT 16 /* a Unix archiver keeps st_mode in the upper half of the attributes */
+
+static bool is_regular(zip_t *zip)
+{
+	zip_uint8_t system = 0;
+	zip_uint32_t attributes = 0;
+
+	const char *name = zip_get_name(zip, 0, ZIP_FL_ENC_RAW);
+	if (!name || (*name && name[strlen(name) - 1] == '/'))
+		return false;
+	if (zip_file_get_external_attributes(zip, 0, 0, &system, &attributes) < 0)
+		return false;
+	mode_t kind = (mode_t)(attributes >> MODE_SHIFT) & S_IFMT;
+	return system != ZIP_OPSYS_UNIX || kind == 0 || kind == S_IFREG;
+}
+
+static int check_zip(zip_t *zip, const struct unpacked *sum, struct qx_fail *fail)
+{
+	const zip_uint64_t needed =
+		ZIP_STAT_SIZE | ZIP_STAT_CRC | ZIP_STAT_COMP_METHOD | ZIP_STAT_ENCRYPTION_METHOD;
+	zip_stat_t st;
+
+	if (zip_get_num_entries(zip, 0) != 1)
+		return refuse(fail, "its directory does not list one file");
+	if (zip_stat_index(zip, 0, 0, &st) < 0 || (st.valid & needed) != needed)
+		return refuse(fail, "its directory cannot be read");
+	if (st.comp_method != ZIP_CM_DEFLATE && st.comp_method != ZIP_CM_STORE)
+		return refuse(fail, "it is not packed by deflate");
+	if (st.encryption_method != ZIP_EM_NONE)
+		return refuse(fail, "it is encrypted");
+	if (!is_regular(zip))
+		return refuse(fail, "it holds a folder or a link");
+	if (st.size != sum->length)
+		return refuse(fail, "it tells another size than it unpacks to");
+	if (st.crc != sum->crc)
+		return refuse(fail, "it tells another checksum than it unpacks to");
+	return 0;
+}
+
+/* libzip has no errno: its own code, and words. */
+static int explain_zip(int code, struct qx_fail *fail)
+{
+	zip_error_t error;
+
+	zip_error_init_with_code(&error, code);
+	int r = code == ZIP_ER_MEMORY ? fail_set(fail, ENOMEM, "out of memory")
+	                              : refuse(fail, zip_error_strerror(&error));
+	zip_error_fini(&error);
+	return r;
+}
+
+static int verify(const struct unpack_job *job, const struct unpacked *sum, struct qx_fail *fail)
+{
+	int code = 0;
+
+	/* libzip closes the fd that it is given. It moves the offset, which nobody else uses. */
+	int fd = dup(job->raw_fd);
+	if (fd < 0)
+		return fail_set(fail, errno, "the download cannot be read: %s", strerror(errno));
+	zip_t *zip = zip_fdopen(fd, ZIP_RDONLY | ZIP_CHECKCONS, &code);
+	if (!zip) {
+		close(fd);
+		return explain_zip(code, fail);
+	}
+	int r = check_zip(zip, sum, fail);
+	zip_discard(zip);
+	return r;
+}
+
+/* All bytes are there: is the file what the network wrote, and no longer than its entry needs? The
+ * second keeps libzip from building a directory of millions in memory. */
+static int check_length(const struct stream *s, struct qx_fail *fail)
+{
+	uint64_t written;
+	struct stat st;
+
+	if (wait_whole(s->job->follow, &written) < 0)
+		return cancelled(fail);
+	if (fstat(s->job->raw_fd, &st) < 0 || (uint64_t)st.st_size != written)
+		return lost_bytes(fail);
+	if (written - s->at > TAIL_MAX)
+		return refuse(fail, "much follows its only file");
+	return 0;
+}
+
+int unpack_run(const struct unpack_job *job, struct unpacked *ret, struct qx_fail *fail)
+{
+	int r = check_head(job, fail);
+	if (r < 0)
+		return r;
+	struct stream *s = calloc(1, sizeof(*s));
+	if (!s)
+		return fail_set(fail, ENOMEM, "out of memory");
+	s->job = job;
+
+	r = unpack_stream(s, fail);
+	if (r == 0)
+		r = check_length(s, fail);
+	if (r == 0)
+		r = verify(job, &s->sum, fail);
+	if (r == 0)
+		*ret = s->sum;
+	free(s);
+	return r;
+}
