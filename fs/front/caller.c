@@ -21,6 +21,13 @@
 static const uint64_t ending = BIT(SIGINT) | BIT(SIGQUIT) | BIT(SIGTERM) | BIT(SIGHUP) |
                                BIT(SIGKILL) | BIT(SIGTSTP) | BIT(SIGTTIN) | BIT(SIGTTOU);
 
+static unsigned hex_value(char digit)
+{
+	if (digit >= '0' && digit <= '9')
+		return (unsigned)(digit - '0');
+	return (unsigned)((digit | 0x20) - 'a') + 10;
+}
+
 /* The hexadecimal number of the line that begins with `label`. */
 static bool read_mask(const char *status, const char *label, uint64_t *ret)
 {
@@ -37,7 +44,9 @@ static bool read_mask(const char *status, const char *label, uint64_t *ret)
 	size_t len = strspn(digits, "0123456789abcdefABCDEF");
 	if (len == 0 || len > 16 || digits[len] != '\n')
 		return false;
-	*ret = strtoull(digits, NULL, 16); /* only digits, at most 64 bits: cannot fail */
+	*ret = 0;
+	for (size_t i = 0; i < len; i++)
+		*ret = *ret * 16 + hex_value(digits[i]);
 	return true;
 }
 

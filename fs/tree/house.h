@@ -15,7 +15,8 @@
 #include <pthread.h>
 
 #include <qxfs/jobs/jobs.h>
-#include <qxfs/tree/setup.h>
+#include <qxfs/tree/config.h>
+#include <qxfs/tree/tree.h>
 
 #include "nodes.h"
 

@@ -1,6 +1,8 @@
 /* setup.c: making and ending a tree; the lists at the start. */
 #include "house.h"
 
+#include <qxfs/tree/setup.h>
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -76,6 +76,9 @@ int harness_main(int argc, char **argv, const struct scenario *scenarios)
 	signal(SIGALRM, killed);
 	signal(SIGPIPE, SIG_IGN);
 	alarm(LIMIT_S);
+	/* If we are killed, it sees the end of its socket and unmounts. */
+	struct remote janitor = remote_new();
+	(void)janitor;
 	log_setup(LOG_LEVEL_WARN, false);
 	for (const struct scenario *s = scenarios; s->name; s++) {
 		if (!strstr(s->name, only))

@@ -359,5 +359,6 @@ int remote_main(const char *mount)
 	}
 	/* The test is gone; if it crashed, its mount is still there. */
 	(void)umount2(mount, MNT_DETACH);
+	(void)rmdir(mount);
 	return 0;
 }

@@ -647,6 +647,22 @@ static void test_a_job_slot_is_held_until_the_job_is_over(void **state)
 	assert_int_equal(view_of(w).governor.jobs, 0);
 }
 
+static void test_what_cannot_be_sent_keeps_no_slot(void **state)
+{
+	struct world *w = *state;
+	char text[] = "token\nX-Evil: 1";
+	struct asked a;
+
+	secret_free(w->client->token);
+	w->client->token = secret_new(text);
+	ask(w, &a, EP_EXPORT_START);
+	assert_int_equal(a.call.fail.err, EINVAL);
+	assert_int_equal(view_of(w).governor.requests, 0);
+	assert_int_equal(view_of(w).governor.jobs, 0);
+	assert_int_equal(server_accepted(&w->server), 0);
+	asked_done(&a);
+}
+
 static void test_the_sixteenth_job_waits_for_one_to_end(void **state)
 {
 	struct world *w = *state;
@@ -754,6 +770,8 @@ static void test_cancelling_races_with_completion(void **state)
 		pthread_cond_wait(&tally.changed, &tally.lock);
 	pthread_mutex_unlock(&tally.lock);
 	assert_int_equal(view_of(w).governor.requests, 0);
+	for (int i = 0; i < RACERS; i++) /* not one of them is there any more */
+		client_cancel(w->client, calls[i]);
 	client_stop(w->client);
 	assert_int_equal(tally.done, RACERS);
 	pthread_cond_destroy(&tally.changed);
@@ -940,6 +958,7 @@ int main(void)
 		test(test_waiting_calls_share_the_refusal),
 		cmocka_unit_test(test_one_probe_a_minute_passes_the_gate),
 		test(test_a_job_slot_is_held_until_the_job_is_over),
+		test(test_what_cannot_be_sent_keeps_no_slot),
 		test(test_the_sixteenth_job_waits_for_one_to_end),
 		test(test_a_cancelled_call_ends_wherever_it_is),
 		test(test_cancelling_races_with_completion),

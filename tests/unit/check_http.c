@@ -582,8 +582,7 @@ static const struct {
 	{ "HTTP/1.1 200 OK\r\n\r\nhello", CLOSE, OUTCOME_ANSWERED },
 	{ "HTTP/1.1 200 OK\r\n" CHUNKED "\r\n5\r\nhello\r\n0\r\n\r\n", KEEP, OUTCOME_ANSWERED },
 	{ "HTTP/1.1 200 OK\r\n" CHUNKED
-	  "Trailer: Content-Length\r\n\r\n5\r\nhello\r\n0\r\nContent-Length: "
-	  "9\r\n\r\n",
+	  "Trailer: Content-Length\r\n\r\n5\r\nhello\r\n0\r\nContent-Length: none\r\n\r\n",
 	  KEEP, OUTCOME_ANSWERED },
 	{ "HTTP/1.1 103 Early Hints\r\nContent-Length: 9\r\n\r\nHTTP/1.1 200 OK\r\n" FIVE
 	  "\r\nhello",
@@ -594,6 +593,7 @@ static const struct {
 	{ "HTTP/1.1 200 OK\r\n" CHUNKED "\r\n5\r\nhello\r\n", CLOSE, OUTCOME_CUT },
 	{ "HTTP/1.1 200 OK\r\n" FIVE "Content-Length: 6\r\n\r\nhello!", CLOSE, OUTCOME_BROKEN },
 	{ "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n" FIVE "\r\nhello!", CLOSE, OUTCOME_BROKEN },
+	{ "HTTP/1.1 200 OK\r\n" FIVE "Content-Length: 0\r\n\r\n", KEEP, OUTCOME_BROKEN },
 	{ "HTTP/1.1 200 OK\r\nContent-Length: 5, 6\r\n\r\nhello!", CLOSE, OUTCOME_BROKEN },
 	{ "HTTP/1.1 200 OK\r\n" CHUNKED "\r\nnonsense\r\nhello", CLOSE, OUTCOME_BROKEN },
 	{ "HTTP/1.1 200 OK\r\n" FIVE "\r\nhel", RESET, OUTCOME_BROKEN },

@@ -17,6 +17,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -331,6 +332,7 @@ static void test_a_benign_signal_is_looked_at_again(void **state)
 	pid_t pid = fork();
 	if (pid == 0) {
 		pthread_sigmask(SIG_SETMASK, &before, NULL);
+		prctl(PR_SET_PDEATHSIG, SIGKILL); /* a failed test leaves nobody behind */
 		raise(SIGSTOP);
 		_exit(0);
 	}
@@ -375,11 +377,14 @@ static void test_a_handle_the_kernel_refuses_is_closed(void **state)
 	assert_int_equal(tree.closes, 1);
 }
 
+static atomic_bool done_came;
+
 static void *cancel_late(void *arg)
 {
 	(void)arg;
 	pause_ms(30);
 	assert_int_equal(req->replies, 1);
+	atomic_store(&done_came, true);
 	finish(-ECANCELED);
 	return NULL;
 }
@@ -391,6 +396,7 @@ static void test_close_answers_and_waits_for_done(void **state)
 	park_as(0);
 	assert_int_equal(thread_start(&thread, "jobs", cancel_late, NULL), 0);
 	lot_close(lot);
+	assert_true(atomic_load(&done_came));
 	await_reply(req);
 	assert_int_equal(req->err, EINTR);
 	assert_int_equal(tree.cancels, 1);

@@ -10,22 +10,9 @@
 #include <qxfs/api/client.h>
 #include <qxfs/base/fail.h>
 #include <qxfs/store/cache.h>
-#include <qxfs/tree/tree.h>
+#include <qxfs/tree/config.h>
 
-struct tree_config {
-	char account[33]; /* hash of host, brand and user */
-	char host[256];
-	uid_t uid, owner; /* of the files; of the mount */
-	gid_t gid;
-	mode_t umask;
-	int64_t fresh_s;       /* 300 */
-	int64_t open_wait_s;   /* 0: as long as it takes */
-	double share;          /* of the account's limits: 0.8 */
-	int64_t job_timeout_s; /* an export that does not move for so long has failed */
-	struct client *client; /* borrowed, outlives the tree */
-	struct cache *cache;   /* borrowed */
-	struct dirs *dirs;     /* borrowed */
-};
+struct tree;
 
 int tree_new(const struct tree_config *config, struct tree **ret);
 /* Lists of the last mount from the state folder; 0 if all are there, -ENOENT if one never was

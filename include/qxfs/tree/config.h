@@ -1,0 +1,26 @@
+/* config.h: what a tree is made of and for. Plain data; immutable once the tree is made. */
+#ifndef QXFS_TREE_CONFIG_H
+#define QXFS_TREE_CONFIG_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <qxfs/api/client.h>
+#include <qxfs/store/cache.h>
+
+struct tree_config {
+	char account[33]; /* hash of host, brand and user */
+	char host[256];
+	uid_t uid, owner; /* of the files; of the mount */
+	gid_t gid;
+	mode_t umask;
+	int64_t fresh_s;       /* 300 */
+	int64_t open_wait_s;   /* 0: as long as it takes */
+	double share;          /* of the account's limits: 0.8 */
+	int64_t job_timeout_s; /* an export that does not move for so long has failed */
+	struct client *client; /* borrowed, outlives the tree */
+	struct cache *cache;   /* borrowed */
+	struct dirs *dirs;     /* borrowed */
+};
+
+#endif
