@@ -6,6 +6,14 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+/* Words come from libraries and from the service: one line, and no tab, for files made of them. */
+static void one_line(char *text)
+{
+	for (; *text; text++)
+		if ((unsigned char)*text < ' ' || *text == 0x7f)
+			*text = ' ';
+}
+
 void fail_clear(struct qx_fail *f)
 {
 	*f = (struct qx_fail){ 0 };
@@ -21,6 +29,7 @@ int fail_set(struct qx_fail *f, int err, const char *format, ...)
 	(void)vsnprintf(fresh.why, sizeof(fresh.why), format, args); /* cut is fine */
 	va_end(args);
 	utf8_trim(fresh.why);
+	one_line(fresh.why);
 
 	*f = fresh;
 	return -err;
@@ -35,6 +44,7 @@ void fail_remedy(struct qx_fail *f, const char *format, ...)
 	(void)vsnprintf(remedy, sizeof(remedy), format, args); /* cut is fine */
 	va_end(args);
 	utf8_trim(remedy);
+	one_line(remedy);
 
 	(void)snprintf(f->remedy, sizeof(f->remedy), "%s", remedy); /* same size */
 }

@@ -115,6 +115,17 @@ static void stop_following(struct job *job)
 	job->jobs->followers--;
 }
 
+static const char *remedy_for(int err)
+{
+	if (err == EFBIG)
+		return "If the file may be so large, mount again with a larger -o max_export=.";
+	if (err == ENOSPC)
+		return "Make room on the disk that holds the cache, or name another with -o "
+		       "cache_dir=.";
+	return "Open it again to try anew; if it stays so, give the requestId to Qualtrics' "
+	       "support.";
+}
+
 static void judge(struct job *job)
 {
 	follow_done(&job->follow);
@@ -135,10 +146,8 @@ static void judge(struct job *job)
 	         job->disk_fail.why[0] ? job->disk_fail.why : "the download could not be unpacked");
 	if (job->disk_fail.remedy[0])
 		fail_remedy(&job->fail, "%s", job->disk_fail.remedy);
-	else if (err == EIO)
-		fail_remedy(&job->fail,
-		            "Open it again to try anew; if it stays so, give the requestId to "
-		            "Qualtrics' support.");
+	else
+		fail_remedy(&job->fail, "%s", remedy_for(err));
 	memcpy(job->fail.request_id, job->request_id, sizeof(job->request_id));
 	job_fail(job);
 }

@@ -82,7 +82,10 @@ class Mount:
         with open("/proc/self/mountinfo") as info:
             if f" {self.path} " not in info.read():
                 return False
-        return (self.path / "README.txt").exists()
+        try:
+            return (self.path / "README.txt").exists()
+        except OSError:  # the dead mount of a killed daemon, not cleared yet
+            return False
 
     @property
     def pid(self):

@@ -108,7 +108,7 @@ START, PROGRESS, FILE, CHECK = "export_start", "export_progress", "export_file",
 ALWAYS = {
     "cut": (FILE, {"kind": "cut", "at": 5000}, "EIO", UUID),
     "cut at once": (FILE, {"kind": "cut", "at": 0}, "EIO", UUID),
-    "reset": (FILE, {"kind": "cut", "at": 5000, "reset": True}, "EIO", UUID),
+    "reset": (FILE, {"kind": "cut", "at": 5000, "reset": True}, "ENETUNREACH", UUID),
     "one byte is another": (FILE, {"kind": "corrupt", "offset": 2000}, "EIO", UUID),
     "one byte of the CRC": (FILE, {"kind": "corrupt", "offset": -40}, "EIO", UUID),
     "no central directory": (FILE, {"kind": "zip_no_directory"}, "EIO", UUID),
@@ -287,7 +287,7 @@ def names_of(mount):
 
 LISTS = {
     "page 2 of 3 fails": status(500, match="offset=100"),
-    "page 3 of 3 fails": status(403, match="offset=200"),
+    "page 3 of 3 fails": status(400, match="offset=200"),
     "page 2 is HTML": {"kind": "html", "match": "offset=100"},
     "page 2 is broken": {"kind": "broken_json", "match": "offset=100"},
     "page 2 has wrong types": {"kind": "wrong_types", "match": "offset=100"},

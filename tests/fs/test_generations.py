@@ -382,18 +382,6 @@ def test_rsync_twice_copies_nothing_the_second_time(sandbox, mounts, tmp_path):
     assert rsync(mount, tmp_path) == []
 
 
-def test_rsync_after_the_freshness_copies_only_what_changed(sandbox, mounts, tmp_path, expire):
-    """OPENDIR of the survey's folder makes the cheap check (DESIGN.md 3)."""
-    mount = mounts(sandbox, "fresh=2")
-    rsync(mount, tmp_path)
-    expire(2)
-    assert rsync(mount, tmp_path) == []
-    sandbox.append(SMALL, 1)
-    expire(2)
-    assert f"{SMALL}/responses.csv" in rsync(mount, tmp_path)
-    assert (tmp_path / SMALL / "responses.csv").read_bytes() == sandbox.entry(SMALL)
-
-
 # --- two mounts of one account ------------------------------------------------------------------------------
 
 

@@ -29,6 +29,9 @@ struct scenario {
 	void (*run)(void);
 };
 
+/* Detaches what is mounted there, if anything is, and removes the folder. Async-signal-safe. */
+void harness_unmount(const char *dir);
+
 /* Where each scenario may mount; empty between them. */
 extern char harness_dir[24];
 

@@ -15,7 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -358,7 +357,6 @@ int remote_main(const char *mount)
 			break;
 	}
 	/* The test is gone; if it crashed, its mount is still there. */
-	(void)umount2(mount, MNT_DETACH);
-	(void)rmdir(mount);
+	harness_unmount(mount);
 	return 0;
 }
