@@ -188,6 +188,15 @@ static void bytes_came(struct transfer *t, uint64_t written)
 		call->on_bytes(call, written);
 }
 
+/* Who waits no longer than a bound does not wait longer for one answer either. */
+static int64_t answer_limit_ms(const struct call *call)
+{
+	if (call->sink_fd >= 0)
+		return 0;
+	bool bound = call->bound_ms > 0 && call->bound_ms < JSON_ANSWER_MS;
+	return bound ? call->bound_ms : JSON_ANSWER_MS;
+}
+
 static void fill_transfer(struct client *c, struct call *call)
 {
 	const struct endpoint_row *row = endpoint_row(call->ep);
@@ -201,7 +210,7 @@ static void fill_transfer(struct client *c, struct call *call)
 		.content_type = "application/json",
 		.sink_fd = call->sink_fd,
 		.max_bytes = JSON_MAX_BYTES,
-		.answer_ms = call->sink_fd >= 0 ? 0 : JSON_ANSWER_MS,
+		.answer_ms = answer_limit_ms(call),
 		.on_room = room_for,
 		.on_bytes = bytes_came,
 		.on_done = answer_came,

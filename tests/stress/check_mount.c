@@ -224,6 +224,24 @@ static void test_readers_of_a_replaced_node_keep_reading(void)
 	mount_down(&m);
 }
 
+/* A program that touches a file and opens it must not get the node that the kernel knew. */
+static void test_a_touch_is_answered_when_the_name_is_forgotten(void)
+{
+	struct mount m;
+	mount_up(&m, &(struct fake_config){ .files = 1, .ttl_s = 60, .file_name_ttl_s = 60 });
+	struct remote r = remote_new();
+
+	fake_ready(m.tree, 0, false);
+	for (unsigned version = 0; version < 50; version++) {
+		int64_t fd = remote_open(&r, "f0000");
+		CHECK_EQ(check_of(&r, fd, 0, 0, 100).version, version);
+		remote_close(&r, fd);
+		CHECK_EQ(deed(&r, DEED_TOUCH, "f0000"), 0);
+	}
+	remote_end(&r);
+	mount_down(&m);
+}
+
 static void test_listings_are_complete(void)
 {
 	struct mount m;
@@ -344,6 +362,8 @@ int main(int argc, char **argv)
 		  test_changed_attributes_reach_the_kernel_before_the_answer },
 		{ "readers_of_a_replaced_node_keep_reading",
 		  test_readers_of_a_replaced_node_keep_reading },
+		{ "a_touch_is_answered_when_the_name_is_forgotten",
+		  test_a_touch_is_answered_when_the_name_is_forgotten },
 		{ "listings_are_complete", test_listings_are_complete },
 		{ "lookups_are_counted_exactly", test_lookups_are_counted_exactly },
 		{ "control", test_control },

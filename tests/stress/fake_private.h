@@ -57,9 +57,8 @@ struct tree {
 	struct fake_counts counts; /* guarded by lock */
 };
 
-/* fake_tree.c: callers hold t->lock. */
+/* fake_tree.c: the caller holds t->lock. */
 struct node *fake_node(struct tree *t, uint64_t id);
-void fake_step(struct tree *t, unsigned file);
 
 /* fake_opens.c */
 void fake_free_handles(struct tree *t);

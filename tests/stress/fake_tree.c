@@ -54,6 +54,12 @@ static void fill_attr(struct tree *t, uint64_t id, struct stat *st, double *ttl_
 	}
 }
 
+/* Names of data files get new nodes. */
+static double name_ttl_s(const struct tree *t, uint64_t id)
+{
+	return id < NODE_FILES ? t->config.ttl_s : t->config.file_name_ttl_s;
+}
+
 static void count_lookup(struct tree *t, uint64_t id)
 {
 	t->nodes[id].lookups++;
@@ -124,8 +130,7 @@ int tree_lookup(struct tree *t, uint64_t parent, const char *name, struct tree_e
 	if (id) {
 		*ret = (struct tree_entry){ .node = id };
 		fill_attr(t, id, &ret->attr, &ret->attr_ttl_s);
-		/* Names of data files are asked for each time: they get new nodes. */
-		ret->entry_ttl_s = id < NODE_FILES ? t->config.ttl_s : 0;
+		ret->entry_ttl_s = name_ttl_s(t, id);
 		count_lookup(t, id);
 	}
 	pthread_mutex_unlock(&t->lock);
@@ -165,18 +170,33 @@ int tree_readlink(struct tree *t, uint64_t node, struct buf *out)
 	return 0;
 }
 
+/* Caller holds t->lock. A new node with the next version is the file's from now on. */
+static struct node *next_version(struct tree *t, unsigned file)
+{
+	struct node *old = &t->nodes[t->current[file]];
+	old->retired = true;
+	t->current[file] = new_node(t, file, old->version + 1);
+	return &t->nodes[t->current[file]];
+}
+
 int tree_touch(struct tree *t, uint64_t node, const struct tree_caller *who, struct tree_name *ret)
 {
-	*ret = (struct tree_name){ .parent = TREE_ROOT, .name = "any" };
-	return node >= NODE_FILES && tree_is_owner(t, who->uid) ? 0 : -EPERM;
+	if (node < NODE_FILES || !tree_is_owner(t, who->uid))
+		return -EPERM;
+
+	pthread_mutex_lock(&t->lock);
+	unsigned file = t->nodes[node].file;
+	next_version(t, file)->ready = true;
+	pthread_mutex_unlock(&t->lock);
+	*ret = (struct tree_name){ .parent = TREE_ROOT };
+	(void)snprintf(ret->name, sizeof(ret->name), "f%04u", file);
+	return 0;
 }
 
 void fake_replace(struct tree *t, unsigned file)
 {
 	pthread_mutex_lock(&t->lock);
-	struct node *old = &t->nodes[t->current[file]];
-	old->retired = true;
-	t->current[file] = new_node(t, file, old->version + 1);
+	(void)next_version(t, file);
 	pthread_mutex_unlock(&t->lock);
 }
 
@@ -264,7 +284,7 @@ int tree_dirent_lookup(struct tree *t, const struct tree_handle *h, size_t index
 	if (err == 0) {
 		*ret = (struct tree_entry){ .node = id };
 		fill_attr(t, id, &ret->attr, &ret->attr_ttl_s);
-		ret->entry_ttl_s = id < NODE_FILES ? t->config.ttl_s : 0;
+		ret->entry_ttl_s = name_ttl_s(t, id);
 		count_lookup(t, id);
 	}
 	pthread_mutex_unlock(&t->lock);

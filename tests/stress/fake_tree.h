@@ -25,7 +25,8 @@
 
 struct fake_config {
 	unsigned files;
-	double ttl_s; /* of entries and attributes of ready files */
+	double ttl_s;           /* of attributes of ready files, of all other entries */
+	double file_name_ttl_s; /* of entries of files */
 	/* Waits end by themselves, well or badly, at once or a few milliseconds later, on any
 	 * thread: by dice from this seed. 0: they last until fake_ready, tree_cancel or tree_stop.
 	 */
