@@ -56,6 +56,11 @@ const char *account_id(const struct account *a)
 	return a->id;
 }
 
+const char *account_user(const struct account *a)
+{
+	return a->user;
+}
+
 /* --- the known file --- */
 
 static bool is_hash(const char *text)

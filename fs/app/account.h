@@ -32,6 +32,8 @@ bool account_is_known(const struct account *a);
 const struct base_url *account_base(const struct account *a);
 /* The name of its folders; "" while it is not known. */
 const char *account_id(const struct account *a);
+/* The user's id, "" before the account is known. */
+const char *account_user(const struct account *a);
 
 /* What is remembered, as JSON. */
 void account_describe(struct account *a, struct buf *out);

@@ -132,6 +132,7 @@ static int build_tree(const struct wiring *w, struct parts *p, struct qx_fail *f
 	};
 
 	(void)snprintf(config.account, sizeof(config.account), "%s", account_id(p->account));
+	(void)snprintf(config.user, sizeof(config.user), "%s", account_user(p->account));
 	(void)snprintf(config.host, sizeof(config.host), "%s", w->credentials->base.host);
 	int r = tree_new(&config, &p->tree);
 	if (r < 0)

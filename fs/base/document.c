@@ -1,5 +1,7 @@
 /* document.c: JSON documents of any size.
  *
+ * Verbatim, white space inside the value is copied as well, and none is added.
+ *
  * Each piece of the input goes first through strict.c, which says whether it is JSON, then through
  * the copier here, which only needs to tell strings from the rest. The copier moves raw bytes, so
  * numbers, escapes and duplicate keys cannot change; it knows no more than how deep it is:
@@ -24,6 +26,7 @@
 
 struct copier {
 	const char *member;
+	bool verbatim; /* white space as it came, too */
 	int out_fd;
 	uint64_t max_bytes, total; /* total: written and waiting in `out` */
 	int err;                   /* the first failure, final */
@@ -72,6 +75,8 @@ static void put_line(struct copier *c)
 	static const char blanks[] = "                                ";
 	size_t left = 2 * (size_t)(c->depth - 1); /* the member's own level is none */
 
+	if (c->verbatim)
+		return;
 	put(c, "\n", 1);
 	while (left > 0) {
 		size_t n = left < sizeof(blanks) - 1 ? left : sizeof(blanks) - 1;
@@ -125,7 +130,7 @@ static void colon(struct copier *c)
 {
 	if (c->depth > 1) {
 		if (c->copying)
-			put(c, ": ", 2);
+			put(c, ": ", c->verbatim ? 1 : 2);
 		return;
 	}
 	/* The member twice: which one would be meant? */
@@ -156,6 +161,8 @@ static void one_outside(struct copier *c, const char *byte)
 	case '\t':
 	case '\r':
 	case '\n':
+		if (c->verbatim && c->copying && c->depth > 1)
+			put(c, byte, 1);
 		break;
 	case '{':
 	case '[':
@@ -254,7 +261,8 @@ static int copy_all(struct copier *c, struct strict *s, int in_fd)
 	return c->err ? c->err : strict_finish(s);
 }
 
-int64_t document_extract(int in_fd, const char *member, int out_fd, uint64_t max_bytes)
+int64_t document_extract(int in_fd, const char *member, enum document_style style, int out_fd,
+                         uint64_t max_bytes)
 {
 	struct strict *s = NULL;
 	struct copier *c = calloc(1, sizeof(*c));
@@ -262,6 +270,7 @@ int64_t document_extract(int in_fd, const char *member, int out_fd, uint64_t max
 
 	if (r == 0) {
 		c->member = member;
+		c->verbatim = style == DOCUMENT_VERBATIM;
 		c->out_fd = out_fd;
 		c->max_bytes = max_bytes;
 		r = copy_all(c, s, in_fd);
@@ -269,7 +278,7 @@ int64_t document_extract(int in_fd, const char *member, int out_fd, uint64_t max
 	if (r == 0 && !c->found)
 		r = -EBADMSG;
 	if (r == 0) {
-		put(c, "\n", 1);
+		put(c, "\n", c->verbatim ? 0 : 1);
 		flush(c);
 		r = c->err;
 	}

@@ -54,8 +54,9 @@ static struct json *read_envelope(int fd)
 void document_unpack(struct job *job)
 {
 	int raw = draft_raw_fd(job->draft);
-	int64_t length = document_extract(raw, "result", draft_data_fd(job->draft),
-	                                  cache_max_export(job->jobs->config.cache));
+	int64_t length = document_extract(
+		raw, "result", job->recipe.verbatim ? DOCUMENT_VERBATIM : DOCUMENT_INDENTED,
+		draft_data_fd(job->draft), cache_max_export(job->jobs->config.cache));
 
 	fail_clear(&job->disk_fail);
 	job->disk_err = length < 0 ? (int)length : 0;
@@ -66,7 +67,7 @@ void document_unpack(struct job *job)
 		         "the service's answer is no whole JSON document with a result (a login "
 		         "page or "
 		         "a proxy in between?)");
-	if (job->disk_err < 0 || job->ep != EP_SURVEY)
+	if (job->disk_err < 0 || job->recipe.ep != EP_SURVEY)
 		return;
 
 	struct survey_seen seen;
@@ -78,7 +79,7 @@ void document_unpack(struct job *job)
 	if (seen.last_modified)
 		strncpy(job->facts.last_modified, seen.last_modified,
 		        sizeof(job->facts.last_modified) - 1);
-	seen.id = job->object;
+	seen.id = job->recipe.args[0];
 	if (job->jobs->config.seen)
 		job->jobs->config.seen(job->jobs->config.arg, &seen);
 	json_free(envelope);
@@ -93,8 +94,8 @@ static void try_again(struct job *job)
 static void make_draft(struct job *job)
 {
 	if (!job->old)
-		job->old = cache_find(job->jobs->config.cache, job->key);
-	job->disk_err = cache_draft_new(job->jobs->config.cache, job->key, &job->draft);
+		job->old = cache_find(job->jobs->config.cache, job->recipe.key);
+	job->disk_err = cache_draft_new(job->jobs->config.cache, job->recipe.key, &job->draft);
 }
 
 static void draft_made(struct job *job)

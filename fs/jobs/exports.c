@@ -75,7 +75,7 @@ static void checked(struct job *job)
 	if (seen.last_modified)
 		strncpy(job->facts.last_modified, seen.last_modified,
 		        sizeof(job->facts.last_modified) - 1);
-	seen.id = job->object;
+	seen.id = job->recipe.args[0];
 	if (job->jobs->config.seen)
 		job->jobs->config.seen(job->jobs->config.arg, &seen);
 	call_clear(&job->call);
@@ -90,7 +90,7 @@ static void check(struct job *job)
 {
 	job_move(job, JOB_CHECKING);
 	call_prepare(job, EP_SURVEY);
-	job->call.args[0] = job->object;
+	job->call.args[0] = job->recipe.args[0];
 	if (job->old) /* there is something to serve instead */
 		job->call.bound_ms = STALE_BOUND_MS;
 	job_call(job, checked);
@@ -98,8 +98,8 @@ static void check(struct job *job)
 
 static void make_draft(struct job *job)
 {
-	job->disk_err = cache_draft_new(job->jobs->config.cache, job->key, &job->draft);
-	struct generation *now = cache_find(job->jobs->config.cache, job->key);
+	job->disk_err = cache_draft_new(job->jobs->config.cache, job->recipe.key, &job->draft);
+	struct generation *now = cache_find(job->jobs->config.cache, job->recipe.key);
 	generation_unref(job->old);
 	job->old = now;
 }
@@ -126,6 +126,8 @@ static void draft_made(struct job *job)
 		fail_set(&job->fail, -job->disk_err, "no file can be made in the cache");
 		fail_remedy(&job->fail, "Look at the disk that holds the cache.");
 		job_fail(job);
+	} else if (job->recipe.check == JOB_CHECK_NONE) {
+		start(job);
 	} else {
 		check(job);
 	}
@@ -172,8 +174,8 @@ static void start(struct job *job)
 {
 	job_move(job, JOB_STARTING);
 	call_prepare(job, EP_EXPORT_START);
-	job->call.args[0] = job->object;
-	job->call.body = job->export_body;
+	job->call.args[0] = job->recipe.args[0];
+	job->call.body = job->recipe.body;
 	job_call(job, started);
 }
 
@@ -182,7 +184,7 @@ static void start_over(struct job *job, const char *what)
 {
 	job_release_slot(job);
 	if (job->restarts++ == 0) {
-		log_warn("jobs", "%s: %s; started once more", job->subject, what);
+		log_warn("jobs", "%s: %s; started once more", job->recipe.subject, what);
 		call_clear(&job->call);
 		job->missing = 0;
 		start(job);
@@ -281,7 +283,7 @@ static void polled(struct job *job)
 static void poll_now(struct job *job)
 {
 	call_prepare(job, EP_EXPORT_PROGRESS);
-	job->call.args[0] = job->object;
+	job->call.args[0] = job->recipe.args[0];
 	job->call.args[1] = job->progress_id;
 	job_call(job, polled);
 }

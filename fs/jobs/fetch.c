@@ -34,7 +34,7 @@ static void on_bytes(struct call *call, uint64_t written)
 		job->refetched = true;
 		follow_end(&job->follow, false);
 		if (ftruncate(draft_raw_fd(job->draft), 0) < 0)
-			log_warn("jobs", "%s: cannot empty a draft", job->subject);
+			log_warn("jobs", "%s: cannot empty a draft", job->recipe.subject);
 		job->shown_bytes = 0;
 		return;
 	}
@@ -91,7 +91,8 @@ static void published(struct job *job)
 		job_succeed(job);
 		return;
 	}
-	fail_set(&job->fail, -job->disk_err, "%s could not be written to the cache", job->subject);
+	fail_set(&job->fail, -job->disk_err, "%s could not be written to the cache",
+	         job->recipe.subject);
 	fail_remedy(&job->fail,
 	            "Look at the disk that holds the cache: space, quota, permissions.");
 	job_fail(job);
@@ -135,7 +136,8 @@ static void judge(struct job *job)
 		return;
 	}
 	if (job->disk_err == -EBADMSG && ++job->damages < DAMAGES_MAX) {
-		log_warn("jobs", "%s: %s; fetched once more", job->subject, job->disk_fail.why);
+		log_warn("jobs", "%s: %s; fetched once more", job->recipe.subject,
+		         job->disk_fail.why);
 		job_move(job, JOB_FETCHING);
 		job_disk(job, rewind_draft, rewound);
 		return;
@@ -162,7 +164,7 @@ static void unpack_whole(struct job *job)
 	follow_init(&job->follow);
 	follow_grow(&job->follow, written);
 	follow_end(&job->follow, true);
-	job_disk(job, job->kind == JOB_DOCUMENT ? document_unpack : unpack, judge);
+	job_disk(job, job->recipe.kind == JOB_DOCUMENT ? document_unpack : unpack, judge);
 }
 
 static void call_over(struct job *job)
@@ -196,7 +198,7 @@ static void joined(struct job *job)
 		judge(job);
 	} else if (job->call.fail.err) {
 		follow_done(&job->follow);
-		if (job->call.fail.http == 404 && job->kind == JOB_EXPORT) {
+		if (job->call.fail.http == 404 && job->recipe.kind == JOB_EXPORT) {
 			export_file_missing(job);
 			return;
 		}
@@ -212,14 +214,15 @@ static void joined(struct job *job)
 
 void fetch_begin(struct job *job)
 {
-	bool export = job->kind == JOB_EXPORT;
+	bool export = job->recipe.kind == JOB_EXPORT;
 
 	job_move(job, JOB_FETCHING);
-	call_prepare(job, export ? EP_EXPORT_FILE : job->ep);
-	if (job->object[0])
-		job->call.args[0] = job->object;
+	call_prepare(job, export ? EP_EXPORT_FILE : job->recipe.ep);
+	for (int i = 0; i < RECIPE_ARGS; i++)
+		job->call.args[i] = job->recipe.args[i];
 	if (export)
 		job->call.args[1] = job->file_id;
+	job->call.query = job->recipe.query;
 	job->call.sink_fd = draft_raw_fd(job->draft);
 	if (!export && job->old)
 		job->call.bound_ms = STALE_BOUND_MS;

@@ -47,7 +47,7 @@ void job_show(struct job *job)
 		.percent = job->state == JOB_POLLING ? job->percent : -1,
 		.started_s = job->facts.exported_s,
 	};
-	strncpy(row.subject, job->subject, sizeof(row.subject) - 1);
+	strncpy(row.subject, job->recipe.subject, sizeof(row.subject) - 1);
 	for (const struct want *w = job->wants; w; w = w->next)
 		row.waiters++;
 	board_show(job->jobs->board, job, &row);
@@ -56,12 +56,12 @@ void job_show(struct job *job)
 void job_move(struct job *job, enum job_state state)
 {
 	if (!(job_rules[job->state].next & TO(state))) {
-		log_error("jobs", "%s: no way from %s to %s", job->subject,
+		log_error("jobs", "%s: no way from %s to %s", job->recipe.subject,
 		          job_rules[job->state].name, job_rules[state].name);
 		return;
 	}
 	if (job->state != state)
-		log_debug("jobs", "%s: %s -> %s after %lld ms", job->subject,
+		log_debug("jobs", "%s: %s -> %s after %lld ms", job->recipe.subject,
 		          job_rules[job->state].name, job_rules[state].name,
 		          (long long)(sys_now_ms() - job->started_ms));
 	job->state = state;
@@ -194,10 +194,7 @@ void job_free(struct job *job)
 {
 	generation_unref(job->old);
 	generation_unref(job->made);
-	free(job->key);
-	free(job->subject);
-	free(job->object);
-	free(job->export_body);
+	recipe_done(&job->recipe);
 	free(job);
 }
 
@@ -231,11 +228,11 @@ static void settle(struct job *job)
 		result.gen = job->made ? job->made : job->old;
 		result.kept = !job->made;
 		result.stale = job->stale;
-		board_settled(jobs->board, job->subject);
+		board_settled(jobs->board, job->recipe.subject);
 	} else if (job->fail.err != ECANCELED) {
-		board_failed(jobs->board, job->subject, &job->fail);
-		log_warn("jobs", "%s: %s (HTTP %d, %s, requestId %s)", job->subject, job->fail.why,
-		         job->fail.http, job->fail.code, job->fail.request_id);
+		board_failed(jobs->board, job->recipe.subject, &job->fail);
+		log_warn("jobs", "%s: %s (HTTP %d, %s, requestId %s)", job->recipe.subject,
+		         job->fail.why, job->fail.http, job->fail.code, job->fail.request_id);
 	}
 	job_answer(job, &result);
 	job_free(job);
@@ -268,6 +265,6 @@ void job_fail(struct job *job)
 	/* Only the network is away: what was read before can still be read. */
 	job->stale = job->fail.unreachable && job->old;
 	if (job->stale)
-		log_info("jobs", "%s: unreachable, the cached one is served", job->subject);
+		log_info("jobs", "%s: unreachable, the cached one is served", job->recipe.subject);
 	end(job, job->stale ? JOB_READY : JOB_FAILED);
 }

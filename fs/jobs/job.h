@@ -37,10 +37,8 @@ typedef void job_step(struct job *job);
 struct job {
 	struct jobs *jobs;
 	struct job *next;
-	enum job_kind kind;
 	enum job_state state;
-	char *key, *subject, *object, *export_body;
-	enum endpoint ep;
+	struct recipe recipe; /* its strings are the job's own */
 	bool full;
 	int64_t mtime_s;
 	uid_t uid;
@@ -91,8 +89,9 @@ struct job {
 
 struct list_job {
 	struct jobs *jobs;
+	struct list_job *next;
 	enum list_id id;
-	bool live;
+	char of[LIST_OF_BYTES];
 	bool calling; /* call is the client's */
 	struct list_want *wants;
 	struct list *made;
@@ -112,7 +111,7 @@ struct jobs {
 	struct pool *pool;
 	struct board *board;
 	struct job *live;
-	struct list_job lists[LIST_N_];
+	struct list_job *lists;
 	int running;   /* jobs that hold a slot */
 	int followers; /* unpack workers that wait for bytes */
 	bool stopping;
@@ -144,6 +143,9 @@ void job_answer(struct job *job, const struct want_result *result);
 void job_free(struct job *job);
 void call_prepare(struct job *job, enum endpoint ep);
 
+/* recipe.c: a copy whose strings are its owner's until recipe_done. -ENOMEM. */
+int recipe_copy(const struct recipe *from, struct recipe *ret);
+void recipe_done(struct recipe *r);
 /* exports.c */
 void export_begin(struct job *job);
 void export_file_missing(struct job *job); /* 404 of a finished export's file */

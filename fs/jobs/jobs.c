@@ -19,7 +19,7 @@ static struct job *find_job(struct jobs *j, const char *key)
 {
 	struct job *job = j->live;
 	/* One that has ended is only waiting for the disk; whoever comes now wants a new one. */
-	while (job && (strcmp(job->key, key) != 0 || job->state >= JOB_READY))
+	while (job && (strcmp(job->recipe.key, key) != 0 || job->state >= JOB_READY))
 		job = job->next;
 	return job;
 }
@@ -30,20 +30,14 @@ static struct job *new_job(struct jobs *j, const struct want *w)
 	if (!job)
 		return NULL;
 	job->jobs = j;
-	job->kind = w->kind;
-	job->ep = w->ep;
+	if (recipe_copy(&w->recipe, &job->recipe) < 0) {
+		free(job);
+		return NULL;
+	}
 	job->full = w->full;
 	job->mtime_s = w->mtime_s;
 	job->uid = w->uid;
 	job->percent = -1;
-	job->key = strdup(w->key);
-	job->subject = strdup(w->subject);
-	job->object = strdup(w->object ? w->object : "");
-	job->export_body = strdup(w->export_body ? w->export_body : "{}");
-	if (!job->key || !job->subject || !job->object || !job->export_body) {
-		job_free(job);
-		return NULL;
-	}
 	job->started_ms = job->moved_ms = sys_now_ms();
 	for (int i = 0; i < FACTS_COUNTS; i++)
 		job->facts.counts[i] = -1;
@@ -80,7 +74,7 @@ static void want_arrives(struct task *task)
 		answer_one(w, ECANCELED, "the mount is being ended");
 		return;
 	}
-	struct job *job = find_job(j, w->key);
+	struct job *job = find_job(j, w->recipe.key);
 	bool fresh = !job;
 	if (fresh)
 		job = new_job(j, w);
@@ -100,7 +94,7 @@ static void want_arrives(struct task *task)
 	job->next = j->live;
 	j->live = job;
 	job_show(job);
-	begin[job->kind](job);
+	begin[job->recipe.kind](job);
 }
 
 /* Takes a want out of the job that has it. */
@@ -177,8 +171,8 @@ static void deadlines(struct task *task)
 			           "and a later open finds it");
 		job_show(job);
 	}
-	for (int i = 0; i < LIST_N_; i++)
-		pages_deadlines(&j->lists[i], now_ms, &next_ms);
+	for (struct list_job *lj = j->lists; lj; lj = lj->next)
+		pages_deadlines(lj, now_ms, &next_ms);
 	jobs_watch_deadline(j, next_ms);
 }
 
@@ -193,10 +187,6 @@ int jobs_new(const struct jobs_config *config, struct jobs **ret)
 	j->deadline.fn = deadlines;
 	pthread_mutex_init(&j->stop_lock, NULL);
 	pthread_cond_init(&j->stopped, NULL);
-	for (int i = 0; i < LIST_N_; i++) {
-		j->lists[i].jobs = j;
-		j->lists[i].id = (enum list_id)i;
-	}
 	j->board = board_new();
 	int r = j->board ? worker_new("jobs", &j->worker) : -ENOMEM;
 	if (r == 0)
@@ -216,10 +206,7 @@ struct board *jobs_board(struct jobs *j)
 
 void jobs_check_idle(struct jobs *j)
 {
-	bool idle = j->stopping && !j->live;
-	for (int i = 0; i < LIST_N_; i++)
-		idle = idle && !j->lists[i].live;
-	if (!idle)
+	if (!j->stopping || j->live || j->lists)
 		return;
 	pthread_mutex_lock(&j->stop_lock);
 	j->idle = true;
@@ -250,8 +237,8 @@ static void stop_all(struct task *task)
 		next = job->next;
 		stop_job(job);
 	}
-	for (int i = 0; i < LIST_N_; i++)
-		pages_stop(&j->lists[i]);
+	for (struct list_job *lj = j->lists; lj; lj = lj->next)
+		pages_stop(lj);
 	worker_cancel(j->worker, &j->deadline);
 	pthread_mutex_lock(&j->stop_lock);
 	j->stop_done = true;

@@ -16,10 +16,21 @@
 #define ID_MAX 64
 
 static const struct list_row list_rows[] = {
-	[LIST_SURVEYS] = { "surveys",
-	                   EP_SURVEYS,
-	                   "id",
-	                   { "name", "ownerId", "isActive", "creationDate", "lastModified" } },
+	[LIST_NONE] = { .name = "nothing" },
+	[LIST_SURVEYS] = { .name = "surveys",
+	                   .ep = EP_SURVEYS,
+	                   .id_member = "id",
+	                   .fields = { "name", "ownerId", "isActive", "creationDate",
+	                               "lastModified" },
+	                   .name_field = SURVEY_NAME,
+	                   .born_field = SURVEY_CREATED },
+	[LIST_FILTERS] = { .name = "filters",
+	                   .ep = EP_FILTERS,
+	                   .of = true,
+	                   .id_member = "filterId",
+	                   .fields = { "filterName", "creationDate" },
+	                   .name_field = FILTER_NAME,
+	                   .born_field = FILTER_CREATED },
 };
 static_assert(countof(list_rows) == LIST_N_, "every list has its row");
 
@@ -37,15 +48,19 @@ int id_is_sound(const char *id)
 	return n > 0 && n <= ID_MAX;
 }
 
-struct list *list_new(enum list_id id)
+int list_new(enum list_id id, const char *of, struct list **ret)
 {
+	if (strlen(of) >= LIST_OF_BYTES || (of[0] && !id_is_sound(of)))
+		return -ENAMETOOLONG;
 	struct list *l = calloc(1, sizeof(*l));
 	if (!l)
-		return NULL;
+		return -ENOMEM;
 	atomic_init(&l->refs, 1);
 	l->id = id;
+	memcpy(l->of, of, strlen(of) + 1);
 	l->fetched_s = sys_wall_s();
-	return l;
+	*ret = l;
+	return 0;
 }
 
 struct list *list_ref(struct list *l)
@@ -97,6 +112,21 @@ static void add_member(struct buf *out, const struct json *element, const char *
 	buf_add(out, "", 1);
 }
 
+/* Takes over `texts`: the id and the fields, each with its NUL. */
+static int add_item(struct list *l, struct buf *texts, const size_t at[LIST_FIELDS])
+{
+	char *block = make_room(l) < 0 ? NULL : buf_steal(texts);
+	buf_done(texts);
+	if (!block)
+		return -ENOMEM;
+	l->blocks[l->n_blocks++] = block;
+	struct list_item *item = &l->items[l->n++];
+	item->id = block;
+	for (size_t i = 0; i < LIST_FIELDS; i++)
+		item->field[i] = block + at[i];
+	return 0;
+}
+
 int list_add(struct list *l, const struct json *element)
 {
 	const struct list_row *row = list_row(l->id);
@@ -114,17 +144,23 @@ int list_add(struct list *l, const struct json *element)
 		else
 			buf_add(&texts, "", 1);
 	}
+	return add_item(l, &texts, at);
+}
 
-	char *block = make_room(l) < 0 ? NULL : buf_steal(&texts);
-	buf_done(&texts);
-	if (!block)
-		return -ENOMEM;
-	l->blocks[l->n_blocks++] = block;
-	struct list_item *item = &l->items[l->n++];
-	item->id = block;
-	for (size_t i = 0; i < LIST_FIELDS; i++)
-		item->field[i] = block + at[i];
-	return 0;
+int list_add_texts(struct list *l, const char *id, const char *const field[LIST_FIELDS])
+{
+	size_t at[LIST_FIELDS] = { 0 };
+	struct buf texts = { 0 };
+
+	if (!id_is_sound(id))
+		return 0;
+	buf_add(&texts, id, strlen(id) + 1);
+	for (size_t i = 0; i < LIST_FIELDS; i++) {
+		const char *text = field[i] ? field[i] : "";
+		at[i] = texts.len;
+		buf_add(&texts, text, strlen(text) + 1);
+	}
+	return add_item(l, &texts, at);
 }
 
 static int by_id(const void *a, const void *b)
@@ -151,36 +187,62 @@ const struct list_item *list_find(const struct list *l, const char *id)
 
 /* --- on disk: a line about the list, then a line for each element ---------------------------- */
 
-static void file_name(enum list_id id, char *out, size_t size)
+#define LIST_NAME_BYTES (LIST_OF_BYTES + 48)
+
+static void file_name(enum list_id id, const char *of, char out[LIST_NAME_BYTES])
 {
-	snprintf(out, size, "lists/%s.ndjson", list_row(id)->name);
+	(void)snprintf(out, LIST_NAME_BYTES, "lists/%s%s%s.ndjson", list_row(id)->name,
+	               of[0] ? "-" : "", of);
+}
+
+static void add_line(struct buf *text, const struct list_item *item)
+{
+	buf_add_str(text, "{\"id\":");
+	buf_add_json(text, item->id);
+	for (size_t f = 0; f < LIST_FIELDS; f++) {
+		buf_add_str(text, f ? "," : ",\"fields\":[");
+		buf_add_json(text, item->field[f]);
+	}
+	buf_add_str(text, "]}\n");
 }
 
 int list_save(const struct list *l, const struct dirs *dirs)
 {
-	const struct list_row *row = list_row(l->id);
 	struct buf text = { 0 };
-	char name[64];
+	char name[LIST_NAME_BYTES];
 
-	buf_addf(&text, "{\"version\":1,\"fetched_s\":%lld,\"n\":%zu}\n", (long long)l->fetched_s,
+	buf_addf(&text, "{\"version\":2,\"fetched_s\":%lld,\"n\":%zu}\n", (long long)l->fetched_s,
 	         l->n);
-	for (size_t i = 0; i < l->n; i++) {
-		buf_addf(&text, "{\"%s\":", row->id_member);
-		buf_add_json(&text, l->items[i].id);
-		for (size_t f = 0; f < LIST_FIELDS && row->fields[f]; f++) {
-			buf_addf(&text, ",\"%s\":", row->fields[f]);
-			buf_add_json(&text, l->items[i].field[f]);
-		}
-		buf_add_str(&text, "}\n");
-	}
+	for (size_t i = 0; i < l->n; i++)
+		add_line(&text, &l->items[i]);
 
 	int r = -ENOMEM;
 	if (!buf_failed(&text)) {
-		file_name(l->id, name, sizeof(name));
+		file_name(l->id, l->of, name);
 		r = dirs_state_write(dirs, name, buf_text(&text), text.len);
 	}
 	buf_done(&text);
 	return r;
+}
+
+static int load_head(struct list *l, const struct json *j, int64_t *n_expected)
+{
+	int64_t version;
+	bool good = json_int(j, "version", &version) && version == 2 &&
+	            json_int(j, "fetched_s", &l->fetched_s) && json_int(j, "n", n_expected);
+	return good ? 0 : -EBADMSG;
+}
+
+static int load_item(struct list *l, const struct json *j)
+{
+	const char *id = json_str(j, "id");
+	const char *field[LIST_FIELDS];
+
+	for (size_t f = 0; f < LIST_FIELDS; f++) {
+		const struct json *text = json_at(j, "fields", f);
+		field[f] = text ? json_str(text, NULL) : NULL;
+	}
+	return id ? list_add_texts(l, id, field) : -EBADMSG;
 }
 
 static int load_line(struct list *l, const char *line, size_t len, bool first, int64_t *n_expected)
@@ -189,10 +251,7 @@ static int load_line(struct list *l, const char *line, size_t len, bool first, i
 	int r = json_parse(line, len, &j);
 	if (r < 0)
 		return -EBADMSG;
-	if (!first)
-		r = list_add(l, j);
-	else if (!json_int(j, "fetched_s", &l->fetched_s) || !json_int(j, "n", n_expected))
-		r = -EBADMSG;
+	r = first ? load_head(l, j, n_expected) : load_item(l, j);
 	json_free(j);
 	return r;
 }
@@ -215,16 +274,19 @@ static int load_text(struct list *l, const char *text, size_t len)
 	return expected == (int64_t)l->n ? 0 : -EBADMSG;
 }
 
-int list_load(enum list_id id, const struct dirs *dirs, struct list **ret)
+int list_load(enum list_id id, const char *of, const struct dirs *dirs, struct list **ret)
 {
 	struct buf text = { 0 };
-	char name[64];
+	char name[LIST_NAME_BYTES];
+	struct list *l = NULL;
 
-	file_name(id, name, sizeof(name));
-	int r = dirs_state_read(dirs, name, LIST_FILE_MAX, &text);
-	struct list *l = r < 0 ? NULL : list_new(id);
+	int r = list_new(id, of, &l);
+	if (r < 0)
+		return -ENOENT; /* no such list can have been kept */
+	file_name(id, of, name);
+	r = dirs_state_read(dirs, name, LIST_FILE_MAX, &text);
 	if (r >= 0)
-		r = l ? load_text(l, buf_text(&text), text.len) : -ENOMEM;
+		r = load_text(l, buf_text(&text), text.len);
 	buf_done(&text);
 	if (r < 0) {
 		list_unref(l);

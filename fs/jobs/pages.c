@@ -4,6 +4,7 @@
 #include "job.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,26 +25,36 @@ static void answer_all(struct list_job *lj, struct list *list, const struct qx_f
 	}
 }
 
+/* The list's folder, as people know it. */
+static void subject_of(const struct list_job *lj, char out[BOARD_SUBJECT])
+{
+	(void)snprintf(out, BOARD_SUBJECT, "%s%s%s%s", lj->of[0] ? "surveys/" : "", lj->of,
+	               lj->of[0] ? "/" : "", list_row(lj->id)->name);
+}
+
+/* Frees the job; whoever wants the list while it is answered begins a new one. */
 static void over(struct list_job *lj)
 {
-	const char *name = list_row(lj->id)->name;
-	struct list *made = lj->made;
+	struct jobs *j = lj->jobs;
+	char subject[BOARD_SUBJECT];
 
-	lj->made = NULL;
-	lj->live = false;
-	free(lj->page_url);
-	lj->page_url = NULL;
-	free(lj->pages_seen);
-	lj->pages_seen = NULL;
-	lj->n_pages = 0;
-	board_remove(lj->jobs->board, lj);
+	struct list_job **link = &j->lists;
+	while (*link != lj)
+		link = &(*link)->next;
+	*link = lj->next;
+
+	subject_of(lj, subject);
+	board_remove(j->board, lj);
 	if (!lj->fail.err)
-		board_settled(lj->jobs->board, name);
+		board_settled(j->board, subject);
 	else if (lj->fail.err != ECANCELED)
-		board_failed(lj->jobs->board, name, &lj->fail);
-	answer_all(lj, lj->fail.err ? NULL : made, &lj->fail);
-	list_unref(made);
-	jobs_check_idle(lj->jobs);
+		board_failed(j->board, subject, &lj->fail);
+	answer_all(lj, lj->fail.err ? NULL : lj->made, &lj->fail);
+	list_unref(lj->made);
+	free(lj->page_url);
+	free(lj->pages_seen);
+	free(lj);
+	jobs_check_idle(j);
 }
 
 static void saved(struct task *task)
@@ -146,6 +157,8 @@ static void next_page(struct list_job *lj)
 {
 	memset(&lj->call, 0, sizeof(lj->call));
 	lj->call.ep = list_row(lj->id)->ep;
+	if (lj->of[0])
+		lj->call.args[0] = lj->of;
 	lj->call.page_url = lj->page_url;
 	lj->call.class = CLASS_PERSON;
 	lj->call.uid = lj->wants ? lj->wants->uid : 0;
@@ -162,7 +175,7 @@ static void show(struct list_job *lj)
 {
 	struct board_job row = { .state = "listing", .phrase = "is being listed", .percent = -1 };
 	row.started_s = sys_wall_s();
-	strncpy(row.subject, list_row(lj->id)->name, sizeof(row.subject) - 1);
+	subject_of(lj, row.subject);
 	board_show(lj->jobs->board, lj, &row);
 }
 
@@ -173,28 +186,51 @@ static void answer_one(struct list_want *w, int err, const char *why)
 	w->done(w, NULL, &fail);
 }
 
+static struct list_job *find(struct jobs *j, enum list_id id, const char *of)
+{
+	struct list_job *lj = j->lists;
+	while (lj && (lj->id != id || strcmp(lj->of, of) != 0))
+		lj = lj->next;
+	return lj;
+}
+
+static struct list_job *begin(struct jobs *j, enum list_id id, const char *of)
+{
+	struct list_job *lj = calloc(1, sizeof(*lj));
+	if (!lj || list_new(id, of, &lj->made) < 0) {
+		free(lj);
+		return NULL;
+	}
+	lj->jobs = j;
+	lj->id = id;
+	memcpy(lj->of, of, strlen(of) + 1); /* list_new has judged its length */
+	lj->next = j->lists;
+	j->lists = lj;
+	return lj;
+}
+
 static void want_arrives(struct task *task)
 {
 	struct list_want *w = container_of(task, struct list_want, arrive);
-	struct list_job *lj = &w->jobs->lists[w->id];
+	struct jobs *j = w->jobs;
 
-	if (w->jobs->stopping) {
+	if (j->stopping) {
 		answer_one(w, ECANCELED, "the mount is being ended");
+		return;
+	}
+	struct list_job *lj = find(j, w->id, w->of);
+	bool fresh = !lj;
+	if (fresh)
+		lj = begin(j, w->id, w->of);
+	if (!lj) {
+		answer_one(w, ENOMEM, "no memory");
 		return;
 	}
 	w->next = lj->wants;
 	lj->wants = w;
-	jobs_watch_deadline(w->jobs, w->deadline_ms);
-	if (lj->live)
+	jobs_watch_deadline(j, w->deadline_ms);
+	if (!fresh)
 		return;
-	fail_clear(&lj->fail);
-	lj->live = true;
-	lj->made = list_new(lj->id);
-	if (!lj->made) {
-		fail_set(&lj->fail, ENOMEM, "no memory");
-		over(lj);
-		return;
-	}
 	show(lj);
 	next_page(lj);
 }
@@ -202,10 +238,11 @@ static void want_arrives(struct task *task)
 static void want_drops(struct task *task)
 {
 	struct list_want *w = container_of(task, struct list_want, drop);
-	struct list_want **link = &w->jobs->lists[w->id].wants;
-	while (*link && *link != w)
+	struct list_job *lj = find(w->jobs, w->id, w->of);
+	struct list_want **link = lj ? &lj->wants : NULL;
+	while (link && *link && *link != w)
 		link = &(*link)->next;
-	if (!*link)
+	if (!link || !*link)
 		return;
 	*link = w->next;
 	answer_one(w, ECANCELED, "the wait was given up");
@@ -248,8 +285,6 @@ void pages_deadlines(struct list_job *lj, int64_t now_ms, int64_t *next_ms)
 void pages_stop(struct list_job *lj)
 {
 	struct qx_fail fail;
-	if (!lj->live)
-		return;
 	fail_set(&fail, ECANCELED, "the mount is being ended");
 	answer_all(lj, NULL, &fail);
 	if (lj->calling)

@@ -12,6 +12,7 @@
 #define UNKNOWN_DOCUMENT (16 * KB * KB)
 #define LONG_TTL_S 3600.0
 #define FOLDER_TTL_S 60.0
+#define NOW_FRESH_S 60 /* of what lies in now/, from its publication */
 
 uint64_t row_ino(const struct tree *t, const struct node_row *row, const char *arg)
 {
@@ -20,22 +21,48 @@ uint64_t row_ino(const struct tree *t, const struct node_row *row, const char *a
 	return ino < 2 ? ino + 2 : ino; /* 0 is "none", 1 the root's habit */
 }
 
+uint64_t row_parent_ino(const struct tree *t, const struct node_row *row, const char *arg)
+{
+	const struct node_row *above = node_row(row->parent);
+	char above_arg[ARG_MAX_BYTES];
+
+	memcpy(above_arg, arg, strlen(arg) + 1);
+	if (above->parts < row->parts) {
+		char *last = strrchr(above_arg, '/');
+		*(last ? last : above_arg) = 0;
+	}
+	return row_ino(t, above, above_arg);
+}
+
+/* When the freshness of the place's generation ends, or has ended: calendar. */
+static int64_t fresh_until_s(const struct tree *t, const struct place *p)
+{
+	const struct generation *gen = p->gen;
+	if (p->row->parent == ROW_NOW)
+		return gen->facts.exported_s + gen->facts.took_ms / 1000 + NOW_FRESH_S;
+	return gen->checked_s + t->config.fresh_s;
+}
+
 /* Fresh by the calendar: a clock that was set back does not make old data young. */
 bool place_is_fresh(const struct tree *t, const struct place *p)
 {
 	if (!p->gen || p->expired)
 		return false;
-	int64_t now_s = sys_wall_s(), checked_s = p->gen->checked_s;
+	int64_t now_s = sys_wall_s();
 	if (p->stale && now_s < p->retry_s)
 		return true;
-	return checked_s <= now_s + 5 && now_s - checked_s < t->config.fresh_s;
+	return p->gen->checked_s <= now_s + 5 && now_s < fresh_until_s(t, p);
 }
 
 static int64_t place_modified_s(const struct tree *t, const struct place *p)
 {
+	const struct catalog *c = t->catalogs[LIST_SURVEYS];
+	char id[ARG_MAX_BYTES];
 	int64_t modified_s = 0;
-	const struct list_item *item =
-		t->catalog && p->arg[0] ? list_find(t->catalog->list, p->arg) : NULL;
+
+	if (!c || !arg_part(p->arg, 0, id))
+		return 0;
+	const struct list_item *item = list_find(c->list, id);
 	if (!item || sys_parse_time(item->field[SURVEY_MODIFIED], &modified_s) < 0)
 		return 0;
 	return modified_s;
@@ -46,7 +73,7 @@ int64_t pending_mtime(struct tree *t, const struct place *p)
 	int64_t modified_s = place_modified_s(t, p), ended_s = 0;
 
 	if (p->gen) {
-		ended_s = p->gen->checked_s + t->config.fresh_s;
+		ended_s = fresh_until_s(t, p);
 		if (p->expired || ended_s > sys_wall_s())
 			ended_s = sys_wall_s();
 	}
@@ -60,17 +87,22 @@ uint64_t pending_estimate(struct tree *t, const struct place *p)
 {
 	uint64_t last = p->gen ? p->gen->length : 0;
 
-	if (p->row->source.is_document)
+	if (p->row->source.kind != SOURCE_FORM)
 		return last * 2 > UNKNOWN_DOCUMENT ? last * 2 : UNKNOWN_DOCUMENT;
 
-	const struct place *survey = place_find(t, node_row(ROW_SURVEY), p->arg);
-	bool current = survey && survey->seen && survey->responses >= 0 && survey->columns >= 0 &&
+	const struct form *form = p->row->source.form;
+	char id[ARG_MAX_BYTES] = "";
+	(void)arg_part(p->arg, 0, id);
+	const struct place *survey = place_find(t, node_row(ROW_SURVEY), id);
+	/* The counts do not tell of unfinished ones. */
+	bool current = survey && !(form->flags & FORM_UNFINISHED) && survey->seen &&
+	               survey->responses >= 0 && survey->columns >= 0 &&
 	               sys_wall_s() - survey->seen_s < t->config.fresh_s;
 	if (!current)
 		return last * 2 > UNKNOWN_EXPORT ? last * 2 : UNKNOWN_EXPORT;
 
 	double cells = (double)survey->responses * (double)survey->columns;
-	double by_count = cells * p->row->source.cell_bytes;
+	double by_count = cells * form->cell_bytes;
 	double was = p->gen ? (double)(p->gen->facts.counts[0] > p->gen->facts.counts[1]
 	                                       ? p->gen->facts.counts[0]
 	                                       : p->gen->facts.counts[1])
@@ -111,7 +143,18 @@ static void set_mtime(struct stat *ret, int64_t mtime_s)
 	ret->st_atim = ret->st_ctim = ret->st_mtim;
 }
 
-void node_attr(const struct tree *t, const struct node *n, struct stat *ret)
+/* What is in it, not when we last looked: else a listing that fetches its list changes the folder
+ * under the program that reads it, and tar complains. */
+static int64_t folder_mtime(struct tree *t, const struct place *p)
+{
+	int64_t at_s = place_modified_s(t, p);
+
+	if (!at_s && p->row->list != LIST_NONE && t->catalogs[p->row->list])
+		at_s = t->catalogs[p->row->list]->newest_s;
+	return at_s ? at_s : t->born_s;
+}
+
+void node_attr(struct tree *t, const struct node *n, struct stat *ret)
 {
 	const struct place *p = n->place;
 
@@ -131,47 +174,41 @@ void node_attr(const struct tree *t, const struct node *n, struct stat *ret)
 		ret->st_size = (off_t)(strlen("../") + strlen(p->arg));
 		break;
 	case NODE_DIR:
-		if (p->row->id == ROW_SURVEY && !n->tentative) {
-			int64_t modified_s = place_modified_s(t, p);
-			set_mtime(ret, modified_s ? modified_s : t->born_s);
-		} else if (p->row->source.listed && t->catalog) {
-			set_mtime(ret, t->catalog->list->fetched_s);
-		}
+		set_mtime(ret, folder_mtime(t, p));
 		break;
 	}
 }
 
-double node_attr_ttl(const struct tree *t, const struct node *n)
+double node_attr_ttl(struct tree *t, const struct node *n)
 {
-	(void)t;
 	switch (n->place->row->kind) {
 	case NODE_DATA:
 		return n->ready ? LONG_TTL_S : 0;
 	case NODE_TEXT:
 		return LONG_TTL_S; /* a text node never changes */
 	default:
-		return n->tentative ? 0 : FOLDER_TTL_S;
+		return is_tentative(t, n->place->row, n->place->arg) ? 0 : FOLDER_TTL_S;
 	}
 }
 
 /* The clock's second has begun already: rounded down, so that no name outlives its freshness. */
-static double fresh_rest(const struct tree *t, const struct generation *gen)
+static double fresh_rest(const struct tree *t, const struct place *p)
 {
-	int64_t rest_s = gen->checked_s + t->config.fresh_s - sys_wall_s() - 1;
+	int64_t rest_s = fresh_until_s(t, p) - sys_wall_s() - 1;
 	return rest_s > 0 ? (double)rest_s : 0;
 }
 
-double node_entry_ttl(const struct tree *t, const struct node *n)
+double node_entry_ttl(struct tree *t, const struct node *n)
 {
 	const struct place *p = n->place;
 	switch (p->row->kind) {
 	case NODE_DATA:
 		if (!n->ready || p->current != n || !place_is_fresh(t, p) || p->stale)
 			return 0;
-		return fresh_rest(t, p->gen);
+		return fresh_rest(t, p);
 	case NODE_TEXT:
 		return 0;
 	default:
-		return n->tentative ? 0 : FOLDER_TTL_S;
+		return is_tentative(t, n->place->row, n->place->arg) ? 0 : FOLDER_TTL_S;
 	}
 }

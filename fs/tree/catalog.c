@@ -1,6 +1,5 @@
-/* catalog.c: the list of surveys as the tree shows it: with names, and with what was found by name.
- *
- * A catalog is made whole, off the lock, and then put in place of the former one; whoever lists
+/* catalog.c: a list as the tree shows it: with names that are safe and unique, and which folders
+ * choose what. Made whole, off the lock, and then put in place of the former one; whoever lists
  * keeps the one it began with. */
 #include "house.h"
 
@@ -8,29 +7,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <qxfs/base/log.h>
 #include <qxfs/base/sys.h>
 
 #include "names.h"
 
-#define ABSENT_S 60    /* a 404 is remembered for a minute */
-#define ABSENT_MAX 256 /* more are asked again */
-#define FOUND_MAX 4096
+#define RECENT 50 /* surveys in recent/ */
 
-struct found {
-	struct found *next;
-	char *line; /* the element as a list's page would hold it */
-	char id[48];
-};
-
-struct absent {
-	struct absent *next;
-	int64_t until_s;
-	char id[48];
-};
+static const char *field_of(const struct list_item *item, int field)
+{
+	return field < 0 ? "" : item->field[field];
+}
 
 static int fill_names(struct catalog *c)
 {
+	const struct list_row *row = list_row(c->list->id);
 	size_t n = c->list->n;
 	struct named *named = calloc(n + 1, sizeof(*named));
 	c->names = calloc(n + 1, sizeof(*c->names));
@@ -41,8 +31,8 @@ static int fill_names(struct catalog *c)
 	for (size_t i = 0; i < n; i++) {
 		const struct list_item *item = &c->list->items[i];
 		named[i].id = item->id;
-		named[i].raw = item->field[SURVEY_NAME];
-		named[i].born = item->field[SURVEY_CREATED];
+		named[i].raw = field_of(item, row->name_field);
+		named[i].born = field_of(item, row->born_field);
 	}
 	int r = names_make(named, n);
 	for (size_t i = 0; i < n && r == 0; i++)
@@ -57,22 +47,80 @@ static int by_name(const void *a, const void *b, void *names)
 	return strcmp(all[*(const size_t *)a], all[*(const size_t *)b]);
 }
 
-int catalog_new(struct list *list, struct catalog **ret)
+static int by_modification(const void *a, const void *b, void *items)
+{
+	const struct list_item *all = items;
+	const struct list_item *x = &all[*(const size_t *)a], *y = &all[*(const size_t *)b];
+	int r = strcmp(y->field[SURVEY_MODIFIED], x->field[SURVEY_MODIFIED]);
+	return r ? r : strcmp(x->id, y->id);
+}
+
+static int choose(struct catalog *c, const char *user)
+{
+	struct list *l = c->list;
+	size_t *order = calloc(l->n + 1, sizeof(*order));
+
+	if (!order)
+		return -ENOMEM;
+	for (size_t i = 0; i < l->n; i++) {
+		order[i] = i;
+		if (strcmp(l->items[i].field[SURVEY_ACTIVE], "true") == 0)
+			c->choices[i] |= CHOICE_ACTIVE;
+		if (user[0] && strcmp(l->items[i].field[SURVEY_OWNER], user) == 0)
+			c->choices[i] |= CHOICE_MINE;
+	}
+	qsort_r(order, l->n, sizeof(*order), by_modification, l->items);
+	for (size_t i = 0; i < l->n && i < RECENT; i++)
+		c->choices[order[i]] |= CHOICE_RECENT;
+	free(order);
+	return 0;
+}
+
+/* The later of an item's dates. */
+static int64_t moment_of(const struct list_item *item)
+{
+	int64_t modified_s = 0, created_s = 0;
+	if (sys_parse_time(item->field[SURVEY_MODIFIED], &modified_s) < 0)
+		modified_s = 0;
+	if (sys_parse_time(item->field[SURVEY_CREATED], &created_s) < 0)
+		created_s = 0;
+	return modified_s > created_s ? modified_s : created_s;
+}
+
+static int fill(struct catalog *c, const char *user)
+{
+	struct list *l = c->list;
+
+	c->by_name = calloc(l->n + 1, sizeof(*c->by_name));
+	c->choices = calloc(l->n + 1, sizeof(*c->choices));
+	if (!c->by_name || !c->choices)
+		return -ENOMEM;
+	int r = fill_names(c);
+	if (r == 0 && l->id == LIST_SURVEYS)
+		r = choose(c, user);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < l->n; i++) {
+		int64_t at_s = l->id == LIST_SURVEYS ? moment_of(&l->items[i]) : 0;
+		c->newest_s = at_s > c->newest_s ? at_s : c->newest_s;
+		c->by_name[i] = i;
+	}
+	qsort_r(c->by_name, l->n, sizeof(*c->by_name), by_name, c->names);
+	return 0;
+}
+
+int catalog_new(struct list *list, const char *user, struct catalog **ret)
 {
 	struct catalog *c = calloc(1, sizeof(*c));
 	if (!c)
 		return -ENOMEM;
 	atomic_init(&c->refs, 1);
 	c->list = list_ref(list);
-	c->by_name = calloc(list->n + 1, sizeof(*c->by_name));
-	int r = c->by_name ? fill_names(c) : -ENOMEM;
+	int r = fill(c, user);
 	if (r < 0) {
 		catalog_unref(c);
 		return r;
 	}
-	for (size_t i = 0; i < list->n; i++)
-		c->by_name[i] = i;
-	qsort_r(c->by_name, list->n, sizeof(*c->by_name), by_name, c->names);
 	*ret = c;
 	return 0;
 }
@@ -92,6 +140,7 @@ void catalog_unref(struct catalog *c)
 		free(c->names[i]);
 	free(c->names);
 	free(c->by_name);
+	free(c->choices);
 	list_unref(c->list);
 	free(c);
 }
@@ -99,6 +148,11 @@ void catalog_unref(struct catalog *c)
 const char *catalog_name(const struct catalog *c, const struct list_item *item)
 {
 	return c->names[item - c->list->items];
+}
+
+bool catalog_has_choice(const struct catalog *c, const struct list_item *item, unsigned choice)
+{
+	return c->choices[item - c->list->items] & choice;
 }
 
 const struct list_item *catalog_find_name(const struct catalog *c, const char *name)
@@ -122,228 +176,4 @@ const struct list_item *catalog_find_name(const struct catalog *c, const char *n
 	memcpy(id, id_at, len);
 	id[len] = 0;
 	return list_find(c->list, id);
-}
-
-struct catalog *tree_catalog(struct tree *t)
-{
-	pthread_mutex_lock(&t->lock);
-	struct catalog *c = catalog_ref(t->catalog);
-	pthread_mutex_unlock(&t->lock);
-	return c;
-}
-
-/* --- what was found by name ------------------------------------------------------------------ */
-
-static int add_line(struct list *list, const char *line)
-{
-	struct json *j;
-	int r = json_parse(line, strlen(line), &j);
-	if (r < 0)
-		return r;
-	r = list_add(list, j);
-	json_free(j);
-	return r;
-}
-
-static int copy_item(struct list *to, const struct list_item *item)
-{
-	const struct list_row *row = list_row(to->id);
-	struct buf line = { 0 };
-
-	buf_addf(&line, "{\"%s\":", row->id_member);
-	buf_add_json(&line, item->id);
-	for (size_t i = 0; i < LIST_FIELDS && row->fields[i]; i++) {
-		buf_addf(&line, ",\"%s\":", row->fields[i]);
-		buf_add_json(&line, item->field[i]);
-	}
-	buf_add_str(&line, "}");
-	int r = buf_failed(&line) ? -ENOMEM : add_line(to, buf_text(&line));
-	buf_done(&line);
-	return r;
-}
-
-/* The service's list and, after it, what only a name has shown: a copy of the lines of `found`. */
-static int merge(struct list *list, char **lines, size_t n, struct list **ret)
-{
-	struct list *all = list_new(list->id);
-	int r = all ? 0 : -ENOMEM;
-
-	for (size_t i = 0; i < list->n && r == 0; i++)
-		r = copy_item(all, &list->items[i]);
-	for (size_t i = 0; i < n && r == 0; i++)
-		r = add_line(all, lines[i]);
-	if (r < 0) {
-		list_unref(all);
-		return r;
-	}
-	all->fetched_s = list->fetched_s;
-	list_seal(all);
-	*ret = all;
-	return 0;
-}
-
-/* Lines of those that the list does not have. Borrowed texts: entries of `found` are never freed
- * while the tree lives. */
-static size_t missing_lines(struct tree *t, const struct list *list, char *lines[FOUND_MAX])
-{
-	size_t n = 0;
-	pthread_mutex_lock(&t->lock);
-	for (const struct found *f = t->found; f && n < FOUND_MAX; f = f->next)
-		if (!list_find(list, f->id))
-			lines[n++] = f->line;
-	pthread_mutex_unlock(&t->lock);
-	return n;
-}
-
-int tree_set_list(struct tree *t, struct list *list)
-{
-	char **lines = calloc(FOUND_MAX, sizeof(*lines));
-	struct list *all = NULL;
-	struct catalog *made = NULL;
-
-	if (!lines)
-		return -ENOMEM;
-	size_t n = missing_lines(t, list, lines);
-	int r = n ? merge(list, lines, n, &all) : 0;
-	free(lines);
-	if (r == 0)
-		r = catalog_new(all ? all : list, &made);
-	list_unref(all);
-	if (r < 0)
-		return r;
-
-	pthread_mutex_lock(&t->lock);
-	struct catalog *former = t->catalog;
-	t->catalog = made;
-	pthread_mutex_unlock(&t->lock);
-	catalog_unref(former);
-	return 0;
-}
-
-static struct found *new_found(const struct survey_seen *seen)
-{
-	struct buf line = { 0 };
-	struct found *f = calloc(1, sizeof(*f));
-
-	buf_add_str(&line, "{\"id\":");
-	buf_add_json(&line, seen->id);
-	buf_add_str(&line, ",\"name\":");
-	buf_add_json(&line, seen->name ? seen->name : "");
-	buf_add_str(&line, ",\"creationDate\":");
-	buf_add_json(&line, seen->created ? seen->created : "");
-	buf_add_str(&line, ",\"lastModified\":");
-	buf_add_json(&line, seen->last_modified ? seen->last_modified : "");
-	buf_add_str(&line, "}");
-	if (f)
-		f->line = buf_steal(&line);
-	buf_done(&line);
-	if (!f || !f->line || strlen(seen->id) >= sizeof(f->id)) {
-		if (f)
-			free(f->line);
-		free(f);
-		return NULL;
-	}
-	memcpy(f->id, seen->id, strlen(seen->id) + 1);
-	return f;
-}
-
-void tree_found(struct tree *t, const struct survey_seen *seen)
-{
-	size_t n = 0;
-	pthread_mutex_lock(&t->lock);
-	bool known = t->catalog && list_find(t->catalog->list, seen->id);
-	for (const struct found *f = t->found; f && !known; f = f->next, n++)
-		known = strcmp(f->id, seen->id) == 0;
-	pthread_mutex_unlock(&t->lock);
-	if (known || n >= FOUND_MAX)
-		return;
-
-	struct found *f = new_found(seen);
-	if (!f)
-		return;
-	pthread_mutex_lock(&t->lock);
-	f->next = t->found;
-	t->found = f;
-	struct list *list = t->catalog ? list_ref(t->catalog->list) : NULL;
-	pthread_mutex_unlock(&t->lock);
-	if (list && tree_set_list(t, list) < 0)
-		log_warn("tree", "no memory to list %s", seen->id);
-	list_unref(list);
-}
-
-void tree_absent(struct tree *t, const char *id)
-{
-	int64_t now_s = sys_now_ms() / 1000;
-	size_t n = 0;
-	struct absent *a = calloc(1, sizeof(*a));
-	if (!a || strlen(id) >= sizeof(a->id)) {
-		free(a);
-		return;
-	}
-	memcpy(a->id, id, strlen(id) + 1);
-	a->until_s = now_s + ABSENT_S;
-
-	pthread_mutex_lock(&t->lock);
-	a->next = t->absent;
-	t->absent = a;
-	struct absent **link = &a->next, *dropped = NULL;
-	while (*link) {
-		struct absent *x = *link;
-		if (x->until_s > now_s && ++n < ABSENT_MAX) {
-			link = &x->next;
-			continue;
-		}
-		*link = x->next;
-		x->next = dropped;
-		dropped = x;
-	}
-	pthread_mutex_unlock(&t->lock);
-	while (dropped) {
-		struct absent *x = dropped;
-		dropped = x->next;
-		free(x);
-	}
-}
-
-bool tree_is_absent(struct tree *t, const char *id)
-{
-	int64_t now_s = sys_now_ms() / 1000;
-	pthread_mutex_lock(&t->lock);
-	const struct absent *a = t->absent;
-	while (a && (a->until_s <= now_s || strcmp(a->id, id) != 0))
-		a = a->next;
-	pthread_mutex_unlock(&t->lock);
-	return a != NULL;
-}
-
-void tree_forget_found(struct tree *t)
-{
-	while (t->found) {
-		struct found *f = t->found;
-		t->found = f->next;
-		free(f->line);
-		free(f);
-	}
-	while (t->absent) {
-		struct absent *a = t->absent;
-		t->absent = a->next;
-		free(a);
-	}
-}
-
-void tree_seen(void *arg, const struct survey_seen *seen)
-{
-	struct tree *t = arg;
-	int64_t responses = seen->counts[0] > seen->counts[1] ? seen->counts[0] : seen->counts[1];
-
-	pthread_mutex_lock(&t->lock);
-	struct place *p = place_get(t, node_row(ROW_SURVEY), seen->id);
-	if (p) {
-		p->seen = true;
-		p->seen_s = sys_wall_s();
-		p->responses = responses;
-		p->columns = seen->columns;
-	}
-	pthread_mutex_unlock(&t->lock);
-	tree_found(t, seen);
 }

@@ -18,9 +18,8 @@
 #include <qxfs/tree/config.h>
 #include <qxfs/tree/tree.h>
 
+#include "catalog.h"
 #include "nodes.h"
-
-#define ARG_MAX_BYTES 160
 
 /* A version of a text; immutable, refcounted. */
 struct text {
@@ -53,6 +52,11 @@ struct place {
 	/* a survey's folder: what its last GET said */
 	bool seen;
 	int64_t seen_s, responses, columns;
+
+	/* the folder of a list that belongs to an object */
+	struct catalog *catalog; /* NULL: never fetched */
+	bool loaded;             /* the disk was asked for it */
+	int64_t list_tried_s;    /* its last refresh that failed */
 };
 
 struct node {
@@ -60,11 +64,10 @@ struct node {
 	uint64_t id;
 	struct place *place;
 	uint64_t lookups;
-	unsigned pins;  /* handles and operations */
-	bool ready;     /* data: filled */
-	bool refilled;  /* data: its bytes were evicted and came again: the kernel may hold an old
-	                   size */
-	bool tentative; /* a folder that nobody has confirmed */
+	unsigned pins; /* handles and operations */
+	bool ready;    /* data: filled */
+	bool refilled; /* data: its bytes were evicted and came again: the kernel may hold an old
+	                  size */
 	struct generation *gen; /* data, ready */
 	struct text *text;
 	int64_t mtime_s;   /* data: fixed when the node was made */
@@ -76,14 +79,6 @@ struct table {
 	size_t n_chains, n; /* n_chains: a power of two */
 };
 
-/* The list of surveys with their names; immutable, refcounted. */
-struct catalog {
-	atomic_int refs;
-	struct list *list;
-	char **names;    /* of items, same order */
-	size_t *by_name; /* indexes, sorted by name */
-};
-
 struct op;
 
 struct tree {
@@ -93,12 +88,12 @@ struct tree {
 	pthread_mutex_t lock;
 	struct table places, nodes;
 	uint64_t next_id;
-	struct catalog *catalog;
-	struct found *found;   /* ids found by name, not in the list */
-	struct absent *absent; /* ids the service did not know, for a minute */
+	struct catalog *catalogs[LIST_N_]; /* of the account's lists */
+	struct found *found;               /* ids found by name, not in the list */
+	struct absent *absent;             /* ids the service did not know, for a minute */
 	struct op *ops;
 	bool stopping;
-	int64_t list_tried_s; /* the last refresh of the list that failed */
+	int64_t lists_tried_s[LIST_N_]; /* the last refresh that failed */
 	pthread_cond_t no_ops;
 };
 
@@ -111,24 +106,19 @@ struct handle {
 	struct listing *listing;
 };
 
-/* catalog.c */
-int catalog_new(struct list *list, struct catalog **ret); /* takes a reference of the list */
-struct catalog *catalog_ref(struct catalog *c);
-void catalog_unref(struct catalog *c);
-const char *catalog_name(const struct catalog *c, const struct list_item *item);
-/* The survey of that name; also "ANYTHING [SV_x]". NULL: none. */
-const struct list_item *catalog_find_name(const struct catalog *c, const char *name);
-/* The present catalog with a reference; NULL before the first list. Takes tree.lock. */
-struct catalog *tree_catalog(struct tree *t);
-/* Puts a new list in place, with what was found by name. Any thread; takes tree.lock. */
-int tree_set_list(struct tree *t, struct list *list);
-/* An id that no list shows exists after all, or does not. Takes tree.lock. */
-void tree_found(struct tree *t, const struct survey_seen *seen);
-void tree_absent(struct tree *t, const char *id);
-bool tree_is_absent(struct tree *t, const char *id);
-void tree_forget_found(struct tree *t);
-/* jobs' event. */
-void tree_seen(void *arg, const struct survey_seen *seen);
+/* content.c: what makes the bytes of a data row. */
+struct content {
+	struct recipe recipe;
+	struct buf key, subject, body;
+	char parts[RECIPE_ARGS][ARG_MAX_BYTES];
+};
+/* -EAGAIN: a list has to be fetched first; -ENOENT: it is known not to exist; -ENOMEM. Takes
+ * tree.lock; content_done() in any case. */
+int content_make(struct tree *t, const struct node_row *row, const char *arg, struct content *ret);
+void content_done(struct content *c);
+/* The generation that the cache has of it, with a reference; NULL. */
+struct generation *content_cached(struct tree *t, const struct node_row *row, const char *arg);
+bool content_is_always_new(const struct node_row *row);
 
 /* tree.c: call with tree.lock held */
 struct node *node_find(struct tree *t, uint64_t id);
@@ -138,30 +128,26 @@ void place_release(struct tree *t, struct place *p); /* frees it if nothing is k
 struct node *node_new(struct tree *t, struct place *p);
 void node_release(struct tree *t, struct node *n); /* frees it if nobody holds it */
 /* tree.c: call without it */
-/* The child `name` of a folder: -ENOENT. *ret_tentative: nobody has confirmed it. */
+/* The child `name` of a folder: -ENOENT, with words in `why` if it is not NULL. */
 int resolve(struct tree *t, const struct node_row *dir, const char *dir_arg, const char *name,
-            const struct node_row **ret_row, char arg[ARG_MAX_BYTES], bool *ret_tentative);
+            const struct node_row **ret_row, char arg[ARG_MAX_BYTES], struct qx_fail *why);
 /* A node of that place for the kernel, one lookup more. */
-int present(struct tree *t, const struct node_row *row, const char *arg, bool tentative,
-            struct tree_entry *ret);
-void tree_key(struct tree *t, const struct node_row *row, const char *arg, struct buf *out);
+int present(struct tree *t, const struct node_row *row, const char *arg, struct tree_entry *ret);
 void text_unref(struct text *text);
 
 /* attrs.c: call with tree.lock held */
-void node_attr(const struct tree *t, const struct node *n, struct stat *ret);
+void node_attr(struct tree *t, const struct node *n, struct stat *ret);
 void row_attr(const struct tree *t, const struct node_row *row, uint64_t ino, struct stat *ret);
-double node_attr_ttl(const struct tree *t, const struct node *n);
-double node_entry_ttl(const struct tree *t, const struct node *n);
+double node_attr_ttl(struct tree *t, const struct node *n);
+double node_entry_ttl(struct tree *t, const struct node *n);
 bool place_is_fresh(const struct tree *t, const struct place *p);
 int64_t pending_mtime(struct tree *t, const struct place *p);
 uint64_t pending_estimate(struct tree *t, const struct place *p);
 uint64_t row_ino(const struct tree *t, const struct node_row *row, const char *arg);
+uint64_t row_parent_ino(const struct tree *t, const struct node_row *row, const char *arg);
 
 /* listing.c */
 int listing_new(struct tree *t, const struct node_row *dir, const char *arg, struct listing **ret);
 void listing_free(struct listing *l);
-
-/* opens.c */
-bool list_is_fresh(struct tree *t, const struct catalog *c);
 
 #endif

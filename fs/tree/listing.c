@@ -6,6 +6,38 @@
 #include <stdlib.h>
 #include <string.h>
 
+static int add_fixed(struct listing *l)
+{
+	size_t n = 0;
+	for (enum row_id i = l->dir->first_child; i != ROW_ROOT; i = node_row(i)->next)
+		n++;
+	l->fixed = calloc(n + 1, sizeof(*l->fixed));
+	if (!l->fixed)
+		return -ENOMEM;
+	for (enum row_id i = l->dir->first_child; i != ROW_ROOT; i = node_row(i)->next) {
+		const struct node_row *row = node_row(i);
+		if (row->hole == HOLE_NONE && !(row->flags & ROW_UNLISTED))
+			l->fixed[l->n_fixed++] = row;
+	}
+	return 0;
+}
+
+static int add_items(struct tree *t, struct listing *l)
+{
+	if (l->dir->list == LIST_NONE)
+		return 0;
+	l->pattern = node_pattern(l->dir);
+	l->catalog = tree_catalog(t, l->dir->list, list_row(l->dir->list)->of ? l->arg : "");
+	size_t n = l->catalog ? l->catalog->list->n : 0;
+	l->chosen = calloc(n + 1, sizeof(*l->chosen));
+	if (!l->chosen)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++)
+		if (hole_shows(l->pattern->hole, l->catalog, &l->catalog->list->items[i]))
+			l->chosen[l->n_items++] = i;
+	return 0;
+}
+
 int listing_new(struct tree *t, const struct node_row *dir, const char *arg, struct listing **ret)
 {
 	struct listing *l = calloc(1, sizeof(*l));
@@ -13,16 +45,14 @@ int listing_new(struct tree *t, const struct node_row *dir, const char *arg, str
 		return -ENOMEM;
 	l->dir = dir;
 	memcpy(l->arg, arg, strlen(arg) + 1);
-	for (int i = ROW_ROOT + 1; i < ROWS_; i++) {
-		const struct node_row *row = node_row((enum row_id)i);
-		if (row->parent == dir->id && !row->is_pattern && !(row->flags & ROW_UNLISTED))
-			l->fixed[l->n_fixed++] = row;
+	int r = add_fixed(l);
+	if (r == 0)
+		r = add_items(t, l);
+	if (r < 0) {
+		listing_free(l);
+		return r;
 	}
-	if (dir->source.listed) {
-		l->pattern = node_pattern(dir);
-		l->catalog = tree_catalog(t);
-	}
-	l->parent_ino = row_ino(t, node_row(dir->parent), "");
+	l->parent_ino = row_parent_ino(t, dir, arg);
 	*ret = l;
 	return 0;
 }
@@ -32,26 +62,37 @@ void listing_free(struct listing *l)
 	if (!l)
 		return;
 	catalog_unref(l->catalog);
+	free(l->fixed);
+	free(l->chosen);
 	free(l);
 }
 
-/* Row, argument and name of the index-th entry. */
-static int entry_at(const struct listing *l, size_t index, const struct node_row **row,
-                    const char **arg, const char **name)
+/* An entry: its row, argument and name; the texts live until the next one is asked for. */
+struct entry {
+	const struct node_row *row;
+	const char *name;
+	char arg[ARG_MAX_BYTES];
+};
+
+static int item_at(const struct listing *l, size_t index, struct entry *ret)
 {
-	if (index < l->n_fixed) {
-		*row = l->fixed[index];
-		*arg = l->arg;
-		*name = (*row)->name;
-		return 0;
-	}
-	index -= l->n_fixed;
-	if (!l->catalog || index >= l->catalog->list->n)
+	if (index >= l->n_items)
 		return -ENOENT;
-	const struct list_item *item = &l->catalog->list->items[index];
-	*row = l->pattern;
-	*arg = item->id;
-	*name = l->pattern->kind == NODE_LINK ? catalog_name(l->catalog, item) : item->id;
+	const struct list_item *item = &l->catalog->list->items[l->chosen[index]];
+	const char *part = hole_part(l->pattern->hole, l->catalog, item);
+
+	ret->row = l->pattern;
+	ret->name = hole_name(l->pattern->hole, l->catalog, item);
+	return arg_join(l->arg, part, ret->arg) ? 0 : -EIO; /* ids and safe names fit */
+}
+
+static int entry_at(const struct listing *l, size_t index, struct entry *ret)
+{
+	if (index >= l->n_fixed)
+		return item_at(l, index - l->n_fixed, ret);
+	ret->row = l->fixed[index];
+	ret->name = ret->row->name;
+	memcpy(ret->arg, l->arg, strlen(l->arg) + 1);
 	return 0;
 }
 
@@ -59,24 +100,27 @@ int tree_dirent(struct tree *t, const struct tree_handle *h, size_t index, const
                 struct stat *ret)
 {
 	const struct handle *handle = (const struct handle *)h;
-	const struct node_row *row;
-	const char *arg;
+	struct entry e;
 
-	int r = entry_at(handle->listing, index, &row, &arg, ret_name);
-	if (r == 0)
-		row_attr(t, row, row_ino(t, row, arg), ret);
-	return r;
+	int r = entry_at(handle->listing, index, &e);
+	if (r < 0)
+		return r;
+	row_attr(t, e.row, row_ino(t, e.row, e.arg), ret);
+	*ret_name = e.name;
+	return 0;
 }
 
 int tree_dirent_lookup(struct tree *t, const struct tree_handle *h, size_t index,
                        const char **ret_name, struct tree_entry *ret)
 {
 	const struct handle *handle = (const struct handle *)h;
-	const struct node_row *row;
-	const char *arg;
+	struct entry e;
 
-	int r = entry_at(handle->listing, index, &row, &arg, ret_name);
-	return r < 0 ? r : present(t, row, arg, false, ret);
+	int r = entry_at(handle->listing, index, &e);
+	if (r < 0)
+		return r;
+	*ret_name = e.name;
+	return present(t, e.row, e.arg, ret);
 }
 
 uint64_t tree_parent_ino(struct tree *t, const struct tree_handle *h)

@@ -6,10 +6,12 @@
 
 struct listing {
 	const struct node_row *dir;
-	const struct node_row *fixed[ROWS_]; /* rows of the table */
+	const struct node_row **fixed; /* rows of the table */
 	size_t n_fixed;
 	const struct node_row *pattern; /* the rest: an element of the catalog each; NULL: none */
 	struct catalog *catalog;        /* held */
+	size_t *chosen;                 /* indexes of its items; NULL: all of them */
+	size_t n_items;
 	char arg[ARG_MAX_BYTES];
 	uint64_t parent_ino;
 };

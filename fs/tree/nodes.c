@@ -1,96 +1,193 @@
-/* nodes.c: the table. Sizes of cells: a recorded CSV of 24 columns has 17 bytes a cell
- * (API.md 3.4); JSON repeats names. An estimate errs upward: too small loses data silently
- * (research/EXPERIMENTS.md 3). */
+/* nodes.c: the table. */
 #include "nodes.h"
 
 #include <assert.h>
-#include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <qxfs/base/sys.h>
 
-#define LIST(of) \
+#define SURVEY "/surveys/{survey}"
+#define NAME_HOLE(folder, hole) "/surveys/" folder "/{" hole "}"
+
+#define DIR(path, flags, doc) \
 	{ \
-		.listed = true, .list = (of) \
+		path, NODE_DIR, { 0 }, flags, doc, LIST_NONE, 0 \
 	}
-#define TEXT(fn) \
+#define LISTED(path, list, flags, doc) \
 	{ \
-		.text = (fn) \
+		path, NODE_DIR, { 0 }, flags, doc, list, 0 \
 	}
-#define GET(ep) \
+#define LINK(path, doc) \
 	{ \
-		.is_document = true, .document = (ep) \
+		path, NODE_LINK, { 0 }, 0, doc, LIST_NONE, 0 \
 	}
-#define EXPORT(body, bytes) \
+#define TEXT(path, fn, flags, doc) \
 	{ \
-		.export_body = (body), .cell_bytes = (bytes) \
+		path, NODE_TEXT, { .kind = SOURCE_TEXT, .text = (fn) }, flags, doc, LIST_NONE, 0 \
 	}
-#define NONE \
+#define GET(path, endpoint, doc) \
 	{ \
-		0 \
+		path, NODE_DATA, { .kind = SOURCE_DOCUMENT, .ep = (endpoint) }, 0, doc, LIST_NONE, \
+			0 \
 	}
-#define ROW(path, kind, source, flags, doc) \
+#define QSF(path, endpoint, doc) \
 	{ \
-		path, kind, source, flags, doc, 0, 0, NULL, false \
+		path, NODE_DATA, \
+			{ .kind = SOURCE_DOCUMENT, \
+			  .ep = (endpoint), \
+			  .query = "format=qsf", \
+			  .verbatim = true }, \
+			0, doc, LIST_NONE, 0 \
 	}
 
-static struct node_row rows[] = {
-	/* path, kind, source, flags, what it is */
-	[ROW_ROOT] = ROW("/", NODE_DIR, NONE, 0, "the account"),
-	[ROW_README] = ROW("/README.txt", NODE_TEXT, TEXT(text_readme), 0,
-	                   "what is here and which file to open"),
-	[ROW_STATUS] = ROW("/STATUS.txt", NODE_TEXT, TEXT(text_status), 0,
-	                   "for people: what is ready, running, failed, and what to do"),
-	[ROW_WHOAMI] = ROW("/whoami.json", NODE_DATA, GET(EP_WHOAMI), 0,
-	                   "the user that the token belongs to"),
-	[ROW_SURVEYS] =
-		ROW("/surveys", NODE_DIR, LIST(LIST_SURVEYS), 0, "a folder for each survey"),
-	[ROW_SURVEYS_INDEX] = ROW("/surveys/index.csv", NODE_TEXT, TEXT(text_surveys_index), 0,
-	                          "the list of surveys as a table"),
-	[ROW_BY_NAME] = ROW("/surveys/by-name", NODE_DIR, LIST(LIST_SURVEYS), 0,
-	                    "the same folders under the surveys' names"),
-	[ROW_BY_NAME_LINK] =
-		ROW("/surveys/by-name/{name}", NODE_LINK, NONE, 0, "a link to the survey's folder"),
-	[ROW_SURVEY] = ROW("/surveys/{survey}", NODE_DIR, NONE, 0,
-	                   "one survey; found by its id also when no list shows it"),
-	[ROW_SURVEY_STATUS] =
-		ROW("/surveys/{survey}/STATUS.txt", NODE_TEXT, TEXT(text_survey_status), 0,
-	            "for people: the state of this survey's files"),
-	[ROW_SURVEY_JSON] = ROW("/surveys/{survey}/survey.json", NODE_DATA, GET(EP_SURVEY), 0,
+static struct node_row rows[ROWS_MAX_] = {
+	[ROW_ROOT] = DIR("/", 0, "the account"),
+	[ROW_README] = TEXT("/README.txt", text_readme, 0, "what is here and which file to open"),
+	[ROW_STATUS] = TEXT("/STATUS.txt", text_status, 0,
+	                    "for people: what is ready, running, failed, and what to do"),
+	[ROW_WHOAMI] = GET("/whoami.json", EP_WHOAMI, "the user that the token belongs to"),
+	[ROW_SURVEYS] = LISTED("/surveys", LIST_SURVEYS, 0, "a folder for each survey"),
+	[ROW_SURVEYS_INDEX] =
+		TEXT("/surveys/index.csv", text_surveys_index, 0, "the list of surveys as a table"),
+	[ROW_BY_NAME] = LISTED("/surveys/by-name", LIST_SURVEYS, 0,
+	                       "the same folders under the surveys' names"),
+	[ROW_BY_NAME_LINK] = LINK("/surveys/by-name/{name}", "a link to the survey's folder"),
+	[ROW_ACTIVE] = LISTED("/surveys/active", LIST_SURVEYS, 0,
+	                      "those that take responses, under their names"),
+	[ROW_ACTIVE_LINK] = LINK("/surveys/active/{active}", "a link to the survey's folder"),
+	[ROW_MINE] = LISTED("/surveys/mine", LIST_SURVEYS, 0,
+	                    "those that the token's user owns, under their names"),
+	[ROW_MINE_LINK] = LINK("/surveys/mine/{mine}", "a link to the survey's folder"),
+	[ROW_RECENT] = LISTED("/surveys/recent", LIST_SURVEYS, 0,
+	                      "the 50 that were modified last, under their names"),
+	[ROW_RECENT_LINK] = LINK("/surveys/recent/{recent}", "a link to the survey's folder"),
+	[ROW_SURVEY] =
+		DIR(SURVEY, ROW_FORMS, "one survey; found by its id also when no list shows it"),
+	[ROW_SURVEY_STATUS] = TEXT(SURVEY "/STATUS.txt", text_survey_status, 0,
+	                           "for people: the state of this survey's files"),
+	[ROW_SURVEY_JSON] = GET(SURVEY "/survey.json", EP_SURVEY,
 	                        "questions, blocks, flow, counts of responses"),
-	[ROW_RESPONSES_CSV] = ROW(
-		"/surveys/{survey}/responses.csv", NODE_DATA, EXPORT("{\"format\":\"csv\"}", 40), 0,
-		"all finished responses, byte for byte as the service exports them; "
-		"the first open waits for the export"),
-	[ROW_QXFS] = ROW("/.qxfs", NODE_DIR, NONE, ROW_OWNER_ONLY | ROW_UNLISTED,
+	[ROW_DEFINITION] =
+		GET(SURVEY "/definition.json", EP_DEFINITION, "the survey as its editor knows it"),
+	[ROW_QSF] = QSF(SURVEY "/survey.qsf", EP_DEFINITION,
+	                "the survey as a file that Qualtrics imports again"),
+	[ROW_SCHEMA] = GET(SURVEY "/schema.json", EP_SCHEMA,
+	                   "columns of the responses: types, codes, labels"),
+	[ROW_LANGUAGES] =
+		GET(SURVEY "/languages.json", EP_LANGUAGES, "the languages it can be taken in"),
+	[ROW_NOW] = DIR(SURVEY "/now", ROW_FORMS, "the responses, never older than a minute"),
+	[ROW_FILTERS] =
+		LISTED(SURVEY "/filters", LIST_FILTERS, 0, "a folder for each saved filter"),
+	[ROW_FILTER] = DIR(SURVEY "/filters/{filter}", ROW_FORMS,
+	                   "the responses that this filter lets through"),
+	[ROW_RESPONSES] =
+		DIR(SURVEY "/responses", 0, "single responses, found by name: R_....json"),
+	[ROW_RESPONSE_JSON] = GET(SURVEY "/responses/{response}.json", EP_RESPONSE, "one response"),
+	[ROW_QXFS] = DIR("/.qxfs", ROW_OWNER_ONLY | ROW_UNLISTED,
 	                 "about the mount, for its owner; found by name"),
-	[ROW_QXFS_STATUS] = ROW("/.qxfs/status.json", NODE_TEXT, TEXT(text_status_json),
-	                        ROW_OWNER_ONLY, "account, host, limits, cache, jobs, failures"),
-	[ROW_QXFS_JOBS] = ROW("/.qxfs/jobs", NODE_TEXT, TEXT(text_jobs), ROW_OWNER_ONLY,
-	                      "a line for each running job"),
-	[ROW_QXFS_ERRORS] = ROW("/.qxfs/errors", NODE_TEXT, TEXT(text_errors), ROW_OWNER_ONLY,
-	                        "the last failures, each with its cause and what to do"),
+	[ROW_QXFS_STATUS] = TEXT("/.qxfs/status.json", text_status_json, ROW_OWNER_ONLY,
+	                         "account, host, limits, cache, jobs, failures"),
+	[ROW_QXFS_JOBS] =
+		TEXT("/.qxfs/jobs", text_jobs, ROW_OWNER_ONLY, "a line for each running job"),
+	[ROW_QXFS_ERRORS] = TEXT("/.qxfs/errors", text_errors, ROW_OWNER_ONLY,
+	                         "the last failures, each with its cause and what to do"),
 };
-static_assert(countof(rows) == ROWS_, "every row is there");
+
+/* Paths of the rows that nodes_init() adds. */
+static char form_paths[ROWS_MAX_ - ROWS_FIXED_][80];
+static int n_rows;
+
+static const struct {
+	const char *name;
+	enum hole hole;
+} hole_names[] = {
+	{ "survey", HOLE_SURVEY },     { "name", HOLE_SURVEY_NAME }, { "active", HOLE_ACTIVE },
+	{ "mine", HOLE_MINE },         { "recent", HOLE_RECENT },    { "filter", HOLE_FILTER },
+	{ "response", HOLE_RESPONSE },
+};
+static_assert(countof(hole_names) == HOLES_ - 1, "every hole has its name");
+
+static enum hole hole_named(const char *name, size_t len)
+{
+	for (size_t i = 0; i < countof(hole_names); i++)
+		if (strlen(hole_names[i].name) == len &&
+		    strncmp(hole_names[i].name, name, len) == 0)
+			return hole_names[i].hole;
+	return HOLE_NONE;
+}
 
 static enum row_id find_parent(const char *path, size_t len)
 {
-	for (int i = 0; i < ROWS_; i++)
+	for (int i = 0; i < n_rows; i++)
 		if (strlen(rows[i].path) == len && strncmp(rows[i].path, path, len) == 0)
 			return (enum row_id)i;
 	return ROW_ROOT;
 }
 
+static void add_forms(const struct node_row *dir)
+{
+	for (int f = 0; f < FORMS_; f++) {
+		const struct form *form = form_row((enum form_id)f);
+		char *path = form_paths[n_rows - ROWS_FIXED_];
+
+		(void)snprintf(path, sizeof(form_paths[0]), "%s/%s", dir->path, form->name);
+		rows[n_rows++] = (struct node_row){
+			.path = path,
+			.kind = NODE_DATA,
+			.source = { .kind = SOURCE_FORM, .form = form },
+			.flags = form->flags & FORM_LISTED ? 0 : ROW_UNLISTED,
+			.doc = form->doc,
+		};
+	}
+}
+
+static void complete(struct node_row *row)
+{
+	const char *slash = strrchr(row->path, '/');
+	row->id = (enum row_id)(row - rows);
+	row->name = slash + 1;
+	row->suffix = "";
+	row->parent = find_parent(row->path, (size_t)(slash - row->path));
+	if (row->name[0] == '{') {
+		const char *end = strchr(row->name, '}');
+		row->hole = hole_named(row->name + 1, (size_t)(end - row->name) - 1);
+		row->suffix = end + 1;
+	}
+	row->parts = 0;
+	for (const char *p = row->path; (p = strchr(p, '{')); p++)
+		row->parts++;
+}
+
+/* Children in the order of the table. */
+static void link_children(void)
+{
+	for (int i = n_rows - 1; i > ROW_ROOT; i--) {
+		struct node_row *above = &rows[rows[i].parent];
+		rows[i].next = above->first_child;
+		above->first_child = (enum row_id)i;
+	}
+}
+
 void nodes_init(void)
 {
-	for (int i = 0; i < ROWS_; i++) {
-		struct node_row *row = &rows[i];
-		const char *slash = strrchr(row->path, '/');
-		row->id = (enum row_id)i;
-		row->name = slash + 1;
-		row->is_pattern = row->name[0] == '{';
-		row->parent = find_parent(row->path, (size_t)(slash - row->path));
+	if (n_rows)
+		return;
+	n_rows = ROWS_FIXED_;
+	for (int i = 0; i < ROWS_FIXED_; i++) {
+		if (!(rows[i].flags & ROW_FORMS))
+			continue;
+		rows[i].forms = (enum row_id)n_rows;
+		add_forms(&rows[i]);
 	}
+	for (int i = 0; i < n_rows; i++)
+		complete(&rows[i]);
+	link_children();
+}
+
+enum row_id nodes_count(void)
+{
+	return (enum row_id)n_rows;
 }
 
 const struct node_row *node_row(enum row_id id)
@@ -98,42 +195,65 @@ const struct node_row *node_row(enum row_id id)
 	return &rows[id];
 }
 
+const struct node_row *node_form(enum row_id dir, enum form_id form)
+{
+	return &rows[(int)rows[dir].forms + (int)form];
+}
+
 const struct node_row *node_child(const struct node_row *dir, const char *name)
 {
-	for (int i = ROW_ROOT + 1; i < ROWS_; i++)
-		if (rows[i].parent == dir->id && !rows[i].is_pattern &&
-		    strcmp(rows[i].name, name) == 0)
+	for (enum row_id i = dir->first_child; i != ROW_ROOT; i = rows[i].next)
+		if (rows[i].hole == HOLE_NONE && strcmp(rows[i].name, name) == 0)
 			return &rows[i];
 	return NULL;
 }
 
 const struct node_row *node_pattern(const struct node_row *dir)
 {
-	for (int i = ROW_ROOT + 1; i < ROWS_; i++)
-		if (rows[i].parent == dir->id && rows[i].is_pattern)
+	for (enum row_id i = dir->first_child; i != ROW_ROOT; i = rows[i].next)
+		if (rows[i].hole != HOLE_NONE)
 			return &rows[i];
 	return NULL;
+}
+
+bool arg_part(const char *arg, int i, char out[ARG_MAX_BYTES])
+{
+	for (; i > 0; i--) {
+		arg = strchr(arg, '/');
+		if (!arg)
+			return false;
+		arg++;
+	}
+	size_t n = strcspn(arg, "/");
+	if (n == 0 || n >= ARG_MAX_BYTES)
+		return false;
+	memcpy(out, arg, n);
+	out[n] = 0;
+	return true;
+}
+
+bool arg_join(const char *arg, const char *part, char out[ARG_MAX_BYTES])
+{
+	size_t n = strlen(arg), m = strlen(part);
+	if (m == 0 || n + 1 + m >= ARG_MAX_BYTES)
+		return false;
+	memcpy(out, arg, n);
+	if (n)
+		out[n++] = '/';
+	memcpy(out + n, part, m + 1);
+	return true;
 }
 
 void node_subject(const struct node_row *row, const char *arg, struct buf *out)
 {
 	for (const char *p = row->path + 1; *p; p++) {
-		if (*p == '{') {
-			buf_add_str(out, arg);
-			p = strchr(p, '}');
-		} else {
+		if (*p != '{') {
 			buf_add(out, p, 1);
+			continue;
 		}
+		size_t n = strcspn(arg, "/");
+		buf_add(out, arg, n);
+		arg += n + (arg[n] == '/');
+		p = strchr(p, '}');
 	}
-}
-
-bool survey_id_is_well_formed(const char *text)
-{
-	size_t n = strlen(text);
-	if (n < 3 + 8 || n > 3 + 32 || strncmp(text, "SV_", 3) != 0)
-		return false;
-	for (const char *c = text + 3; *c; c++)
-		if (!isalnum((unsigned char)*c))
-			return false;
-	return true;
 }

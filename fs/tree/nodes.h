@@ -1,7 +1,12 @@
-/* nodes.h: the node table: what exists, a row each. A new file is a row in nodes.c.
+/* nodes.h: the node table: what exists, a row each. A new file is a row in nodes.c, a new form of
+ * the responses one in forms.c.
  *
- * A row's path has at most one {…} in each component; what stands for it is the node's argument
- * ("SV_x"), handed down to all rows beneath. A `place` is a row with its argument.
+ * A row's path has at most one hole in each component: "{survey}", "{response}.json". What stands
+ * in the holes is the node's argument, its components joined by '/': "SV_x", "SV_x/NAME"; it is
+ * handed down to all rows beneath. A `place` is a row with its argument.
+ *
+ * The forms of the responses exist in several folders: for each folder with FOLDER_FORMS and each
+ * form, nodes_init() adds a row.
  * Threads: constant after nodes_init(); any. */
 #ifndef QXFS_TREE_NODES_H
 #define QXFS_TREE_NODES_H
@@ -11,9 +16,15 @@
 
 #include <qxfs/api/endpoints.h>
 #include <qxfs/base/buf.h>
+#include <qxfs/base/fail.h>
 #include <qxfs/jobs/lists.h>
 
+#include "forms.h"
+
 struct tree;
+
+#define ARG_MAX_BYTES 512 /* of an argument: an id and a name, with the NUL */
+#define FORM_FOLDERS_ 5   /* rows with ROW_FORMS, at most */
 
 enum row_id {
 	ROW_ROOT,
@@ -24,15 +35,31 @@ enum row_id {
 	ROW_SURVEYS_INDEX,
 	ROW_BY_NAME,
 	ROW_BY_NAME_LINK,
+	ROW_ACTIVE,
+	ROW_ACTIVE_LINK,
+	ROW_MINE,
+	ROW_MINE_LINK,
+	ROW_RECENT,
+	ROW_RECENT_LINK,
 	ROW_SURVEY,
 	ROW_SURVEY_STATUS,
 	ROW_SURVEY_JSON,
-	ROW_RESPONSES_CSV,
+	ROW_DEFINITION,
+	ROW_QSF,
+	ROW_SCHEMA,
+	ROW_LANGUAGES,
+	ROW_NOW,
+	ROW_FILTERS,
+	ROW_FILTER,
+	ROW_RESPONSES,
+	ROW_RESPONSE_JSON,
 	ROW_QXFS,
 	ROW_QXFS_STATUS,
 	ROW_QXFS_JOBS,
 	ROW_QXFS_ERRORS,
-	ROWS_
+	ROWS_FIXED_,
+	/* behind them: the forms of the responses, a block for each folder that has them */
+	ROWS_MAX_ = ROWS_FIXED_ + FORM_FOLDERS_ * FORMS_
 };
 
 enum node_kind {
@@ -44,7 +71,28 @@ enum node_kind {
 
 enum row_flag {
 	ROW_OWNER_ONLY = 1 << 0,
-	ROW_UNLISTED = 1 << 1 /* found by name only */
+	ROW_UNLISTED = 1 << 1, /* found by name only */
+	ROW_FORMS = 1 << 2     /* a folder that holds the responses in all their forms */
+};
+
+/* What may stand in a hole, and how it is known: a row each in holes.c. */
+enum hole {
+	HOLE_NONE,
+	HOLE_SURVEY,
+	HOLE_SURVEY_NAME,
+	HOLE_ACTIVE,
+	HOLE_MINE,
+	HOLE_RECENT,
+	HOLE_FILTER,
+	HOLE_RESPONSE,
+	HOLES_
+};
+
+/* How a file is known to be current when its freshness has ended. */
+enum node_check {
+	CHECK_TTL,    /* it is fetched anew */
+	CHECK_COUNTS, /* one GET of the survey */
+	CHECK_ALWAYS  /* it is exported anew */
 };
 
 /* Appends the text; returns the moment of its last change (calendar seconds). */
@@ -52,15 +100,16 @@ typedef int64_t text_fn(struct tree *t, const char *arg, struct buf *out);
 text_fn text_readme, text_surveys_index;                                           /* readme.c */
 text_fn text_status, text_survey_status, text_status_json, text_jobs, text_errors; /* status.c */
 
-/* Where the content comes from. One of: */
+enum source_kind { SOURCE_NONE, SOURCE_TEXT, SOURCE_DOCUMENT, SOURCE_FORM };
+
+/* Where the content comes from. */
 struct source {
-	bool listed; /* DIR: its {…} children are this list's elements */
-	enum list_id list;
-	text_fn *text;    /* TEXT */
-	bool is_document; /* DATA: the `result` of this GET */
-	enum endpoint document;
-	const char *export_body; /* DATA: a response export with these parameters */
-	double cell_bytes;       /* over-estimate of a cell, for the size before it is known */
+	enum source_kind kind;
+	text_fn *text;           /* TEXT */
+	enum endpoint ep;        /* DOCUMENT: the `result` of this GET */
+	const char *query;       /* DOCUMENT: NULL, or "format=qsf" */
+	bool verbatim;           /* DOCUMENT: its bytes as they came, not re-indented */
+	const struct form *form; /* FORM: set by nodes_init() */
 };
 
 struct node_row {
@@ -70,23 +119,33 @@ struct node_row {
 	unsigned flags;
 	const char *doc;
 
+	enum list_id list; /* DIR: its children stand for elements of this list */
+	enum node_check check;
+
 	/* set by nodes_init() */
 	enum row_id id, parent;
-	const char *name; /* last component of the path */
-	bool is_pattern;  /* the name is a {…} */
+	const char *name;              /* last component of the path */
+	enum hole hole;                /* of the name; HOLE_NONE: the name is the name */
+	const char *suffix;            /* behind the hole */
+	int parts;                     /* components of its argument */
+	enum row_id first_child, next; /* ROW_ROOT: none */
+	enum row_id forms;             /* ROW_FORMS: the first of them */
 };
 
 void nodes_init(void); /* once, before the first thread that asks */
+enum row_id nodes_count(void);
 const struct node_row *node_row(enum row_id id);
+/* The row of a form in a folder that has ROW_FORMS. */
+const struct node_row *node_form(enum row_id dir, enum form_id form);
 /* The child row of that very name, or NULL; patterns do not count. */
 const struct node_row *node_child(const struct node_row *dir, const char *name);
-/* The child row that is a pattern, or NULL. */
+/* The child row with a hole, or NULL. */
 const struct node_row *node_pattern(const struct node_row *dir);
 /* The path of a place, without the leading slash: "surveys/SV_x/responses.csv". */
 void node_subject(const struct node_row *row, const char *arg, struct buf *out);
-
-/* A survey's id as the service makes them (API.md 5.1: SV_ and 11 to 15 letters and digits,
- * secondary: a few more are let through, and the service is asked). */
-bool survey_id_is_well_formed(const char *text);
+/* Component i of an argument, NUL-terminated; false if it has none, or too long a one. */
+bool arg_part(const char *arg, int i, char out[ARG_MAX_BYTES]);
+/* One component more; false if it is empty or too long. `out` is not `arg`. */
+bool arg_join(const char *arg, const char *part, char out[ARG_MAX_BYTES]);
 
 #endif

@@ -37,7 +37,7 @@ int64_t text_readme(struct tree *t, const char *arg, struct buf *out)
 int64_t text_surveys_index(struct tree *t, const char *arg, struct buf *out)
 {
 	(void)arg;
-	struct catalog *c = tree_catalog(t);
+	struct catalog *c = tree_catalog(t, LIST_SURVEYS, "");
 
 	buf_add_str(out, "id,name,owner,active,created,modified,path\r\n");
 	for (size_t i = 0; c && i < c->list->n; i++) {

@@ -55,11 +55,20 @@ int tree_new(const struct tree_config *config, struct tree **ret)
 	return 0;
 }
 
+/* The account's lists, one after the other; LIST_N_ after the last. */
+static enum list_id next_list(enum list_id id)
+{
+	int i = id + 1;
+	while (i < LIST_N_ && list_row((enum list_id)i)->of)
+		i++;
+	return (enum list_id)i;
+}
+
 int tree_load_lists(struct tree *t)
 {
-	for (int i = 0; i < LIST_N_; i++) {
+	for (enum list_id i = next_list(LIST_NONE); i < LIST_N_; i = next_list(i)) {
 		struct list *list;
-		int r = list_load((enum list_id)i, t->config.dirs, &list);
+		int r = list_load(i, "", t->config.dirs, &list);
 		if (r == 0) {
 			r = tree_set_list(t, list);
 			list_unref(list);
@@ -127,6 +136,7 @@ static int fetch_one(struct tree *t, enum list_id id, FILE *progress, struct qx_
 	pthread_mutex_init(&f.lock, NULL);
 	pthread_cond_init(&f.over, NULL);
 	f.want.id = id;
+	f.want.of = "";
 	f.want.uid = t->config.owner;
 	f.want.done = fetched;
 	f.want.page = page_came;
@@ -147,8 +157,8 @@ static int fetch_one(struct tree *t, enum list_id id, FILE *progress, struct qx_
 int tree_fetch_lists(struct tree *t, FILE *progress, struct qx_fail *fail)
 {
 	int r = 0;
-	for (int i = 0; i < LIST_N_ && r == 0; i++)
-		r = fetch_one(t, (enum list_id)i, progress, fail);
+	for (enum list_id i = next_list(LIST_NONE); i < LIST_N_ && r == 0; i = next_list(i))
+		r = fetch_one(t, i, progress, fail);
 	return r;
 }
 
@@ -168,12 +178,13 @@ static void fetched_behind(struct list_want *w, struct list *list, const struct 
 
 void tree_refresh_lists(struct tree *t)
 {
-	for (int i = 0; i < LIST_N_; i++) {
+	for (enum list_id i = next_list(LIST_NONE); i < LIST_N_; i = next_list(i)) {
 		struct behind *b = calloc(1, sizeof(*b));
 		if (!b)
 			return; /* the next OPENDIR asks */
 		b->tree = t;
-		b->want.id = (enum list_id)i;
+		b->want.id = i;
+		b->want.of = "";
 		b->want.uid = t->config.owner;
 		b->want.done = fetched_behind;
 		b->want.arg = b;
@@ -206,6 +217,7 @@ static void free_nodes(struct tree *t)
 		for (struct place *p = t->places.chains[i], *next; p; p = next) {
 			next = p->next;
 			generation_unref(p->gen);
+			catalog_unref(p->catalog);
 			free(p->arg);
 			free(p);
 		}
@@ -228,7 +240,8 @@ void tree_free(struct tree *t)
 	}
 	free_nodes(t);
 	tree_forget_found(t);
-	catalog_unref(t->catalog);
+	for (int i = 0; i < LIST_N_; i++)
+		catalog_unref(t->catalogs[i]);
 	pthread_mutex_destroy(&t->lock);
 	pthread_cond_destroy(&t->no_ops);
 	free(t);
@@ -237,8 +250,10 @@ void tree_free(struct tree *t)
 void tree_print_rows(FILE *out)
 {
 	nodes_init();
-	for (int i = ROW_ROOT + 1; i < ROWS_; i++) {
+	/* The forms once, in the survey's folder: elsewhere they are the same. */
+	for (int i = ROW_ROOT + 1; i < (int)nodes_count(); i++) {
 		const struct node_row *row = node_row((enum row_id)i);
-		fprintf(out, "%-36s %s\n", row->path, row->doc);
+		if (row->source.kind != SOURCE_FORM || row->parent == ROW_SURVEY)
+			fprintf(out, "%-44s %s\n", row->path, row->doc);
 	}
 }

@@ -90,7 +90,7 @@ static void add_service(struct tree *t, struct buf *out)
 int64_t text_status(struct tree *t, const char *arg, struct buf *out)
 {
 	char when[24];
-	struct catalog *c = tree_catalog(t);
+	struct catalog *c = tree_catalog(t, LIST_SURVEYS, "");
 
 	(void)arg;
 	buf_add_str(out, "The state of this mount (qxfs " QXFS_VERSION ")\n\n");
@@ -109,17 +109,14 @@ static void add_file_state(struct tree *t, const struct node_row *row, const cha
                            struct buf *out)
 {
 	char when[24];
-	struct buf key = { 0 };
+	struct generation *gen = content_cached(t, row, arg);
 
-	tree_key(t, row, arg, &key);
-	struct generation *gen = cache_find(t->config.cache, buf_text(&key));
-	buf_done(&key);
 	if (gen) {
-		buf_addf(out, "  %-16s %llu bytes, made %s", row->name,
+		buf_addf(out, "  %-26s %llu bytes, made %s", row->name,
 		         (unsigned long long)gen->length, moment(gen->facts.exported_s, when));
 		buf_addf(out, ", last known current %s\n", moment(gen->checked_s, when));
 	} else {
-		buf_addf(out, "  %-16s not fetched yet; the size shown is an estimate\n",
+		buf_addf(out, "  %-26s not fetched yet; the size shown is an estimate\n",
 		         row->name);
 	}
 	generation_unref(gen);
@@ -127,7 +124,7 @@ static void add_file_state(struct tree *t, const struct node_row *row, const cha
 
 int64_t text_survey_status(struct tree *t, const char *arg, struct buf *out)
 {
-	struct catalog *c = tree_catalog(t);
+	struct catalog *c = tree_catalog(t, LIST_SURVEYS, "");
 	const struct list_item *item = c ? list_find(c->list, arg) : NULL;
 	char prefix[ARG_MAX_BYTES + 16];
 
@@ -143,11 +140,10 @@ int64_t text_survey_status(struct tree *t, const char *arg, struct buf *out)
 	catalog_unref(c);
 
 	buf_add_str(out, "\nFiles\n");
-	for (int i = 0; i < ROWS_; i++) {
-		const struct node_row *row = node_row((enum row_id)i);
-		if (row->parent == ROW_SURVEY && row->kind == NODE_DATA)
-			add_file_state(t, row, arg, out);
-	}
+	for (enum row_id i = node_row(ROW_SURVEY)->first_child; i != ROW_ROOT;
+	     i = node_row(i)->next)
+		if (node_row(i)->kind == NODE_DATA)
+			add_file_state(t, node_row(i), arg, out);
 	buf_add_str(out, "\n");
 	snprintf(prefix, sizeof(prefix), "surveys/%s/", arg);
 	add_board(t, prefix, out);
@@ -285,7 +281,7 @@ static void put_limits(struct tree *t, struct buf *out)
 
 int64_t text_status_json(struct tree *t, const char *arg, struct buf *out)
 {
-	struct catalog *c = tree_catalog(t);
+	struct catalog *c = tree_catalog(t, LIST_SURVEYS, "");
 
 	(void)arg;
 	buf_add_str(out, "{");

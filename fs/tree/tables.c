@@ -95,7 +95,7 @@ struct place *place_get(struct tree *t, const struct node_row *row, const char *
 void place_release(struct tree *t, struct place *p)
 {
 	/* A touch must be remembered; what the last GET said makes better sizes. */
-	if (p->nodes || p->users || p->expired || p->stale || p->seen)
+	if (p->nodes || p->users || p->expired || p->stale || p->seen || p->catalog)
 		return;
 	void **link = &t->places.chains[place_chain(&t->places, p->ino)];
 	struct place *x = *link;

@@ -4,52 +4,35 @@
 #include "house.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <qxfs/base/sys.h>
 
-#define RENDER_EVERY_MS 1000
+#include "names.h"
 
-void tree_key(struct tree *t, const struct node_row *row, const char *arg, struct buf *out)
-{
-	buf_addf(out, "%s/", t->config.account);
-	node_subject(row, arg, out);
-	if (row->source.export_body)
-		buf_addf(out, "?%s", row->source.export_body);
-}
+#define RENDER_EVERY_MS 1000
 
 /* --- names ----------------------------------------------------------------------------------- */
 
-static int resolve_survey(struct tree *t, const char *name, bool *ret_tentative)
+/* What stands before the suffix of a row's name. */
+static bool strip_suffix(const struct node_row *row, const char *name, char out[NAME_BYTES + 1])
 {
-	if (!survey_id_is_well_formed(name))
-		return -ENOENT;
-	struct catalog *c = tree_catalog(t);
-	bool listed = c && list_find(c->list, name);
-	catalog_unref(c);
-	if (!listed && tree_is_absent(t, name))
-		return -ENOENT;
-	*ret_tentative = !listed;
-	return 0;
-}
-
-static int resolve_name(struct tree *t, const char *name, char arg[ARG_MAX_BYTES])
-{
-	struct catalog *c = tree_catalog(t);
-	const struct list_item *item = c ? catalog_find_name(c, name) : NULL;
-	int r = item && strlen(item->id) < ARG_MAX_BYTES ? 0 : -ENOENT;
-	if (r == 0)
-		memcpy(arg, item->id, strlen(item->id) + 1);
-	catalog_unref(c);
-	return r;
+	size_t n = strlen(name), m = strlen(row->suffix);
+	if (n <= m || strcmp(name + n - m, row->suffix) != 0)
+		return false;
+	memcpy(out, name, n - m);
+	out[n - m] = 0;
+	return true;
 }
 
 int resolve(struct tree *t, const struct node_row *dir, const char *dir_arg, const char *name,
-            const struct node_row **ret_row, char arg[ARG_MAX_BYTES], bool *ret_tentative)
+            const struct node_row **ret_row, char arg[ARG_MAX_BYTES], struct qx_fail *why)
 {
-	*ret_tentative = false;
-	if (strlen(name) > 255)
+	char stem[NAME_BYTES + 1];
+
+	if (strlen(name) > NAME_BYTES)
 		return -ENAMETOOLONG;
 	const struct node_row *child = node_child(dir, name);
 	if (child) {
@@ -58,15 +41,13 @@ int resolve(struct tree *t, const struct node_row *dir, const char *dir_arg, con
 		return 0;
 	}
 	child = node_pattern(dir);
-	if (!child)
+	if (!child || !strip_suffix(child, name, stem)) {
+		if (why)
+			fail_set(why, ENOENT, "there is no such file here");
 		return -ENOENT;
+	}
 	*ret_row = child;
-	if (child->id == ROW_BY_NAME_LINK)
-		return resolve_name(t, name, arg);
-	if (strlen(name) >= ARG_MAX_BYTES)
-		return -ENOENT;
-	memcpy(arg, name, strlen(name) + 1);
-	return resolve_survey(t, name, ret_tentative);
+	return hole_resolve(t, child, dir_arg, stem, arg, why);
 }
 
 /* --- presenting ------------------------------------------------------------------------------ */
@@ -81,7 +62,7 @@ static void fill_entry(struct tree *t, struct node *n, struct tree_entry *ret)
 }
 
 static int present_plain(struct tree *t, const struct node_row *row, const char *arg,
-                         bool tentative, struct tree_entry *ret)
+                         struct tree_entry *ret)
 {
 	pthread_mutex_lock(&t->lock);
 	struct place *p = place_get(t, row, arg);
@@ -89,7 +70,6 @@ static int present_plain(struct tree *t, const struct node_row *row, const char 
 		p->current = node_new(t, p);
 	struct node *n = p ? p->current : NULL;
 	if (n) {
-		n->tentative = tentative;
 		fill_entry(t, n, ret);
 	} else if (p) {
 		place_release(t, p);
@@ -168,16 +148,6 @@ static int present_text(struct tree *t, const struct node_row *row, const char *
 	return n ? 0 : -ENOMEM;
 }
 
-/* Another mount may have published; a forgotten place may have a file. One look at the disk. */
-static struct generation *look_on_disk(struct tree *t, const struct node_row *row, const char *arg)
-{
-	struct buf key = { 0 };
-	tree_key(t, row, arg, &key);
-	struct generation *gen = cache_find(t->config.cache, buf_text(&key));
-	buf_done(&key);
-	return gen;
-}
-
 static bool known_fresh(struct tree *t, const struct node_row *row, const char *arg)
 {
 	pthread_mutex_lock(&t->lock);
@@ -221,7 +191,12 @@ static struct node *pending_node(struct tree *t, struct place *p)
 static int present_data(struct tree *t, const struct node_row *row, const char *arg,
                         struct tree_entry *ret)
 {
-	struct generation *gen = known_fresh(t, row, arg) ? NULL : look_on_disk(t, row, arg);
+	struct generation *gen = NULL;
+
+	/* Another mount may have published; a forgotten place may have a file. One look at the
+	 * disk. */
+	if (!known_fresh(t, row, arg))
+		gen = content_cached(t, row, arg);
 
 	pthread_mutex_lock(&t->lock);
 	struct place *p = place_get(t, row, arg);
@@ -242,8 +217,7 @@ static int present_data(struct tree *t, const struct node_row *row, const char *
 	return n ? 0 : -ENOMEM;
 }
 
-int present(struct tree *t, const struct node_row *row, const char *arg, bool tentative,
-            struct tree_entry *ret)
+int present(struct tree *t, const struct node_row *row, const char *arg, struct tree_entry *ret)
 {
 	memset(ret, 0, sizeof(*ret));
 	switch (row->kind) {
@@ -252,7 +226,7 @@ int present(struct tree *t, const struct node_row *row, const char *arg, bool te
 	case NODE_DATA:
 		return present_data(t, row, arg, ret);
 	default:
-		return present_plain(t, row, arg, tentative, ret);
+		return present_plain(t, row, arg, ret);
 	}
 }
 
@@ -276,17 +250,16 @@ int tree_lookup(struct tree *t, uint64_t parent, const char *name, struct tree_e
 {
 	const struct node_row *dir, *row;
 	char dir_arg[ARG_MAX_BYTES], arg[ARG_MAX_BYTES];
-	bool tentative;
 
 	int r = place_of(t, parent, &dir, dir_arg);
 	if (r < 0)
 		return r;
 	if (dir->kind != NODE_DIR)
 		return -ENOTDIR;
-	r = resolve(t, dir, dir_arg, name, &row, arg, &tentative);
+	r = resolve(t, dir, dir_arg, name, &row, arg, NULL);
 	if (r < 0)
 		return r;
-	return present(t, row, arg, tentative, ret);
+	return present(t, row, arg, ret);
 }
 
 void tree_forget(struct tree *t, uint64_t node, uint64_t lookups)
@@ -334,9 +307,19 @@ bool tree_is_owner(const struct tree *t, uid_t uid)
 static void name_of(struct tree *t, const struct place *p, struct tree_name *ret)
 {
 	const struct node_row *dir = node_row(p->row->parent);
-	const struct place *above = place_find(t, dir, dir->id == ROW_SURVEY ? p->arg : "");
+	char arg[ARG_MAX_BYTES], stem[ARG_MAX_BYTES] = "";
+
+	/* A row with a hole of its own has the last component in its name, not in its folder's. */
+	memcpy(arg, p->arg, strlen(p->arg) + 1);
+	if (p->row->hole != HOLE_NONE) {
+		char *last = strrchr(arg, '/');
+		memcpy(stem, last ? last + 1 : arg, strlen(last ? last + 1 : arg) + 1);
+		*(last ? last : arg) = 0;
+	}
+	const struct place *above = place_find(t, dir, arg);
 	ret->parent = above && above->current ? above->current->id : 0;
-	strncpy(ret->name, p->row->name, sizeof(ret->name) - 1);
+	(void)snprintf(ret->name, sizeof(ret->name), "%s%s", stem,
+	               stem[0] ? p->row->suffix : p->row->name);
 }
 
 int tree_touch(struct tree *t, uint64_t node, const struct tree_caller *who, struct tree_name *ret)
@@ -363,7 +346,8 @@ int tree_touch(struct tree *t, uint64_t node, const struct tree_caller *who, str
 int tree_disk(struct tree *t, uint64_t *ret_total, uint64_t *ret_free, uint64_t *ret_files)
 {
 	pthread_mutex_lock(&t->lock);
-	*ret_files = t->catalog ? t->catalog->list->n : 0;
+	const struct catalog *c = t->catalogs[LIST_SURVEYS];
+	*ret_files = c ? c->list->n : 0;
 	pthread_mutex_unlock(&t->lock);
 	return cache_disk(t->config.cache, ret_total, ret_free);
 }

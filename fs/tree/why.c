@@ -12,13 +12,12 @@ struct spot {
 	bool tentative;
 };
 
-static int walk(struct tree *t, const char *path, struct spot *spot)
+static int walk(struct tree *t, const char *path, struct spot *spot, struct qx_fail *why)
 {
 	char name[256];
 
 	spot->row = node_row(ROW_ROOT);
 	spot->arg[0] = 0;
-	spot->tentative = false;
 	while (*path) {
 		size_t n = strcspn(path, "/");
 		if (n >= sizeof(name))
@@ -34,14 +33,15 @@ static int walk(struct tree *t, const char *path, struct spot *spot)
 
 		const struct node_row *row;
 		char arg[ARG_MAX_BYTES];
-		bool tentative;
-		int r = resolve(t, spot->row, spot->arg, name, &row, arg, &tentative);
+		int r = resolve(t, spot->row, spot->arg, name, &row, arg, why);
 		if (r < 0)
 			return r;
 		spot->row = row;
-		memcpy(spot->arg, arg, sizeof(arg));
-		spot->tentative = spot->tentative || tentative;
+		memcpy(spot->arg, arg, strlen(arg) + 1);
 	}
+	pthread_mutex_lock(&t->lock);
+	spot->tentative = is_tentative(t, spot->row, spot->arg);
+	pthread_mutex_unlock(&t->lock);
 	return 0;
 }
 
@@ -104,16 +104,13 @@ static const char *say_data(struct tree *t, const struct spot *spot, const char 
 {
 	struct board_job job;
 	struct board_failure failure;
-	struct buf key = { 0 };
 	const char *state;
 
 	if (board_job_of(jobs_board(t->jobs), subject, &job))
 		return say_job(&job, text);
 	if (board_failure_of(jobs_board(t->jobs), subject, &failure))
 		return say_failure(&failure, text);
-	tree_key(t, spot->row, spot->arg, &key);
-	struct generation *gen = cache_find(t->config.cache, buf_text(&key));
-	buf_done(&key);
+	struct generation *gen = content_cached(t, spot->row, spot->arg);
 	if (gen) {
 		state = say_generation(t, spot, gen, text);
 	} else {
@@ -129,14 +126,12 @@ static const char *say_data(struct tree *t, const struct spot *spot, const char 
 static const char *say(struct tree *t, const char *path, struct buf *text)
 {
 	struct spot spot;
+	struct qx_fail why = { .why = "its name is too long" };
 	struct buf subject = { 0 };
 	const char *state;
 
-	if (walk(t, path, &spot) < 0) {
-		buf_add_str(text,
-		            "There is no such file here. A survey is found by its id "
-		            "(surveys/SV_...) or by its name in surveys/by-name; an id that the "
-		            "service did not know is asked again after a minute.\n");
+	if (walk(t, path, &spot, &why) < 0) {
+		buf_addf(text, "There is no such file: %s.\n", why.why);
 		return "missing";
 	}
 	node_subject(spot.row, spot.arg, &subject);

@@ -45,7 +45,7 @@ static int64_t extract(const char *bytes, size_t len, struct buf *out)
 	qx_auto_fd out_fd = memfd_create("out", MFD_CLOEXEC);
 	must(in_fd >= 0 && out_fd >= 0 && sys_write_all(in_fd, bytes, len) == 0);
 
-	int64_t r = document_extract(in_fd, "result", out_fd, MAX_BYTES);
+	int64_t r = document_extract(in_fd, "result", DOCUMENT_INDENTED, out_fd, MAX_BYTES);
 	char *copy = r > 0 ? malloc((size_t)r) : NULL;
 	if (copy) {
 		must(pread(out_fd, copy, (size_t)r, 0) == (ssize_t)r);

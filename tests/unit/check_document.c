@@ -27,17 +27,43 @@ static int file_with(const char *bytes, size_t len)
 }
 
 /* What document_extract returns; what it wrote is in `out`. */
-static int64_t extract(const char *in, size_t len, uint64_t max_bytes, struct buf *out)
+static int64_t extract_as(const char *in, size_t len, enum document_style style, uint64_t max_bytes,
+                          struct buf *out)
 {
 	char piece[4096];
 	qx_auto_fd in_fd = file_with(in, len);
 	qx_auto_fd out_fd = file_with("", 0);
-	int64_t r = document_extract(in_fd, "result", out_fd, max_bytes);
+	int64_t r = document_extract(in_fd, "result", style, out_fd, max_bytes);
 
 	assert_int_equal(lseek(out_fd, 0, SEEK_SET), 0);
 	for (ssize_t n; (n = read(out_fd, piece, sizeof(piece))) > 0;)
 		buf_add(out, piece, (size_t)n);
 	return r;
+}
+
+static int64_t extract(const char *in, size_t len, uint64_t max_bytes, struct buf *out)
+{
+	return extract_as(in, len, DOCUMENT_INDENTED, max_bytes, out);
+}
+
+static void check_verbatim(const char *in, const char *want)
+{
+	struct buf out = { 0 };
+	assert_int_equal(extract_as(in, strlen(in), DOCUMENT_VERBATIM, NO_LIMIT, &out),
+	                 strlen(want));
+	assert_string_equal(buf_text(&out), want);
+	buf_done(&out);
+}
+
+static void test_verbatim_is_byte_for_byte(void **state)
+{
+	(void)state;
+	check_verbatim("{\"meta\": {} , \"result\" :  { \"a\" :[1 ,\t2.50,\"x y\\u00e9\" ] "
+	               ",\n\"b\":{ } }  }",
+	               "{ \"a\" :[1 ,\t2.50,\"x y\\u00e9\" ] ,\n\"b\":{ } }");
+	check_verbatim("{\"result\": 1.0e2 ,\"meta\": [ 3 ]}", "1.0e2");
+	check_verbatim("{\"result\": \" a \" }", "\" a \"");
+	check_verbatim("{ \"result\" :[ ] , \"x\":{ \"result\" : 2 } }", "[ ]");
 }
 
 static void check_becomes(const char *in, const char *want)
@@ -271,7 +297,7 @@ static void test_the_input_is_read_from_its_start(void **state)
 	(void)state;
 	qx_auto_fd in_fd = file_with("{\"result\":1}", 12); /* stands at its end */
 	qx_auto_fd out_fd = file_with("", 0);
-	assert_int_equal(document_extract(in_fd, "result", out_fd, NO_LIMIT), 2);
+	assert_int_equal(document_extract(in_fd, "result", DOCUMENT_INDENTED, out_fd, NO_LIMIT), 2);
 }
 
 static void test_a_full_disk_is_told(void **state)
@@ -279,13 +305,15 @@ static void test_a_full_disk_is_told(void **state)
 	(void)state;
 	qx_auto_fd in_fd = file_with("{\"result\":1}", 12);
 	qx_auto_fd full = open("/dev/full", O_WRONLY | O_CLOEXEC);
-	assert_int_equal(document_extract(in_fd, "result", full, NO_LIMIT), -ENOSPC);
-	assert_int_equal(document_extract(-1, "result", full, NO_LIMIT), -EBADF);
+	assert_int_equal(document_extract(in_fd, "result", DOCUMENT_INDENTED, full, NO_LIMIT),
+	                 -ENOSPC);
+	assert_int_equal(document_extract(-1, "result", DOCUMENT_INDENTED, full, NO_LIMIT), -EBADF);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_verbatim_is_byte_for_byte),
 		cmocka_unit_test(test_the_member_is_cut_out_and_indented),
 		cmocka_unit_test(test_any_kind_of_value_is_cut_out),
 		cmocka_unit_test(test_numbers_keep_their_text),

@@ -40,8 +40,30 @@ struct jobs_config {
 
 enum job_kind {
 	JOB_EXPORT,   /* start, poll, download, unpack: the survey's responses */
-	JOB_DOCUMENT, /* one GET whose `result` is kept, re-indented */
+	JOB_DOCUMENT, /* one GET whose `result` is kept, re-indented or verbatim */
 	JOB_KINDS_
+};
+
+/* How an export that is there already is known to be current. */
+enum job_check {
+	JOB_CHECK_COUNTS, /* a GET of the survey: its counts and its date of modification */
+	JOB_CHECK_NONE    /* nothing tells: it is made anew */
+};
+
+#define RECIPE_ARGS 2
+
+/* What is to be made: all that determines the bytes. */
+struct recipe {
+	enum job_kind kind;
+	const char *key;     /* cache key: account, request, every parameter that changes bytes */
+	const char *subject; /* path in the mount, for people */
+	const char *args[RECIPE_ARGS + 1]; /* for the {} of the endpoint, NULL after the last; an
+	                                      export's: the survey */
+	enum endpoint ep;                  /* documents */
+	const char *query;                 /* documents: NULL or "format=qsf" */
+	bool verbatim;                     /* documents: the bytes as they came */
+	const char *body;                  /* exports: JSON of the POST */
+	enum job_check check;              /* exports */
 };
 
 struct want;
@@ -55,14 +77,9 @@ typedef void want_done_fn(struct want *w, const struct want_result *result);
 
 /* Memory and strings are the caller's until `done`, which comes exactly once. */
 struct want {
-	enum job_kind kind;
-	const char *key; /* cache key: account, object, row, every parameter that changes bytes */
-	const char *subject;     /* path in the mount, for people */
-	const char *object;      /* survey id; "" for a document of the account */
-	const char *export_body; /* JSON of the POST: exports */
-	enum endpoint ep;        /* documents */
-	bool full;               /* do not ask whether it changed */
-	int64_t mtime_s;         /* what the file shows; kept with the generation */
+	struct recipe recipe;
+	bool full;       /* do not ask whether it changed */
+	int64_t mtime_s; /* what the file shows; kept with the generation */
 	uid_t uid;
 	int64_t deadline_ms; /* sys_now_ms(): then ETIMEDOUT, the job goes on; 0: none */
 	want_done_fn *done;
@@ -86,6 +103,7 @@ void jobs_undrop(struct jobs *j, struct want *w);
  * on the jobs thread, with the new list (borrowed), or NULL and the failure. */
 struct list_want {
 	enum list_id id;
+	const char *of; /* "": the account's */
 	uid_t uid;
 	int64_t deadline_ms;
 	void (*done)(struct list_want *w, struct list *list, const struct qx_fail *fail);

@@ -5,6 +5,7 @@
 #define QXFS_JOBS_LISTS_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,17 +14,21 @@
 #include <qxfs/base/json.h>
 #include <qxfs/store/dirs.h>
 
-enum list_id { LIST_SURVEYS, LIST_N_ };
+enum list_id { LIST_NONE, LIST_SURVEYS, LIST_FILTERS, LIST_N_ };
 #define LIST_FIELDS 6
+#define LIST_OF_BYTES 65 /* of the id of what a list belongs to, with its NUL */
 
-/* Fields of LIST_SURVEYS, in the order of its row. */
+/* Fields, in the order of the list's row. */
 enum survey_field { SURVEY_NAME, SURVEY_OWNER, SURVEY_ACTIVE, SURVEY_CREATED, SURVEY_MODIFIED };
+enum filter_field { FILTER_NAME, FILTER_CREATED };
 
 struct list_row {
-	const char *name; /* "surveys": also its file's name */
+	const char *name; /* "surveys": also its file's name, and what people read */
 	enum endpoint ep;
+	bool of; /* one for each survey (the endpoint's argument), else one for the account */
 	const char *id_member;
 	const char *fields[LIST_FIELDS]; /* members kept, as text; NULL after the last */
+	int name_field, born_field;      /* which of them; -1: it has none */
 };
 const struct list_row *list_row(enum list_id id);
 
@@ -35,7 +40,8 @@ struct list_item {
 struct list {
 	atomic_int refs;
 	enum list_id id;
-	int64_t fetched_s; /* calendar */
+	char of[LIST_OF_BYTES]; /* "" for the account's */
+	int64_t fetched_s;      /* calendar */
 	size_t n;
 	struct list_item *items; /* sorted by id, each id once */
 	/* lists.c's own */
@@ -44,17 +50,21 @@ struct list {
 	size_t n_blocks;
 };
 
-struct list *list_new(enum list_id id);
+/* -ENAMETOOLONG: no id that the service makes. */
+int list_new(enum list_id id, const char *of, struct list **ret);
 struct list *list_ref(struct list *l);
 void list_unref(struct list *l);
 /* Adds an element of the service's answer; one without a well-formed id is left out. -ENOMEM. */
 int list_add(struct list *l, const struct json *element);
+/* The same from texts; NULL is "". */
+int list_add_texts(struct list *l, const char *id, const char *const field[LIST_FIELDS]);
 /* Sorted, each id once; then it is immutable. */
 void list_seal(struct list *l);
 const struct list_item *list_find(const struct list *l, const char *id);
 
 int list_save(const struct list *l, const struct dirs *dirs);
-int list_load(enum list_id id, const struct dirs *dirs, struct list **ret); /* -ENOENT, -EBADMSG */
+/* -ENOENT, -EBADMSG. */
+int list_load(enum list_id id, const char *of, const struct dirs *dirs, struct list **ret);
 
 /* An id as the service makes them: letters, digits, '_' and '-', at most 64. */
 int id_is_sound(const char *id);

@@ -11,6 +11,7 @@
 struct tree_config {
 	char account[33]; /* hash of host, brand and user */
 	char host[256];
+	char user[64];    /* the token's user, "" if unknown: whose surveys are in mine/ */
 	uid_t uid, owner; /* of the files; of the mount */
 	gid_t gid;
 	mode_t umask;

@@ -1,0 +1,76 @@
+/* catalog.h: lists as the tree shows them, and what stands in the holes of paths.
+ * Guards: tree.lock where it says so; functions that take it are called without. */
+#ifndef QXFS_TREE_CATALOG_H
+#define QXFS_TREE_CATALOG_H
+
+#include <stdatomic.h>
+
+#include <qxfs/jobs/jobs.h>
+
+#include "nodes.h"
+
+struct tree;
+
+/* Which folders choose an item. */
+enum choice { CHOICE_ACTIVE = 1 << 0, CHOICE_MINE = 1 << 1, CHOICE_RECENT = 1 << 2 };
+
+/* A list with its names; immutable, refcounted. */
+struct catalog {
+	atomic_int refs;
+	struct list *list;
+	char **names;           /* of items, same order */
+	size_t *by_name;        /* indexes, sorted by name */
+	unsigned char *choices; /* of items, same order */
+	int64_t newest_s;       /* the last moment that an item tells, 0: none does */
+};
+
+/* catalog.c. `user`: whose surveys are "mine". */
+int catalog_new(struct list *list, const char *user, struct catalog **ret); /* refs the list */
+struct catalog *catalog_ref(struct catalog *c);
+void catalog_unref(struct catalog *c);
+const char *catalog_name(const struct catalog *c, const struct list_item *item);
+/* The item of that name; also "ANYTHING [ID]". NULL: none. */
+const struct list_item *catalog_find_name(const struct catalog *c, const char *name);
+bool catalog_has_choice(const struct catalog *c, const struct list_item *item, unsigned choice);
+
+/* catalogs.c: which catalog is the present one. `of`: "" or the object the list belongs to. */
+/* With a reference; NULL: never fetched. Takes tree.lock; an object's may be read from the disk. */
+struct catalog *tree_catalog(struct tree *t, enum list_id id, const char *of);
+/* The same without the disk, borrowed; tree.lock held. */
+struct catalog *catalog_now(struct tree *t, enum list_id id, const char *of);
+/* Puts a new list in place, with what was found by name. Any thread; takes tree.lock. */
+int tree_set_list(struct tree *t, struct list *list);
+/* The last refresh failed: it is not tried again for a while. Takes tree.lock. */
+void tree_list_failed(struct tree *t, enum list_id id, const char *of);
+bool tree_list_is_fresh(struct tree *t, const struct catalog *c);
+
+/* found.c */
+/* An id that no list shows exists after all, or does not. Takes tree.lock. */
+void tree_found(struct tree *t, const struct survey_seen *seen);
+/* `list` with what was found besides; NULL: nothing to add. -ENOMEM. Takes tree.lock. */
+int tree_add_found(struct tree *t, struct list *list, struct list **ret);
+void tree_absent(struct tree *t, const char *id);
+bool tree_is_absent(struct tree *t, const char *id);
+void tree_forget_found(struct tree *t);
+/* jobs' event. */
+void tree_seen(void *arg, const struct survey_seen *seen);
+
+/* holes.c */
+/* What `name` stands for in the hole of `row`, below a folder with dir_arg: appended to `arg`.
+ * -ENOENT, with words in `why` if it is not NULL. Takes tree.lock. */
+int hole_resolve(struct tree *t, const struct node_row *row, const char *dir_arg, const char *name,
+                 char arg[ARG_MAX_BYTES], struct qx_fail *why);
+/* Nobody has confirmed that it exists: tree.lock held. */
+bool is_tentative(struct tree *t, const struct node_row *row, const char *arg);
+/* Component `i` of the argument is shown by its list. tree.lock held. */
+bool part_is_shown(struct tree *t, const struct node_row *row, const char *arg, int i);
+/* The list that names component `i` of a row's argument; LIST_NONE: it is an id, or a request. */
+enum hole hole_of_part(const struct node_row *row, int i);
+enum list_id hole_list(enum hole hole);
+/* The items of a catalog that a folder with this hole shows. */
+bool hole_shows(enum hole hole, const struct catalog *c, const struct list_item *item);
+/* Component, and name in the folder, of an item. */
+const char *hole_part(enum hole hole, const struct catalog *c, const struct list_item *item);
+const char *hole_name(enum hole hole, const struct catalog *c, const struct list_item *item);
+
+#endif

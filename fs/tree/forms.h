@@ -1,0 +1,41 @@
+/* forms.h: the forms in which responses can be read: a row each. Constant; any thread. */
+#ifndef QXFS_TREE_FORMS_H
+#define QXFS_TREE_FORMS_H
+
+#include <stdbool.h>
+
+enum form_id {
+	FORM_CSV,
+	FORM_LABELS_CSV,
+	FORM_JSON,
+	FORM_SAV,
+	FORM_UNFINISHED_CSV,
+	FORM_TSV,
+	FORM_NDJSON,
+	FORM_XML,
+	FORM_LABELS_TSV,
+	FORM_LABELS_XML,
+	FORM_LABELS_SAV,
+	FORM_UNFINISHED_JSON,
+	FORMS_
+};
+
+enum form_flag {
+	FORM_LISTED = 1 << 0, /* else found by name */
+	FORM_UNFINISHED = 1 << 1,
+	FORM_UTF16 = 1 << 2,   /* the service sends UTF-16, people get UTF-8 */
+	FORM_CSV_TEXT = 1 << 3 /* may carry a BOM under -o csv_bom */
+};
+
+struct form {
+	enum form_id id;
+	const char *name;    /* "responses.csv" */
+	const char *members; /* of the export's POST: "\"format\":\"csv\"" */
+	double cell_bytes;   /* over-estimate of a cell, for the size before it is known */
+	unsigned flags;
+	const char *doc;
+};
+
+const struct form *form_row(enum form_id id);
+
+#endif

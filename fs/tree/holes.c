@@ -1,0 +1,144 @@
+/* holes.c: what may stand in the holes of the table's paths: a row each.
+ *
+ * A component is an id, or a name that a list gives. An id is good when a list shows it or when it
+ * is well-formed and nobody has said that there is none; a name is good when the list shows it, or
+ * when the list was never fetched. What is good without being shown is tentative: OPENDIR, OPEN or
+ * READLINK settle it. */
+#include "house.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <errno.h>
+#include <string.h>
+
+#include <qxfs/base/sys.h>
+
+#include "ids.h"
+
+enum part_style {
+	PART_ID,      /* the component is the item's id, and so is its name in the folder */
+	PART_NAME_OF, /* the name leads to the item's id: the component is the id */
+	PART_NAME     /* the component stays the name */
+};
+
+static const struct {
+	enum list_id list;
+	enum part_style style;
+	unsigned choice;                       /* only items with this choice; 0: all */
+	bool (*well_formed)(const char *text); /* may exist though no list shows it */
+	const char *missing;                   /* why there is no such thing, for people */
+} holes[] = {
+	[HOLE_NONE] = { .missing = "there is no such file here" },
+	[HOLE_SURVEY] = { LIST_SURVEYS, PART_ID, 0, id_is_survey,
+	                  "a survey is found by its id (SV_...) or, in surveys/by-name, by its "
+	                  "name; an id that the service did not know is asked again after a "
+	                  "minute" },
+	[HOLE_SURVEY_NAME] = { LIST_SURVEYS, PART_NAME_OF, 0, NULL,
+	                       "no survey of this account's list has this name" },
+	[HOLE_ACTIVE] = { LIST_SURVEYS, PART_NAME_OF, CHOICE_ACTIVE, NULL,
+	                  "no active survey has this name" },
+	[HOLE_MINE] = { LIST_SURVEYS, PART_NAME_OF, CHOICE_MINE, NULL,
+	                "no survey that you own has this name" },
+	[HOLE_RECENT] = { LIST_SURVEYS, PART_NAME_OF, CHOICE_RECENT, NULL,
+	                  "none of the surveys that were modified last has this name" },
+	[HOLE_FILTER] = { LIST_FILTERS, PART_NAME, 0, NULL,
+	                  "the survey has no saved filter of this name" },
+	[HOLE_RESPONSE] = { LIST_NONE, PART_ID, 0, id_is_response,
+	                    "a response is found by its id: responses/R_....json" },
+};
+static_assert(countof(holes) == HOLES_, "every hole has its row");
+
+enum hole hole_of_part(const struct node_row *row, int i)
+{
+	/* The row with parts == i + 1 whose name has a hole brought that component in. */
+	while (row->id != ROW_ROOT && (row->hole == HOLE_NONE || row->parts != i + 1))
+		row = node_row(row->parent);
+	return row->hole;
+}
+
+enum list_id hole_list(enum hole hole)
+{
+	return holes[hole].list;
+}
+
+bool hole_shows(enum hole hole, const struct catalog *c, const struct list_item *item)
+{
+	return !holes[hole].choice || catalog_has_choice(c, item, holes[hole].choice);
+}
+
+const char *hole_name(enum hole hole, const struct catalog *c, const struct list_item *item)
+{
+	return holes[hole].style == PART_ID ? item->id : catalog_name(c, item);
+}
+
+const char *hole_part(enum hole hole, const struct catalog *c, const struct list_item *item)
+{
+	return holes[hole].style == PART_NAME ? catalog_name(c, item) : item->id;
+}
+
+/* What the list of a hole below `dir_arg` belongs to. */
+static const char *list_of(enum hole hole, const char *dir_arg)
+{
+	return list_row(holes[hole].list)->of ? dir_arg : "";
+}
+
+/* The component for a name, borrowed from the name or the catalog; NULL: there is none. */
+static const char *part_for(struct tree *t, enum hole hole, const char *dir_arg,
+                            const struct catalog *c, const char *name)
+{
+	const struct list_item *item = NULL;
+
+	if (c && holes[hole].style == PART_ID)
+		item = list_find(c->list, name);
+	else if (c)
+		item = catalog_find_name(c, name);
+	if (item && hole_shows(hole, c, item))
+		return holes[hole].style == PART_NAME ? name : hole_part(hole, c, item);
+	if (holes[hole].well_formed)
+		return holes[hole].well_formed(name) && !tree_is_absent(t, name) ? name : NULL;
+	/* Nobody knows the names of an object's list before it was fetched. */
+	return !c && list_row(holes[hole].list)->of && id_is_sound(dir_arg) ? name : NULL;
+}
+
+int hole_resolve(struct tree *t, const struct node_row *row, const char *dir_arg, const char *name,
+                 char arg[ARG_MAX_BYTES], struct qx_fail *why)
+{
+	enum hole hole = row->hole;
+	struct catalog *c = NULL;
+	int r = -ENOENT;
+
+	if (holes[hole].list != LIST_NONE)
+		c = tree_catalog(t, holes[hole].list, list_of(hole, dir_arg));
+	const char *part = part_for(t, hole, dir_arg, c, name);
+	if (part && arg_join(dir_arg, part, arg)) {
+		r = 0;
+	} else if (why) {
+		fail_set(why, ENOENT, "%s", holes[hole].missing);
+	}
+	catalog_unref(c);
+	return r;
+}
+
+bool part_is_shown(struct tree *t, const struct node_row *row, const char *arg, int i)
+{
+	char part[ARG_MAX_BYTES], of[ARG_MAX_BYTES] = "";
+	enum hole hole = hole_of_part(row, i);
+
+	if (holes[hole].list == LIST_NONE)
+		return holes[hole].well_formed == NULL;
+	if (!arg_part(arg, i, part) || (i > 0 && !arg_part(arg, 0, of)))
+		return false;
+	const struct catalog *c = catalog_now(t, holes[hole].list, list_of(hole, of));
+	if (!c)
+		return false;
+	return holes[hole].style == PART_NAME ? catalog_find_name(c, part) != NULL
+	                                      : list_find(c->list, part) != NULL;
+}
+
+bool is_tentative(struct tree *t, const struct node_row *row, const char *arg)
+{
+	for (int i = 0; i < row->parts; i++)
+		if (!part_is_shown(t, row, arg, i))
+			return true;
+	return false;
+}

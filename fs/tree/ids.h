@@ -1,0 +1,11 @@
+/* ids.h: ids as the service makes them (API.md 7.1). Ours may be a little wider: the service is
+ * asked. Pure; any thread. */
+#ifndef QXFS_TREE_IDS_H
+#define QXFS_TREE_IDS_H
+
+#include <stdbool.h>
+
+bool id_is_survey(const char *text);
+bool id_is_response(const char *text);
+
+#endif

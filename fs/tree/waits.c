@@ -1,0 +1,369 @@
+/* waits.c: the operations that wait for a handle.
+ *
+ * An op pins its node and takes step after step: it asks for what nobody has confirmed yet, from
+ * the top, then for the list that the folder shows or for the file's content. Each step is a want
+ * of jobs/ whose end starts the next, on the jobs thread, without the lock. At the end the node is
+ * filled first and the answer given after. */
+#include "opens.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <qxfs/base/log.h>
+#include <qxfs/base/sys.h>
+
+#define STALE_S 30 /* an unreachable account is asked again after so long */
+#define FOLDER_WAIT_S 10
+#define ARG_DEPTH 2 /* components of an argument */
+
+struct op {
+	struct op *next; /* guarded by tree.lock */
+	struct tree *tree;
+	enum tree_verb verb;
+	struct node *node; /* pinned */
+	unsigned touches;  /* of the place when the op began */
+	bool posted;       /* guarded by tree.lock: jobs/ has the want */
+	bool cancelled;    /* guarded by tree.lock: before that */
+	tree_done_fn *done;
+	void *done_arg;
+	enum { OP_BEGINS, OP_WANTS_SURVEY, OP_WANTS_LIST, OP_WANTS_CONTENT } step;
+	struct want want;           /* of a survey or of the content */
+	struct list_want list_want; /* of a list */
+	bool asked[ARG_DEPTH + 1];  /* what has been asked for already: of each component, itself */
+	int asking;                 /* which of them now */
+	int64_t deadline_ms;        /* 0: none */
+	struct content content;
+	const struct node_row *row; /* of the node */
+	char arg[ARG_MAX_BYTES];    /* of the node */
+	char of[ARG_MAX_BYTES];     /* what the wanted list belongs to */
+};
+
+static void go_on(struct op *op);
+
+static void undrop(struct op *op)
+{
+	if (op->posted && op->step == OP_WANTS_LIST)
+		jobs_undrop_list(op->tree->jobs, &op->list_want);
+	else if (op->posted)
+		jobs_undrop(op->tree->jobs, &op->want);
+}
+
+static void finish(struct op *op, int err, struct tree_handle *handle)
+{
+	struct tree *t = op->tree;
+
+	pthread_mutex_lock(&t->lock);
+	struct op **link = &t->ops;
+	while (*link != op)
+		link = &(*link)->next;
+	*link = op->next;
+	if (op->node) {
+		op->node->pins--;
+		node_release(t, op->node);
+	}
+	if (!t->ops)
+		pthread_cond_broadcast(&t->no_ops);
+	pthread_mutex_unlock(&t->lock);
+
+	/* Nobody finds the op any more; what tree_cancel may have posted is taken back. */
+	undrop(op);
+	op->done(op->done_arg, err, handle);
+	content_done(&op->content);
+	free(op);
+}
+
+static void fill_from(struct op *op, const struct want_result *result)
+{
+	struct tree *t = op->tree;
+	struct place *p = op->node->place;
+
+	pthread_mutex_lock(&t->lock);
+	if (p->gen != result->gen) {
+		generation_unref(p->gen);
+		p->gen = generation_ref(result->gen);
+	}
+	if (!result->stale && p->touches == op->touches)
+		p->expired = p->full = false;
+	p->stale = result->stale;
+	p->retry_s = sys_wall_s() + STALE_S;
+	if (!op->node->ready)
+		fill(op->node, result->gen);
+	pthread_mutex_unlock(&t->lock);
+}
+
+static void open_filled(struct op *op, struct generation *gen)
+{
+	struct tree_handle *handle = NULL;
+	pthread_mutex_lock(&op->tree->lock);
+	bool refilled = op->node->refilled;
+	/* Another op may have filled the node with an earlier generation: that one it serves. */
+	struct generation *mine = generation_ref(op->node->gen ? op->node->gen : gen);
+	pthread_mutex_unlock(&op->tree->lock);
+
+	int r = open_data(op->tree, op->node, mine, refilled, &handle);
+	generation_unref(mine);
+	finish(op, r == -ENOENT ? -EIO : r, handle);
+}
+
+/* The survey does not exist: who asked for something of it need not ask again at once. A 404 of one
+ * response says nothing of its survey. */
+static void remember_absent(struct op *op)
+{
+	char id[ARG_MAX_BYTES];
+	bool of_survey = op->step == OP_WANTS_SURVEY || op->row->parts == 1 ||
+	                 op->row->source.kind == SOURCE_FORM;
+
+	if (of_survey && hole_of_part(op->row, 0) == HOLE_SURVEY && arg_part(op->arg, 0, id))
+		tree_absent(op->tree, id);
+}
+
+/* What a job has said, before the op goes on. Taking it back first: the want will be used again, or
+ * tree_cancel finds the op between two of them. */
+static void step_over(struct op *op)
+{
+	struct tree *t = op->tree;
+	pthread_mutex_lock(&t->lock);
+	undrop(op);
+	op->posted = false;
+	pthread_mutex_unlock(&t->lock);
+}
+
+static void want_done(struct want *w, const struct want_result *result)
+{
+	struct op *op = w->arg;
+
+	if (result->fail->err) {
+		if (result->fail->http == 404 && result->fail->err == ENOENT)
+			remember_absent(op);
+		finish(op, -result->fail->err, NULL);
+	} else if (op->step == OP_WANTS_SURVEY) {
+		step_over(op);
+		go_on(op);
+	} else {
+		fill_from(op, result);
+		open_filled(op, result->gen);
+	}
+}
+
+static void list_done(struct list_want *w, struct list *list, const struct qx_fail *fail)
+{
+	struct op *op = w->arg;
+	struct tree *t = op->tree;
+	int err = list ? tree_set_list(t, list) : -fail->err;
+
+	if (!list)
+		tree_list_failed(t, w->id, w->of);
+	if (!list && fail->http == 404 && w->of[0])
+		tree_absent(t, w->of);
+	/* The former list is better than none, but not for somebody who may not see it any more. */
+	struct catalog *c = tree_catalog(t, w->id, w->of);
+	if (c && err != -EACCES && err != -ECANCELED)
+		err = 0;
+	catalog_unref(c);
+	step_over(op);
+	if (err == 0)
+		go_on(op);
+	else
+		finish(op, err, NULL);
+}
+
+/* Hands the want to jobs/. Under the lock, so that tree_cancel finds it either not posted or whole;
+ * queueing is memory work, and `done` cannot end the op before we let go. */
+static void post(struct op *op, int step)
+{
+	struct tree *t = op->tree;
+
+	pthread_mutex_lock(&t->lock);
+	bool go = !op->cancelled;
+	op->step = step;
+	op->posted = go;
+	if (go && step == OP_WANTS_LIST)
+		jobs_want_list(t->jobs, &op->list_want);
+	else if (go)
+		jobs_want(t->jobs, &op->want);
+	pthread_mutex_unlock(&t->lock);
+	if (!go)
+		finish(op, -ECANCELED, NULL);
+}
+
+static void want_recipe(struct op *op, int step)
+{
+	struct tree *t = op->tree;
+	struct place *p = op->node->place;
+	struct want *w = &op->want;
+
+	pthread_mutex_lock(&t->lock);
+	op->touches = p->touches;
+	w->full = p->full || op->row->parent == ROW_NOW;
+	w->mtime_s = op->node->mtime_s ? op->node->mtime_s : sys_wall_s();
+	pthread_mutex_unlock(&t->lock);
+	w->recipe = op->content.recipe;
+	w->deadline_ms = op->deadline_ms;
+	w->done = want_done;
+	w->arg = op;
+	post(op, step);
+}
+
+static void want_content(struct op *op)
+{
+	content_done(&op->content);
+	int r = content_make(op->tree, op->row, op->arg, &op->content);
+	if (r == 0)
+		want_recipe(op, OP_WANTS_CONTENT);
+	else
+		finish(op, r == -EAGAIN ? -EIO : r, NULL); /* the lists have been asked for */
+}
+
+/* The document that settles a survey's folder is its survey.json: what was asked is kept. */
+static void want_survey(struct op *op, const char *id)
+{
+	content_done(&op->content);
+	int r = content_make(op->tree, node_row(ROW_SURVEY_JSON), id, &op->content);
+	if (r == 0)
+		want_recipe(op, OP_WANTS_SURVEY);
+	else
+		finish(op, r, NULL);
+}
+
+static void want_list(struct op *op, enum list_id id)
+{
+	struct list_want *w = &op->list_want;
+	w->id = id;
+	w->of = op->of;
+	w->deadline_ms = op->deadline_ms;
+	w->done = list_done;
+	w->arg = op;
+	post(op, OP_WANTS_LIST);
+}
+
+/* The next component, from the top, that nobody has confirmed and nobody was asked about; the
+ * number of components if none is left. */
+static int next_doubt(struct op *op)
+{
+	bool opens_file = op->verb == TREE_OPEN;
+	int i = 0;
+
+	pthread_mutex_lock(&op->tree->lock);
+	for (; i < op->row->parts; i++) {
+		enum list_id id = hole_list(hole_of_part(op->row, i));
+		/* A file's own request tells whether its survey exists; but not what id a name has.
+		 */
+		bool matters = opens_file ? id != LIST_NONE && list_row(id)->of : id != LIST_NONE;
+		if (matters && !op->asked[i] && !part_is_shown(op->tree, op->row, op->arg, i))
+			break;
+	}
+	pthread_mutex_unlock(&op->tree->lock);
+	return i;
+}
+
+static void settle(struct op *op, int part)
+{
+	enum list_id id = hole_list(hole_of_part(op->row, part));
+
+	op->asked[part] = true;
+	if (list_row(id)->of) {
+		(void)arg_part(op->arg, 0, op->of);
+		want_list(op, id);
+	} else {
+		(void)arg_part(op->arg, part, op->of);
+		want_survey(op, op->of);
+	}
+}
+
+/* After everything was asked for: a name that its list does not show is none. */
+static bool is_known_missing(struct op *op)
+{
+	bool missing = false;
+
+	pthread_mutex_lock(&op->tree->lock);
+	for (int i = 0; i < op->row->parts; i++) {
+		enum list_id id = hole_list(hole_of_part(op->row, i));
+		missing = missing || (id != LIST_NONE && list_row(id)->of && op->asked[i] &&
+		                      !part_is_shown(op->tree, op->row, op->arg, i));
+	}
+	pthread_mutex_unlock(&op->tree->lock);
+	return missing;
+}
+
+static void end_folder(struct op *op)
+{
+	struct tree_handle *handle = NULL;
+	int r = open_folder(op->tree, op->node, &handle);
+	finish(op, r, handle);
+}
+
+/* The next step; each is taken at most once. */
+static void go_on(struct op *op)
+{
+	int part = next_doubt(op);
+
+	if (part < op->row->parts) {
+		settle(op, part);
+	} else if (is_known_missing(op)) {
+		finish(op, -ENOENT, NULL);
+	} else if (op->verb == TREE_OPEN) {
+		want_content(op);
+	} else if (!op->asked[ARG_DEPTH] && !listing_is_there(op->tree, op->row, op->arg)) {
+		op->asked[ARG_DEPTH] = true;
+		(void)snprintf(op->of, sizeof(op->of), "%s",
+		               list_row(op->row->list)->of ? op->arg : "");
+		want_list(op, op->row->list);
+	} else {
+		end_folder(op);
+	}
+}
+
+void tree_wait(struct tree *t, enum tree_verb verb, uint64_t node, int flags,
+               const struct tree_caller *who, tree_done_fn *done, void *arg)
+{
+	(void)flags; /* tree_open has judged them */
+	struct op *op = calloc(1, sizeof(*op));
+	if (!op) {
+		done(arg, -ENOMEM, NULL);
+		return;
+	}
+	op->tree = t;
+	op->verb = verb;
+	op->done = done;
+	op->done_arg = arg;
+	op->want.uid = op->list_want.uid = who->uid;
+
+	pthread_mutex_lock(&t->lock);
+	struct node *n = t->stopping ? NULL : node_find(t, node);
+	int err = t->stopping ? -ECANCELED : n ? 0 : -ENOENT;
+	if (n) {
+		n->pins++;
+		op->node = n;
+		op->row = n->place->row;
+		memcpy(op->arg, n->place->arg, strlen(n->place->arg) + 1);
+		op->next = t->ops;
+		t->ops = op;
+	}
+	pthread_mutex_unlock(&t->lock);
+	if (err == 0) {
+		int64_t wait_s = verb == TREE_OPEN ? t->config.open_wait_s : FOLDER_WAIT_S;
+		op->deadline_ms = wait_s ? sys_now_ms() + wait_s * 1000 : 0;
+		go_on(op);
+		return;
+	}
+	free(op);
+	done(arg, err, NULL);
+}
+
+void tree_cancel(struct tree *t, void *arg)
+{
+	pthread_mutex_lock(&t->lock);
+	struct op *op = t->ops;
+	while (op && op->done_arg != arg)
+		op = op->next;
+	/* Queueing a task is memory work; the op cannot go away while we hold the lock. */
+	if (op)
+		op->cancelled = true;
+	if (op && op->posted && op->step == OP_WANTS_LIST)
+		jobs_drop_list(t->jobs, &op->list_want);
+	else if (op && op->posted)
+		jobs_drop(t->jobs, &op->want);
+	pthread_mutex_unlock(&t->lock);
+}
