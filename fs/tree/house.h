@@ -18,7 +18,7 @@
 #include <qxfs/tree/config.h>
 #include <qxfs/tree/tree.h>
 
-#include "catalog.h"
+#include "shown.h"
 #include "nodes.h"
 
 /* A version of a text; immutable, refcounted. */

@@ -1,7 +1,7 @@
-/* catalog.h: lists as the tree shows them, and what stands in the holes of paths.
+/* shown.h: lists as the tree shows them, and what stands in the holes of paths.
  * Guards: tree.lock where it says so; functions that take it are called without. */
-#ifndef QXFS_TREE_CATALOG_H
-#define QXFS_TREE_CATALOG_H
+#ifndef QXFS_TREE_SHOWN_H
+#define QXFS_TREE_SHOWN_H
 
 #include <stdatomic.h>
 
