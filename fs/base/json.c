@@ -197,3 +197,42 @@ const struct json *json_at(const struct json *j, const char *path, size_t index)
 	struct json_object *o = get_typed(j, path, json_type_array);
 	return o ? wrap(json_object_array_get_idx(o, index)) : NULL;
 }
+
+void json_each(const struct json *j, const char *path, json_member_fn *fn, void *arg)
+{
+	struct json_object *o = inside(json_get(j, path));
+
+	if (!o || !json_object_is_type(o, json_type_object))
+		return;
+	json_object_object_foreach(o, name, value)
+	{
+		if (!fn(arg, name, wrap(value)))
+			return;
+	}
+}
+
+/* json-c gives a number back as it was spelled. */
+void json_add(const struct json *j, const char *path, struct buf *out)
+{
+	struct json_object *o = inside(json_get(j, path));
+
+	if (!o) {
+		buf_add_str(out, "null");
+		return;
+	}
+	const char *text = json_object_to_json_string_ext(
+		o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+	if (text)
+		buf_add_str(out, text);
+	else
+		out->failed = true;
+}
+
+void json_add_cell(const struct json *j, const char *path, struct buf *out)
+{
+	const struct json *at = json_get(j, path);
+
+	if (!at || json_text(at, NULL, out))
+		return;
+	json_add(at, NULL, out);
+}

@@ -98,6 +98,12 @@ static void make_draft(struct job *job)
 	job->disk_err = cache_draft_new(job->jobs->config.cache, job->recipe.key, &job->draft);
 }
 
+static job_step *const kinds[JOB_KINDS_] = {
+	[JOB_DOCUMENT] = fetch_begin,
+	[JOB_PAGES] = collect_begin,
+	[JOB_DERIVED] = derive_begin,
+};
+
 static void draft_made(struct job *job)
 {
 	if (job->disk_err == -EBUSY) {
@@ -111,7 +117,7 @@ static void draft_made(struct job *job)
 		job_fail(job);
 		return;
 	}
-	fetch_begin(job);
+	kinds[job->recipe.kind](job);
 }
 
 void document_begin(struct job *job)

@@ -127,12 +127,17 @@ static const char *remedy_for(int err)
 	       "support.";
 }
 
+void fetch_publish(struct job *job)
+{
+	job_move(job, JOB_PUBLISHING);
+	job_disk(job, publish, published);
+}
+
 static void judge(struct job *job)
 {
 	follow_done(&job->follow);
 	if (job->disk_err == 0) {
-		job_move(job, JOB_PUBLISHING);
-		job_disk(job, publish, published);
+		fetch_publish(job);
 		return;
 	}
 	if (job->disk_err == -EBADMSG && ++job->damages < DAMAGES_MAX) {

@@ -16,8 +16,8 @@ static const struct {
 	unsigned next;
 } job_rules[] = {
 	[JOB_NEW] = { "new", "is about to start",
-	              TO(JOB_ELSEWHERE) | TO(JOB_CHECKING) | TO(JOB_FETCHING) | TO(JOB_READY) |
-	                      TO(JOB_FAILED) },
+	              TO(JOB_ELSEWHERE) | TO(JOB_CHECKING) | TO(JOB_FETCHING) | TO(JOB_BASES) |
+	                      TO(JOB_STARTING) | TO(JOB_READY) | TO(JOB_FAILED) },
 	[JOB_ELSEWHERE] = { "elsewhere", "is being made by another mount",
 	                    TO(JOB_NEW) | TO(JOB_READY) | TO(JOB_FAILED) },
 	[JOB_CHECKING] = { "checking", "is being checked for changes",
@@ -30,6 +30,10 @@ static const struct {
 	[JOB_FETCHING] = { "downloading", "is being downloaded",
 	                   TO(JOB_FETCHING) | TO(JOB_STARTING) | TO(JOB_UNPACKING) |
 	                           TO(JOB_PUBLISHING) | TO(JOB_READY) | TO(JOB_FAILED) },
+	[JOB_BASES] = { "waiting", "waits for the files that it is made from",
+	                TO(JOB_RENDERING) | TO(JOB_READY) | TO(JOB_FAILED) },
+	[JOB_RENDERING] = { "rendering", "is being made from them",
+	                    TO(JOB_PUBLISHING) | TO(JOB_FAILED) },
 	[JOB_UNPACKING] = { "unpacking", "is being unpacked",
 	                    TO(JOB_FETCHING) | TO(JOB_PUBLISHING) | TO(JOB_FAILED) },
 	[JOB_PUBLISHING] = { "publishing", "is being written to the cache",
@@ -76,7 +80,7 @@ void job_abandon(struct job *job)
 	fail_set(&job->fail, ECANCELED, "the mount is being ended");
 	if (job->following)
 		follow_end(&job->follow, false);
-	if (!job->call_live && !job->disk_live)
+	if (!job->call_live && !job->disk_live && !job->base_live)
 		job_fail(job);
 }
 
@@ -194,6 +198,11 @@ void job_free(struct job *job)
 {
 	generation_unref(job->old);
 	generation_unref(job->made);
+	for (int i = 0; i < RECIPE_BASES; i++)
+		generation_unref(job->bases[i]);
+	json_free(job->page);
+	free(job->page_url);
+	circle_done(&job->pages);
 	recipe_done(&job->recipe);
 	free(job);
 }

@@ -6,7 +6,8 @@
  *  ELSEWHERE   (unchanged)    vanished: once anew ◄──┘  └► PUBLISHING (unpacked while it came)
  *  another mount exports                                          any ──► FAILED
  *
- * A document goes NEW ► FETCHING ► UNPACKING ► PUBLISHING ► READY.
+ * A document goes NEW ► FETCHING ► UNPACKING ► PUBLISHING ► READY; so do pages, collected;
+ * a derived file NEW ► BASES ► RENDERING ► PUBLISHING ► READY.
  *
  * A job waits for a call, for the disk, or for a moment; each comes back to the jobs thread as a
  * step. Everything here is the jobs thread's, but for what says otherwise. */
@@ -17,6 +18,8 @@
 
 #include <qxfs/store/unpack.h>
 
+#include "circle.h"
+
 enum job_state {
 	JOB_NEW,
 	JOB_ELSEWHERE,
@@ -25,6 +28,8 @@ enum job_state {
 	JOB_POLLING,
 	JOB_FETCHING,
 	JOB_UNPACKING,
+	JOB_BASES,
+	JOB_RENDERING,
 	JOB_PUBLISHING,
 	JOB_READY,
 	JOB_FAILED,
@@ -77,6 +82,20 @@ struct job {
 	_Atomic bool refetched; /* the transport began again; set by the network thread */
 	uint64_t shown_bytes;   /* network thread, while call_live */
 	struct unpacked unpacked;
+
+	/* collect.c: the page just fetched, and what comes after it */
+	struct json *page; /* the pool's, while disk_live */
+	char *page_url;
+	uint64_t spooled;
+	struct circle pages;
+
+	/* derive.c */
+	struct generation *bases[RECIPE_BASES];
+	int next_base;
+	bool base_live; /* base_want is with the room */
+	struct want base_want;
+	struct qx_fail base_fail;
+
 	int disk_err;
 	struct qx_fail disk_fail;
 };
@@ -92,6 +111,7 @@ struct list_job {
 	struct list_job *next;
 	enum list_id id;
 	char of[LIST_OF_BYTES];
+	char query[LIST_OF_BYTES + 32];
 	bool calling; /* call is the client's */
 	struct list_want *wants;
 	struct list *made;
@@ -99,8 +119,7 @@ struct list_job {
 	struct task call_over;
 	struct task save_task;
 	char *page_url;
-	uint64_t *pages_seen; /* hashes of page addresses, against circles */
-	size_t n_pages;
+	struct circle pages;
 	int save_err;
 	struct qx_fail fail;
 };
@@ -115,6 +134,7 @@ struct jobs {
 	int running;   /* jobs that hold a slot */
 	int followers; /* unpack workers that wait for bytes */
 	bool stopping;
+	_Atomic bool ending; /* stopping, for the pool's long work */
 	struct task deadline;
 	struct task stop_task;
 	pthread_mutex_t stop_lock;
@@ -154,6 +174,10 @@ void document_begin(struct job *job);
 void document_unpack(struct job *job); /* disk: cuts the result out of the envelope */
 /* fetch.c */
 void fetch_begin(struct job *job);
+void fetch_publish(struct job *job); /* the draft's data, as job->unpacked says */
+/* collect.c, derive.c: with a draft */
+void collect_begin(struct job *job);
+void derive_begin(struct job *job);
 /* pages.c */
 
 void pages_stop(struct list_job *lj);

@@ -63,6 +63,8 @@ void jobs_watch_deadline(struct jobs *j, int64_t at_ms)
 static job_step *const begin[JOB_KINDS_] = {
 	[JOB_EXPORT] = export_begin,
 	[JOB_DOCUMENT] = document_begin,
+	[JOB_PAGES] = document_begin,
+	[JOB_DERIVED] = document_begin,
 };
 
 static void want_arrives(struct task *task)
@@ -232,7 +234,7 @@ static void stop_job(struct job *job)
 static void stop_all(struct task *task)
 {
 	struct jobs *j = container_of(task, struct jobs, stop_task);
-	j->stopping = true;
+	j->stopping = j->ending = true;
 	for (struct job *job = j->live, *next; job; job = next) {
 		next = job->next;
 		stop_job(job);

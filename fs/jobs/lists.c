@@ -31,6 +31,14 @@ static const struct list_row list_rows[] = {
 	                   .fields = { "filterName", "creationDate" },
 	                   .name_field = FILTER_NAME,
 	                   .born_field = FILTER_CREATED },
+	[LIST_DISTRIBUTIONS] = { .name = "distributions",
+	                         .ep = EP_DISTRIBUTIONS,
+	                         .of = true,
+	                         .query = "surveyId=",
+	                         .id_member = "id",
+	                         .fields = { "requestType", "sendDate" },
+	                         .name_field = -1,
+	                         .born_field = -1 },
 };
 static_assert(countof(list_rows) == LIST_N_, "every list has its row");
 

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <qxfs/base/hash.h>
 #include <qxfs/base/log.h>
 #include <qxfs/base/sys.h>
 
@@ -52,7 +51,7 @@ static void over(struct list_job *lj)
 	answer_all(lj, lj->fail.err ? NULL : lj->made, &lj->fail);
 	list_unref(lj->made);
 	free(lj->page_url);
-	free(lj->pages_seen);
+	circle_done(&lj->pages);
 	free(lj);
 	jobs_check_idle(j);
 }
@@ -74,25 +73,6 @@ static void save(struct task *task)
 	lj->save_err = list_save(lj->made, lj->jobs->config.dirs);
 	lj->save_task.fn = saved;
 	worker_post(lj->jobs->worker, &lj->save_task);
-}
-
-/* Notes that this page is asked for; false if it was already, or if there are too many. */
-static bool new_page(struct list_job *lj, const char *url)
-{
-	const char *const parts[] = { url, NULL };
-	uint64_t hash = hash_u64(parts);
-
-	for (size_t i = 0; i < lj->n_pages; i++)
-		if (lj->pages_seen[i] == hash)
-			return false;
-	if (lj->n_pages >= PAGES_MAX)
-		return false;
-	uint64_t *seen = realloc(lj->pages_seen, (lj->n_pages + 1) * sizeof(*seen));
-	if (!seen)
-		return false;
-	lj->pages_seen = seen;
-	seen[lj->n_pages++] = hash;
-	return true;
 }
 
 static int take_elements(struct list_job *lj)
@@ -132,7 +112,8 @@ static void page_over(struct task *task)
 	lj->call.next_page = NULL;
 	call_clear(&lj->call);
 
-	if (!lj->fail.err && lj->page_url && !new_page(lj, lj->page_url))
+	if (!lj->fail.err && lj->page_url &&
+	    (lj->pages.n >= PAGES_MAX || !circle_enter(&lj->pages, lj->page_url)))
 		fail_set(&lj->fail, EIO,
 		         "the service's pages of %s lead in a circle, or are over %d",
 		         list_row(lj->id)->name, PAGES_MAX);
@@ -157,8 +138,13 @@ static void next_page(struct list_job *lj)
 {
 	memset(&lj->call, 0, sizeof(lj->call));
 	lj->call.ep = list_row(lj->id)->ep;
-	if (lj->of[0])
+	const char *query = list_row(lj->id)->query;
+	if (query) {
+		(void)snprintf(lj->query, sizeof(lj->query), "%s%s", query, lj->of);
+		lj->call.query = lj->query;
+	} else if (lj->of[0]) {
 		lj->call.args[0] = lj->of;
+	}
 	lj->call.page_url = lj->page_url;
 	lj->call.class = CLASS_PERSON;
 	lj->call.uid = lj->wants ? lj->wants->uid : 0;

@@ -11,6 +11,21 @@ static bool copy(const char *from, const char **to)
 	return *to || !from;
 }
 
+static bool copy_base(const struct recipe *from, const struct recipe **to)
+{
+	struct recipe *made = NULL;
+	*to = NULL;
+	if (!from)
+		return true;
+	made = calloc(1, sizeof(*made));
+	if (!made || recipe_copy(from, made) < 0) {
+		free(made);
+		return false;
+	}
+	*to = made;
+	return true;
+}
+
 int recipe_copy(const struct recipe *from, struct recipe *ret)
 {
 	struct recipe made = *from;
@@ -21,6 +36,8 @@ int recipe_copy(const struct recipe *from, struct recipe *ret)
 	good = copy(from->body, &made.body) && good;
 	for (int i = 0; i < RECIPE_ARGS; i++)
 		good = copy(from->args[i], &made.args[i]) && good;
+	for (int i = 0; i < RECIPE_BASES; i++)
+		good = copy_base(from->bases[i], &made.bases[i]) && good;
 	if (!good) {
 		recipe_done(&made);
 		return -ENOMEM;
@@ -29,12 +46,31 @@ int recipe_copy(const struct recipe *from, struct recipe *ret)
 	return 0;
 }
 
+/* Our own copies are const only for who reads them. */
+static void drop(const char *text)
+{
+	union {
+		const char *theirs;
+		char *ours;
+	} u = { .theirs = text };
+	free(u.ours);
+}
+
 void recipe_done(struct recipe *r)
 {
-	free((char *)(uintptr_t)r->key); /* our own copies: const only for who reads them */
-	free((char *)(uintptr_t)r->subject);
-	free((char *)(uintptr_t)r->query);
-	free((char *)(uintptr_t)r->body);
+	drop(r->key);
+	drop(r->subject);
+	drop(r->query);
+	drop(r->body);
 	for (int i = 0; i < RECIPE_ARGS; i++)
-		free((char *)(uintptr_t)r->args[i]);
+		drop(r->args[i]);
+	for (int i = 0; i < RECIPE_BASES; i++) {
+		union {
+			const struct recipe *theirs;
+			struct recipe *ours;
+		} base = { .theirs = r->bases[i] };
+		if (base.ours)
+			recipe_done(base.ours);
+		free(base.ours);
+	}
 }

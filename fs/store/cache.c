@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <search.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
@@ -203,6 +204,12 @@ void cache_count(struct cache *c, uint64_t added, uint64_t removed, int generati
 }
 
 /* --- find ------------------------------------------------------------------------------------ */
+
+void generation_name(const struct generation *g, char out[GENERATION_NAME])
+{
+	(void)snprintf(out, GENERATION_NAME, "%s:%llu ", g->data_name,
+	               (unsigned long long)g->length);
+}
 
 struct generation *cache_find(struct cache *c, const char *key)
 {

@@ -50,6 +50,10 @@ int facts_text(const struct facts *f, struct buf *out)
 		buf_addf(out, "%s%" PRId64, i ? "," : "", f->gen.counts[i]);
 	buf_add_str(out, "],\n\"last_modified\":");
 	buf_add_json(out, f->gen.last_modified);
+	if (f->gen.base[0]) {
+		buf_add_str(out, ",\n\"base\":");
+		buf_add_json(out, f->gen.base);
+	}
 	buf_addf(out,
 	         ",\n\"exported_s\":%" PRId64 ",\n\"mtime_s\":%" PRId64 ",\n\"took_ms\":%" PRId64,
 	         f->gen.exported_s, f->gen.mtime_s, f->gen.took_ms);
@@ -129,6 +133,11 @@ static int read_members(const struct json *j, const char *hash, struct facts *f)
 	    !json_int(j, "exported_s", &f->gen.exported_s) ||
 	    !json_int(j, "mtime_s", &f->gen.mtime_s) || !json_int(j, "took_ms", &f->gen.took_ms))
 		return -EBADMSG;
+	const char *base = json_str(j, "base");
+	if (base && strlen(base) >= sizeof(f->gen.base))
+		return -EBADMSG;
+	if (base)
+		memcpy(f->gen.base, base, strlen(base) + 1);
 	memcpy(f->gen.last_modified, modified, strlen(modified) + 1);
 	f->key = strdup(key);
 	return f->key ? 0 : -ENOMEM;

@@ -16,6 +16,7 @@ static const struct node_row *home_of(enum list_id id)
 	static const enum row_id homes[LIST_N_] = {
 		[LIST_SURVEYS] = ROW_SURVEYS,
 		[LIST_FILTERS] = ROW_FILTERS,
+		[LIST_DISTRIBUTIONS] = ROW_DISTRIBUTIONS,
 	};
 	return node_row(homes[id]);
 }

@@ -3,6 +3,7 @@
 #include "house.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <qxfs/base/sys.h>
@@ -50,24 +51,80 @@ static int make_export(struct tree *t, const struct node_row *row, struct conten
 	c->recipe.kind = JOB_EXPORT;
 	c->recipe.args[0] = c->parts[0];
 	c->recipe.body = buf_text(&c->body);
+	c->recipe.utf16 = form->flags & FORM_UTF16;
 	c->recipe.check = content_is_always_new(row) ? JOB_CHECK_NONE : JOB_CHECK_COUNTS;
 	buf_addf(&c->key, "%s/export/%s?%s", t->config.account, c->parts[0], buf_text(&c->body));
 	return 0;
 }
 
-static void make_document(struct tree *t, const struct node_row *row, struct content *c)
+/* The components that the endpoint's path takes. */
+static void add_args(const struct node_row *row, struct content *c)
 {
-	c->recipe.kind = JOB_DOCUMENT;
-	c->recipe.ep = row->source.ep;
-	c->recipe.query = row->source.query;
-	c->recipe.verbatim = row->source.verbatim;
-	buf_addf(&c->key, "%s/%s", t->config.account, endpoint_row(row->source.ep)->name);
-	for (int i = 0; i < row->parts; i++) {
-		c->recipe.args[i] = c->parts[i];
-		buf_addf(&c->key, "/%s", c->parts[i]);
+	const char *numbers = row->source.args ? row->source.args : "01";
+	int n = 0;
+
+	for (; *numbers && *numbers - '0' < row->parts; numbers++) {
+		c->recipe.args[n++] = c->parts[*numbers - '0'];
+		buf_addf(&c->key, "/%s", c->parts[*numbers - '0']);
 	}
-	if (row->source.query)
-		buf_addf(&c->key, "?%s", row->source.query);
+}
+
+static void add_query(const struct node_row *row, struct content *c)
+{
+	if (!row->source.query)
+		return;
+	for (const char *p = row->source.query; *p; p++) {
+		if (*p == '{' && p[1] && p[2] == '}') {
+			buf_add_url(&c->query, c->parts[p[1] - '0']);
+			p += 2;
+		} else {
+			buf_add(&c->query, p, 1);
+		}
+	}
+	c->recipe.query = buf_text(&c->query);
+	buf_addf(&c->key, "?%s", buf_text(&c->query));
+}
+
+static int make_document(struct tree *t, const struct node_row *row, struct content *c)
+{
+	bool pages = row->source.kind == SOURCE_PAGES;
+
+	c->recipe.kind = pages ? JOB_PAGES : JOB_DOCUMENT;
+	c->recipe.ep = row->source.ep;
+	c->recipe.verbatim = row->source.verbatim;
+	c->recipe.shape = row->source.shape;
+	buf_addf(&c->key, "%s/%s", t->config.account, endpoint_row(row->source.ep)->name);
+	add_args(row, c);
+	add_query(row, c);
+	if (pages)
+		buf_addf(&c->key, "#%d", (int)row->source.shape);
+	return 0;
+}
+
+static int add_base(struct tree *t, const struct node_row *row, const char *arg, int i,
+                    struct content *c)
+{
+	c->bases[i] = calloc(1, sizeof(*c->bases[i]));
+	if (!c->bases[i])
+		return -ENOMEM;
+	int r = content_make(t, row, arg, c->bases[i]);
+	if (r == 0)
+		c->recipe.bases[i] = &c->bases[i]->recipe;
+	return r;
+}
+
+/* Its key is its base's, and what is made of it. */
+static int make_derived(struct tree *t, const struct node_row *row, const char *arg,
+                        struct content *c)
+{
+	c->recipe.kind = JOB_DERIVED;
+	c->recipe.render = row->source.render;
+	int r = add_base(t, node_base(row), arg, 0, c);
+	if (r == 0 && row->source.render->needs_schema)
+		r = add_base(t, node_row(ROW_SCHEMA), c->parts[0], 1, c);
+	if (r == 0)
+		buf_addf(&c->key, "%s#%s", c->bases[0]->recipe.key, row->name);
+	return r;
 }
 
 int content_make(struct tree *t, const struct node_row *row, const char *arg, struct content *ret)
@@ -81,13 +138,35 @@ int content_make(struct tree *t, const struct node_row *row, const char *arg, st
 	node_subject(row, arg, &ret->subject);
 	if (row->source.kind == SOURCE_FORM)
 		r = make_export(t, row, ret);
+	else if (row->source.kind == SOURCE_DERIVED)
+		r = make_derived(t, row, arg, ret);
 	else
-		make_document(t, row, ret);
-	if (buf_failed(&ret->key) || buf_failed(&ret->subject) || buf_failed(&ret->body))
+		r = make_document(t, row, ret);
+	if (buf_failed(&ret->key) || buf_failed(&ret->subject) || buf_failed(&ret->body) ||
+	    buf_failed(&ret->query))
 		return -ENOMEM;
 	ret->recipe.key = buf_text(&ret->key);
 	ret->recipe.subject = buf_text(&ret->subject);
 	return r;
+}
+
+bool content_is_outdated(struct tree *t, const struct node_row *row, const char *arg,
+                         const struct generation *gen)
+{
+	const struct node_row *base = node_base(row);
+	char name[GENERATION_NAME];
+
+	pthread_mutex_lock(&t->lock);
+	const struct place *p = place_find(t, base, arg);
+	bool touched = p && p->expired;
+	pthread_mutex_unlock(&t->lock);
+	struct generation *now = touched ? NULL : content_cached(t, base, arg);
+	if (!now)
+		return touched;
+	/* As jobs/derive.c notes it. */
+	generation_name(now, name);
+	generation_unref(now);
+	return strncmp(gen->facts.base, name, strlen(name)) != 0;
 }
 
 void content_done(struct content *c)
@@ -95,6 +174,13 @@ void content_done(struct content *c)
 	buf_done(&c->key);
 	buf_done(&c->subject);
 	buf_done(&c->body);
+	buf_done(&c->query);
+	for (int i = 0; i < RECIPE_BASES; i++) {
+		if (c->bases[i])
+			content_done(c->bases[i]);
+		free(c->bases[i]);
+		c->bases[i] = NULL;
+	}
 }
 
 struct generation *content_cached(struct tree *t, const struct node_row *row, const char *arg)

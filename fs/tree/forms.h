@@ -7,6 +7,8 @@
 enum form_id {
 	FORM_CSV,
 	FORM_LABELS_CSV,
+	FORM_PLAIN_CSV,
+	FORM_XLSX,
 	FORM_JSON,
 	FORM_SAV,
 	FORM_UNFINISHED_CSV,
@@ -17,6 +19,7 @@ enum form_id {
 	FORM_LABELS_XML,
 	FORM_LABELS_SAV,
 	FORM_UNFINISHED_JSON,
+	FORM_CODES_XLSX,
 	FORMS_
 };
 
@@ -30,7 +33,8 @@ enum form_flag {
 struct form {
 	enum form_id id;
 	const char *name;    /* "responses.csv" */
-	const char *members; /* of the export's POST: "\"format\":\"csv\"" */
+	const char *members; /* of the export's POST: "\"format\":\"csv\""; NULL: made here, see
+	                        jobs/render.h */
 	double cell_bytes;   /* over-estimate of a cell, for the size before it is known */
 	unsigned flags;
 	const char *doc;

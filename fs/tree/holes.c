@@ -45,6 +45,8 @@ static const struct {
 	                  "the survey has no saved filter of this name" },
 	[HOLE_RESPONSE] = { LIST_NONE, PART_ID, 0, id_is_response,
 	                    "a response is found by its id: responses/R_....json" },
+	[HOLE_DISTRIBUTION] = { LIST_DISTRIBUTIONS, PART_ID, 0, NULL,
+	                        "the survey has no distribution of this id" },
 };
 static_assert(countof(holes) == HOLES_, "every hole has its row");
 

@@ -41,6 +41,7 @@ struct place {
 	/* data */
 	struct generation *gen; /* the newest known */
 	bool expired;           /* touched: not fresh whatever the clock says */
+	bool outdated;          /* made from a base that has a newer generation */
 	bool full;              /* touched: the next fill asks for no comparison */
 	unsigned touches;       /* so that a fill that began before one does not hide it */
 	bool stale;             /* served unchecked: the account was unreachable */
@@ -109,13 +110,17 @@ struct handle {
 /* content.c: what makes the bytes of a data row. */
 struct content {
 	struct recipe recipe;
-	struct buf key, subject, body;
+	struct buf key, subject, body, query;
 	char parts[RECIPE_ARGS][ARG_MAX_BYTES];
+	struct content *bases[RECIPE_BASES]; /* owned */
 };
 /* -EAGAIN: a list has to be fetched first; -ENOENT: it is known not to exist; -ENOMEM. Takes
  * tree.lock; content_done() in any case. */
 int content_make(struct tree *t, const struct node_row *row, const char *arg, struct content *ret);
 void content_done(struct content *c);
+/* What it is made from is another now than when it was made. Looks at the disk. */
+bool content_is_outdated(struct tree *t, const struct node_row *row, const char *arg,
+                         const struct generation *gen);
 /* The generation that the cache has of it, with a reference; NULL. */
 struct generation *content_cached(struct tree *t, const struct node_row *row, const char *arg);
 bool content_is_always_new(const struct node_row *row);

@@ -41,6 +41,12 @@
 			0, doc, LIST_NONE, 0 \
 	}
 
+#define PART(path, endpoint, which, with, doc) \
+	{ path, NODE_DATA, { .kind = SOURCE_DOCUMENT, .ep = (endpoint), .args = (which), .query = (with) }, 0, doc, LIST_NONE, 0 }
+#define PAGES(path, endpoint, which, with, as, doc) \
+	{ path, NODE_DATA, { .kind = SOURCE_PAGES, .ep = (endpoint), .args = (which), .query = (with), .shape = (as) }, 0, doc, LIST_NONE, 0 }
+#define MADE(path, doc) { path, NODE_DATA, { .kind = SOURCE_DERIVED }, 0, doc, LIST_NONE, 0 }
+
 static struct node_row rows[ROWS_MAX_] = {
 	[ROW_ROOT] = DIR("/", 0, "the account"),
 	[ROW_README] = TEXT("/README.txt", text_readme, 0, "what is here and which file to open"),
@@ -76,6 +82,14 @@ static struct node_row rows[ROWS_MAX_] = {
 	                   "columns of the responses: types, codes, labels"),
 	[ROW_LANGUAGES] =
 		GET(SURVEY "/languages.json", EP_LANGUAGES, "the languages it can be taken in"),
+	[ROW_QUOTAS] = PAGES(SURVEY "/quotas.json", EP_QUOTAS, NULL, NULL, SHAPE_JSON, "its quotas"),
+	[ROW_CODEBOOK] = MADE(SURVEY "/codebook.csv", "columns, questions, types, codes, labels as a table"),
+	[ROW_DISTRIBUTIONS_CSV] = PAGES(SURVEY "/distributions.csv", EP_DISTRIBUTIONS, "", "surveyId={0}", SHAPE_DISTRIBUTIONS, "its mailings and links as a table"),
+	[ROW_DISTRIBUTIONS] = LISTED(SURVEY "/distributions", LIST_DISTRIBUTIONS, 0, "a folder for each of them"),
+	[ROW_DISTRIBUTION] = DIR(SURVEY "/distributions/{distribution}", 0, "one mailing"),
+	[ROW_DISTRIBUTION_JSON] = PART(SURVEY "/distributions/{distribution}/distribution.json", EP_DISTRIBUTION, "1", "surveyId={0}", "what was sent, when, to whom"),
+	[ROW_DISTRIBUTION_LINKS] = PAGES(SURVEY "/distributions/{distribution}/links.csv", EP_DISTRIBUTION_LINKS, "1", "surveyId={0}", SHAPE_LINKS, "the personal links"),
+	[ROW_DISTRIBUTION_HISTORY] = PAGES(SURVEY "/distributions/{distribution}/history.csv", EP_DISTRIBUTION_HISTORY, "1", "surveyId={0}", SHAPE_HISTORY, "what became of each message"),
 	[ROW_NOW] = DIR(SURVEY "/now", ROW_FORMS, "the responses, never older than a minute"),
 	[ROW_FILTERS] =
 		LISTED(SURVEY "/filters", LIST_FILTERS, 0, "a folder for each saved filter"),
@@ -104,7 +118,7 @@ static const struct {
 } hole_names[] = {
 	{ "survey", HOLE_SURVEY },     { "name", HOLE_SURVEY_NAME }, { "active", HOLE_ACTIVE },
 	{ "mine", HOLE_MINE },         { "recent", HOLE_RECENT },    { "filter", HOLE_FILTER },
-	{ "response", HOLE_RESPONSE },
+	{ "response", HOLE_RESPONSE }, { "distribution", HOLE_DISTRIBUTION },
 };
 static_assert(countof(hole_names) == HOLES_ - 1, "every hole has its name");
 
@@ -135,7 +149,7 @@ static void add_forms(const struct node_row *dir)
 		rows[n_rows++] = (struct node_row){
 			.path = path,
 			.kind = NODE_DATA,
-			.source = { .kind = SOURCE_FORM, .form = form },
+			.source = { .kind = form->members ? SOURCE_FORM : SOURCE_DERIVED, .form = form },
 			.flags = form->flags & FORM_LISTED ? 0 : ROW_UNLISTED,
 			.doc = form->doc,
 		};
@@ -154,6 +168,8 @@ static void complete(struct node_row *row)
 		row->hole = hole_named(row->name + 1, (size_t)(end - row->name) - 1);
 		row->suffix = end + 1;
 	}
+	if (row->source.kind == SOURCE_DERIVED)
+		row->source.render = render_find(row->name);
 	row->parts = 0;
 	for (const char *p = row->path; (p = strchr(p, '{')); p++)
 		row->parts++;
@@ -214,6 +230,11 @@ const struct node_row *node_pattern(const struct node_row *dir)
 		if (rows[i].hole != HOLE_NONE)
 			return &rows[i];
 	return NULL;
+}
+
+const struct node_row *node_base(const struct node_row *row)
+{
+	return node_child(&rows[row->parent], row->source.render->base);
 }
 
 bool arg_part(const char *arg, int i, char out[ARG_MAX_BYTES])

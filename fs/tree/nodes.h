@@ -18,6 +18,8 @@
 #include <qxfs/base/buf.h>
 #include <qxfs/base/fail.h>
 #include <qxfs/jobs/lists.h>
+#include <qxfs/jobs/render.h>
+#include <qxfs/jobs/shapes.h>
 
 #include "forms.h"
 
@@ -48,6 +50,14 @@ enum row_id {
 	ROW_QSF,
 	ROW_SCHEMA,
 	ROW_LANGUAGES,
+	ROW_QUOTAS,
+	ROW_CODEBOOK,
+	ROW_DISTRIBUTIONS_CSV,
+	ROW_DISTRIBUTIONS,
+	ROW_DISTRIBUTION,
+	ROW_DISTRIBUTION_JSON,
+	ROW_DISTRIBUTION_LINKS,
+	ROW_DISTRIBUTION_HISTORY,
 	ROW_NOW,
 	ROW_FILTERS,
 	ROW_FILTER,
@@ -85,6 +95,7 @@ enum hole {
 	HOLE_RECENT,
 	HOLE_FILTER,
 	HOLE_RESPONSE,
+	HOLE_DISTRIBUTION,
 	HOLES_
 };
 
@@ -100,16 +111,20 @@ typedef int64_t text_fn(struct tree *t, const char *arg, struct buf *out);
 text_fn text_readme, text_surveys_index;                                           /* readme.c */
 text_fn text_status, text_survey_status, text_status_json, text_jobs, text_errors; /* status.c */
 
-enum source_kind { SOURCE_NONE, SOURCE_TEXT, SOURCE_DOCUMENT, SOURCE_FORM };
+enum source_kind { SOURCE_NONE, SOURCE_TEXT, SOURCE_DOCUMENT, SOURCE_PAGES, SOURCE_FORM, SOURCE_DERIVED };
 
 /* Where the content comes from. */
 struct source {
 	enum source_kind kind;
-	text_fn *text;           /* TEXT */
-	enum endpoint ep;        /* DOCUMENT: the `result` of this GET */
-	const char *query;       /* DOCUMENT: NULL, or "format=qsf" */
-	bool verbatim;           /* DOCUMENT: its bytes as they came, not re-indented */
-	const struct form *form; /* FORM: set by nodes_init() */
+	text_fn *text;     /* TEXT */
+	enum endpoint ep;  /* DOCUMENT: the `result` of this GET; PAGES: all its elements */
+	const char *args;  /* for the {} of the endpoint: components by number, "01"; NULL: all */
+	const char *query; /* NULL, or "format=qsf"; "{0}" stands for component 0 */
+	bool verbatim;     /* DOCUMENT: its bytes as they came, not re-indented */
+	enum shape shape;  /* PAGES */
+	/* set by nodes_init() */
+	const struct form *form;         /* FORM, or DERIVED: one of the responses' */
+	const struct render_row *render; /* DERIVED: how it is made */
 };
 
 struct node_row {
@@ -141,6 +156,8 @@ const struct node_row *node_form(enum row_id dir, enum form_id form);
 const struct node_row *node_child(const struct node_row *dir, const char *name);
 /* The child row with a hole, or NULL. */
 const struct node_row *node_pattern(const struct node_row *dir);
+/* The row that a derived one is made from: in the same folder. */
+const struct node_row *node_base(const struct node_row *row);
 /* The path of a place, without the leading slash: "surveys/SV_x/responses.csv". */
 void node_subject(const struct node_row *row, const char *arg, struct buf *out);
 /* Component i of an argument, NUL-terminated; false if it has none, or too long a one. */

@@ -84,7 +84,7 @@ void text_unref(struct text *text)
 		free(text);
 }
 
-static struct text *render(struct tree *t, const struct node_row *row, const char *arg)
+static struct text *render_text(struct tree *t, const struct node_row *row, const char *arg)
 {
 	struct buf out = { 0 };
 	int64_t mtime_s = row->source.text(t, arg, &out);
@@ -122,7 +122,7 @@ static int present_text(struct tree *t, const struct node_row *row, const char *
 {
 	if (present_rendered(t, row, arg, ret))
 		return 0;
-	struct text *text = render(t, row, arg);
+	struct text *text = render_text(t, row, arg);
 	if (!text)
 		return -ENOMEM;
 

@@ -34,5 +34,13 @@ bool json_is_array(const struct json *j, const char *path);
 bool json_is_object(const struct json *j, const char *path);
 size_t json_len(const struct json *j, const char *path); /* elements or members; 0: absent */
 const struct json *json_at(const struct json *j, const char *path, size_t index);
+/* Calls `fn` for each member of an object, in their order, until it returns false. */
+typedef bool json_member_fn(void *arg, const char *name, const struct json *value);
+void json_each(const struct json *j, const char *path, json_member_fn *fn, void *arg);
+/* Appends a value as JSON on one line. */
+void json_add(const struct json *j, const char *path, struct buf *out);
+/* Appends a value as the text of a cell: a string's own, numbers and booleans spelled out, null and
+ * absent as nothing, arrays and objects as JSON. */
+void json_add_cell(const struct json *j, const char *path, struct buf *out);
 
 #endif

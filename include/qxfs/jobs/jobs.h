@@ -16,6 +16,8 @@
 #include <qxfs/base/worker.h>
 #include <qxfs/jobs/board.h>
 #include <qxfs/jobs/lists.h>
+#include <qxfs/jobs/render.h>
+#include <qxfs/jobs/shapes.h>
 #include <qxfs/store/cache.h>
 
 struct jobs;
@@ -33,6 +35,7 @@ struct jobs_config {
 	struct dirs *dirs;
 	int64_t job_timeout_ms;  /* an export that does not move for so long has failed */
 	double polls_per_minute; /* what polling may use of the account: share × limit */
+	const struct zone *zone; /* of dates in xlsx; borrowed */
 	/* From the jobs thread or a disk worker. */
 	void (*seen)(void *arg, const struct survey_seen *seen);
 	void *arg;
@@ -41,6 +44,8 @@ struct jobs_config {
 enum job_kind {
 	JOB_EXPORT,   /* start, poll, download, unpack: the survey's responses */
 	JOB_DOCUMENT, /* one GET whose `result` is kept, re-indented or verbatim */
+	JOB_PAGES,    /* the elements of all pages of a list, in a shape */
+	JOB_DERIVED,  /* made here from others */
 	JOB_KINDS_
 };
 
@@ -51,6 +56,7 @@ enum job_check {
 };
 
 #define RECIPE_ARGS 2
+#define RECIPE_BASES 2
 
 /* What is to be made: all that determines the bytes. */
 struct recipe {
@@ -59,11 +65,16 @@ struct recipe {
 	const char *subject; /* path in the mount, for people */
 	const char *args[RECIPE_ARGS + 1]; /* for the {} of the endpoint, NULL after the last; an
 	                                      export's: the survey */
-	enum endpoint ep;                  /* documents */
-	const char *query;                 /* documents: NULL or "format=qsf" */
+	enum endpoint ep;                  /* documents, pages */
+	const char *query;                 /* documents, pages: NULL or "format=qsf" */
 	bool verbatim;                     /* documents: the bytes as they came */
 	const char *body;                  /* exports: JSON of the POST */
 	enum job_check check;              /* exports */
+	bool utf16;                        /* exports: the service's UTF-16 becomes UTF-8 */
+	bool bom;                          /* -o csv_bom: a BOM before the text */
+	enum shape shape;                  /* pages */
+	const struct render_row *render;   /* derived */
+	const struct recipe *bases[RECIPE_BASES]; /* derived: what from; NULL after the last */
 };
 
 struct want;

@@ -14,7 +14,7 @@
 #include <qxfs/base/json.h>
 #include <qxfs/store/dirs.h>
 
-enum list_id { LIST_NONE, LIST_SURVEYS, LIST_FILTERS, LIST_N_ };
+enum list_id { LIST_NONE, LIST_SURVEYS, LIST_FILTERS, LIST_DISTRIBUTIONS, LIST_N_ };
 #define LIST_FIELDS 6
 #define LIST_OF_BYTES 65 /* of the id of what a list belongs to, with its NUL */
 
@@ -25,7 +25,8 @@ enum filter_field { FILTER_NAME, FILTER_CREATED };
 struct list_row {
 	const char *name; /* "surveys": also its file's name, and what people read */
 	enum endpoint ep;
-	bool of; /* one for each survey (the endpoint's argument), else one for the account */
+	bool of; /* one for each survey, else one for the account */
+	const char *query; /* with the survey's id behind it; NULL: the id is the endpoint's argument */
 	const char *id_member;
 	const char *fields[LIST_FIELDS]; /* members kept, as text; NULL after the last */
 	int name_field, born_field;      /* which of them; -1: it has none */

@@ -23,6 +23,7 @@
 struct cache;
 
 #define FACTS_COUNTS 3
+#define FACTS_BASE 200
 struct gen_facts {
 	int64_t counts[FACTS_COUNTS]; /* auditable, generated, deleted, read before the POST; -1
 	                                 unknown */
@@ -30,6 +31,7 @@ struct gen_facts {
 	int64_t exported_s;           /* the export's moment, calendar */
 	int64_t mtime_s;              /* what the file shows, kept for good */
 	int64_t took_ms;              /* how long its job took */
+	char base[FACTS_BASE];        /* of a file made here: which bytes from; "" else */
 };
 
 struct generation {
@@ -58,6 +60,9 @@ uint64_t cache_max_export(const struct cache *c);
 struct generation *cache_find(struct cache *c, const char *key);
 struct generation *generation_ref(struct generation *g);
 void generation_unref(struct generation *g); /* NULL is fine */
+/* Which bytes it has, as text: for facts of what is made from it. */
+#define GENERATION_NAME 96
+void generation_name(const struct generation *g, char out[GENERATION_NAME]);
 
 /* Opens its data for reading, pinned by a shared OFD lock until close. -ENOENT: evicted or damaged
  * (shorter than its length): forgotten then, the next cache_find misses. */
@@ -91,6 +96,8 @@ int draft_reserve(struct draft *d, int fd, uint64_t upto);
 int draft_scratch(struct draft *d, char ret_path[DRAFT_PATH_SIZE]);
 /* Both files empty again, for a new attempt. */
 int draft_rewind(struct draft *d);
+/* CRC-32 of the first `length` bytes of its data: for what nothing summed while it was written. */
+int draft_crc(const struct draft *d, uint64_t length, uint32_t *ret);
 /* fsync, rename, facts. The draft keeps only its lock then. *ret has a reference. */
 int draft_publish(struct draft *d, uint64_t length, uint32_t crc, const struct gen_facts *facts,
                   struct generation **ret);

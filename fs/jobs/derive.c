@@ -1,0 +1,176 @@
+/* derive.c: a file made here from another: xlsx, plain.csv, the codebook.
+ *
+ *   draft ► base wanted ► schema wanted, if it needs one ► made from these already? ► kept
+ *                                                      └► render ► publish
+ *
+ * The bases are wanted like anybody wants them, so an export is shared with whoever opens it. What
+ * a base's job says comes in the middle of its end, so the next step is taken a turn later. */
+#include "job.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <qxfs/base/sys.h>
+
+static void next_base(struct job *job);
+
+/* --- the pool -------------------------------------------------------------------------------- */
+
+static int room_for_data(void *arg, uint64_t upto)
+{
+	struct job *job = arg;
+	return draft_reserve(job->draft, draft_data_fd(job->draft), upto);
+}
+
+static bool is_cancelled(void *arg)
+{
+	struct job *job = arg;
+	return job->jobs->ending;
+}
+
+static int open_base(struct job *job, int i)
+{
+	if (!job->bases[i])
+		return -1;
+	return cache_open(job->jobs->config.cache, job->bases[i]);
+}
+
+static void make(struct job *job)
+{
+	qx_auto_fd base = open_base(job, 0);
+	qx_auto_fd schema = open_base(job, 1);
+	char scratch[DRAFT_PATH_SIZE] = "";
+
+	fail_clear(&job->disk_fail);
+	job->disk_err = base < 0 ? base : 0;
+	if (job->disk_err == 0 && job->recipe.render->needs_scratch)
+		job->disk_err = draft_scratch(job->draft, scratch);
+	if (job->disk_err < 0)
+		return;
+	const struct render_input in = {
+		.base_fd = base,
+		.base_len = job->bases[0]->length,
+		.schema_fd = schema < 0 ? -1 : schema,
+		.schema_len = schema < 0 ? 0 : job->bases[1]->length,
+		.scratch = scratch,
+		.zone = job->jobs->config.zone,
+		.exported_s = job->bases[0]->facts.exported_s,
+		.bom = job->recipe.bom,
+		.cancelled = is_cancelled,
+		.room = room_for_data,
+		.arg = job,
+	};
+	job->disk_err = render(job->recipe.render, &in, draft_data_fd(job->draft),
+	                       &job->unpacked.length, &job->disk_fail);
+	if (job->disk_err == 0)
+		job->disk_err = draft_crc(job->draft, job->unpacked.length, &job->unpacked.crc);
+}
+
+static void renew(struct job *job)
+{
+	job->disk_err = cache_renew(job->jobs->config.cache, job->old, job->mtime_s);
+}
+
+/* --- the jobs thread ------------------------------------------------------------------------- */
+
+static void made(struct job *job)
+{
+	if (job->disk_err == 0) {
+		fetch_publish(job);
+		return;
+	}
+	if (job->disk_fail.err) {
+		job->fail = job->disk_fail;
+	} else {
+		fail_set(&job->fail, -job->disk_err, "%s cannot be made: %s", job->recipe.subject,
+		         strerror(-job->disk_err));
+		fail_remedy(&job->fail, "Look at the disk that holds the cache.");
+	}
+	job_fail(job);
+}
+
+static void renewed(struct job *job)
+{
+	job_succeed(job); /* not written: it is asked again a little sooner */
+}
+
+/* Which bytes it is made from. */
+static void note_bases(struct job *job)
+{
+	char name[GENERATION_NAME];
+	size_t n = 0;
+
+	for (int i = 0; i < RECIPE_BASES; i++) {
+		if (!job->bases[i])
+			continue;
+		generation_name(job->bases[i], name);
+		size_t len = strlen(name);
+		memcpy(job->facts.base + n, name, len + 1); /* FACTS_BASE holds two */
+		n += len;
+	}
+}
+
+static void render_it(struct job *job)
+{
+	note_bases(job);
+	if (job->old && strcmp(job->old->facts.base, job->facts.base) == 0) {
+		job_disk(job, renew, renewed);
+		return;
+	}
+	job_move(job, JOB_RENDERING);
+	job_disk(job, make, made);
+}
+
+static void base_came(struct job *job)
+{
+	int i = job->next_base++;
+	bool refused = job->base_fail.http == 403 || job->base_fail.http == 404;
+
+	if (job->base_fail.err && !(i > 0 && refused)) {
+		job->fail = job->base_fail;
+		job_fail(job);
+		return;
+	}
+	next_base(job);
+}
+
+/* Jobs thread, inside the base's end. */
+static void on_base(struct want *w, const struct want_result *result)
+{
+	struct job *job = w->arg;
+
+	job->base_live = false;
+	job->base_fail = *result->fail;
+	if (!result->fail->err) {
+		job->bases[job->next_base] = generation_ref(result->gen);
+		job->stale = job->stale || result->stale;
+	}
+	job_later(job, 0, base_came);
+}
+
+static void next_base(struct job *job)
+{
+	int i = job->next_base;
+	struct want *w = &job->base_want;
+
+	if (i == RECIPE_BASES || !job->recipe.bases[i]) {
+		render_it(job);
+		return;
+	}
+	*w = (struct want){
+		.recipe = *job->recipe.bases[i],
+		.full = i == 0 && job->full,
+		.mtime_s = job->mtime_s,
+		.uid = job->uid,
+		.done = on_base,
+		.arg = job,
+	};
+	job->base_live = true;
+	jobs_want(job->jobs, w);
+}
+
+void derive_begin(struct job *job)
+{
+	job_move(job, JOB_BASES);
+	next_base(job);
+}
