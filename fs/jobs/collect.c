@@ -152,5 +152,6 @@ static void next_page(struct job *job)
 void collect_begin(struct job *job)
 {
 	job_move(job, JOB_FETCHING);
+	job->asked_ms = sys_now_ms();
 	next_page(job);
 }

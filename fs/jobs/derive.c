@@ -159,7 +159,7 @@ static void next_base(struct job *job)
 	}
 	*w = (struct want){
 		.recipe = *job->recipe.bases[i],
-		.full = i == 0 && job->full,
+		.full_since_ms = i == 0 ? job->full_since_ms : 0,
 		.mtime_s = job->mtime_s,
 		.uid = job->uid,
 		.done = on_base,
@@ -172,5 +172,6 @@ static void next_base(struct job *job)
 void derive_begin(struct job *job)
 {
 	job_move(job, JOB_BASES);
+	job->asked_ms = sys_now_ms();
 	next_base(job);
 }

@@ -4,7 +4,7 @@
  *    │  ▲      │            ▲           │  ▲         │  │ ▲        │
  *    ▼  │      └► READY     └───────────┘  └─poll    │  │ └────────┘ a damaged download, once more
  *  ELSEWHERE   (unchanged)    vanished: once anew ◄──┘  └► PUBLISHING (unpacked while it came)
- *  another mount exports                                          any ──► FAILED
+ *  another has the key                                            any ──► FAILED
  *
  * A document goes NEW ► FETCHING ► UNPACKING ► PUBLISHING ► READY; so do pages, collected;
  * a derived file NEW ► BASES ► RENDERING ► PUBLISHING ► READY.
@@ -45,14 +45,16 @@ struct job {
 	enum job_state state;
 	struct recipe recipe; /* its strings are the job's own */
 	bool full;
+	int64_t full_since_ms; /* of the want that began it */
 	int64_t mtime_s;
 	uid_t uid;
 	struct want *wants;
 
 	/* what it found out */
 	struct generation *old, *made;
-	bool kept, stale;
-	bool waited; /* another mount had the key */
+	bool stale;
+	bool waited;      /* another mount, or an older job of ours, had the key */
+	int64_t asked_ms; /* the content was asked for then; 0: not yet */
 	struct gen_facts facts;
 	char progress_id[130], file_id[130];
 	char request_id[64]; /* the service's last word on it */
@@ -150,7 +152,7 @@ void job_show(struct job *job);
 void job_call(struct job *job, job_step *then);
 void job_disk(struct job *job, job_step *fn, job_step *then);
 void job_later(struct job *job, int64_t ms, job_step *then);
-/* The end: `made`, or `old` with kept or stale. */
+/* The end: `made`, or `old`, which is current or stale. */
 void job_succeed(struct job *job);
 /* The end: job->fail says why. */
 void job_fail(struct job *job);

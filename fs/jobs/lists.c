@@ -14,12 +14,14 @@
 
 #define LIST_FILE_MAX (256u << 20)
 #define ID_MAX 64
+#define LIST_BYTES_MAX (200u << 20) /* of texts: its file stays below LIST_FILE_MAX */
 
 static const struct list_row list_rows[] = {
 	[LIST_NONE] = { .name = "nothing" },
 	[LIST_SURVEYS] = { .name = "surveys",
 	                   .ep = EP_SURVEYS,
 	                   .id_member = "id",
+	                   .id_prefix = "SV_",
 	                   .fields = { "name", "ownerId", "isActive", "creationDate",
 	                               "lastModified" },
 	                   .name_field = SURVEY_NAME,
@@ -28,6 +30,7 @@ static const struct list_row list_rows[] = {
 	                   .ep = EP_FILTERS,
 	                   .of = true,
 	                   .id_member = "filterId",
+	                   .id_prefix = "",
 	                   .fields = { "filterName", "creationDate" },
 	                   .name_field = FILTER_NAME,
 	                   .born_field = FILTER_CREATED },
@@ -36,6 +39,7 @@ static const struct list_row list_rows[] = {
 	                         .of = true,
 	                         .query = "surveyId=",
 	                         .id_member = "id",
+	                         .id_prefix = "EMD_",
 	                         .fields = { "requestType", "sendDate" },
 	                         .name_field = -1,
 	                         .born_field = -1 },
@@ -120,9 +124,20 @@ static void add_member(struct buf *out, const struct json *element, const char *
 	buf_add(out, "", 1);
 }
 
+/* Begins as the ids of this list do: one like "by-name" would hide a file of ours. */
+static bool is_of(const struct list_row *row, const char *id)
+{
+	return id_is_sound(id) && strncmp(id, row->id_prefix, strlen(row->id_prefix)) == 0;
+}
+
 /* Takes over `texts`: the id and the fields, each with its NUL. */
 static int add_item(struct list *l, struct buf *texts, const size_t at[LIST_FIELDS])
 {
+	l->bytes += texts->len;
+	if (l->bytes > LIST_BYTES_MAX) {
+		buf_done(texts);
+		return -EFBIG;
+	}
 	char *block = make_room(l) < 0 ? NULL : buf_steal(texts);
 	buf_done(texts);
 	if (!block)
@@ -142,7 +157,7 @@ int list_add(struct list *l, const struct json *element)
 	size_t at[LIST_FIELDS] = { 0 };
 	struct buf texts = { 0 };
 
-	if (!id || !id_is_sound(id))
+	if (!id || !is_of(row, id))
 		return 0;
 	buf_add(&texts, id, strlen(id) + 1);
 	for (size_t i = 0; i < LIST_FIELDS; i++) {
@@ -160,7 +175,7 @@ int list_add_texts(struct list *l, const char *id, const char *const field[LIST_
 	size_t at[LIST_FIELDS] = { 0 };
 	struct buf texts = { 0 };
 
-	if (!id_is_sound(id))
+	if (!is_of(list_row(l->id), id))
 		return 0;
 	buf_add(&texts, id, strlen(id) + 1);
 	for (size_t i = 0; i < LIST_FIELDS; i++) {

@@ -10,6 +10,8 @@
 #define KB 1024ull
 #define UNKNOWN_EXPORT 2000000000ull /* an export's own limit is 1.8 GB: measured harmless */
 #define UNKNOWN_DOCUMENT (16 * KB * KB)
+#define COUNTS_MS 60000 /* so long the service's counts say how much there is: more may come */
+#define HEADER_ROWS 50  /* three rows, but of whole question texts */
 #define LONG_TTL_S 3600.0
 #define FOLDER_TTL_S 60.0
 #define NOW_FRESH_S 60 /* of what lies in now/, from its publication */
@@ -46,10 +48,10 @@ static int64_t fresh_until_s(const struct tree *t, const struct place *p)
 /* Fresh by the calendar: a clock that was set back does not make old data young. */
 bool place_is_fresh(const struct tree *t, const struct place *p)
 {
-	if (!p->gen || p->expired)
+	if (!p->gen || p->touched_ms || p->outdated)
 		return false;
 	int64_t now_s = sys_wall_s();
-	if (p->stale && now_s < p->retry_s)
+	if (p->stale && sys_now_ms() < p->retry_ms)
 		return true;
 	return p->gen->checked_s <= now_s + 5 && now_s < fresh_until_s(t, p);
 }
@@ -74,7 +76,7 @@ int64_t pending_mtime(struct tree *t, const struct place *p)
 
 	if (p->gen) {
 		ended_s = fresh_until_s(t, p);
-		if (p->expired || ended_s > sys_wall_s())
+		if (p->touched_ms || p->outdated || ended_s > sys_wall_s())
 			ended_s = sys_wall_s();
 	}
 	if (!modified_s && !ended_s)
@@ -82,34 +84,52 @@ int64_t pending_mtime(struct tree *t, const struct place *p)
 	return modified_s > ended_s ? modified_s : ended_s;
 }
 
+int64_t counted_responses(const int64_t counts[FACTS_COUNTS])
+{
+	int64_t auditable = counts[0], generated = counts[1];
+	if (auditable < 0 || generated < 0)
+		return -1;
+	return auditable > INT64_MAX - generated ? INT64_MAX : auditable + generated;
+}
+
+/* What the counts say; they are the service's word, so the result may be beyond any integer. */
+static double estimate_by_counts(const struct place *p, const struct place *survey)
+{
+	double responses = (double)survey->responses;
+	double by_count = (responses + HEADER_ROWS) * (double)survey->columns *
+	                  p->row->source.form->cell_bytes;
+	double was = p->gen ? (double)counted_responses(p->gen->facts.counts) : 0;
+	double grown = was > 0 && responses > was ? responses / was : 1;
+	double by_last = p->gen ? (double)p->gen->length * 1.25 * grown : 0;
+	return (double)(KB * KB) + (by_count > by_last ? by_count : by_last);
+}
+
+/* The survey of a form, if its counts are known to be current; they do not tell of unfinished
+ * responses. */
+static const struct place *counted_survey(struct tree *t, const struct place *p)
+{
+	char id[ARG_MAX_BYTES];
+
+	if (p->row->source.form->flags & FORM_UNFINISHED || !arg_part(p->arg, 0, id))
+		return NULL;
+	const struct place *survey = place_find(t, node_row(ROW_SURVEY), id);
+	bool current = survey && survey->seen && survey->responses >= 0 && survey->columns >= 0 &&
+	               sys_now_ms() - survey->seen_ms < COUNTS_MS;
+	return current ? survey : NULL;
+}
+
 /* Never too small: tar, fread, rsync and a dozen more would lose data silently. */
 uint64_t pending_estimate(struct tree *t, const struct place *p)
 {
-	uint64_t last = p->gen ? p->gen->length : 0;
-
-	if (p->row->source.kind != SOURCE_FORM)
-		return last * 2 > UNKNOWN_DOCUMENT ? last * 2 : UNKNOWN_DOCUMENT;
-
 	const struct form *form = p->row->source.form;
-	char id[ARG_MAX_BYTES] = "";
-	(void)arg_part(p->arg, 0, id);
-	const struct place *survey = place_find(t, node_row(ROW_SURVEY), id);
-	/* The counts do not tell of unfinished ones. */
-	bool current = survey && !(form->flags & FORM_UNFINISHED) && survey->seen &&
-	               survey->responses >= 0 && survey->columns >= 0 &&
-	               sys_wall_s() - survey->seen_s < t->config.fresh_s;
-	if (!current)
-		return last * 2 > UNKNOWN_EXPORT ? last * 2 : UNKNOWN_EXPORT;
+	uint64_t last = p->gen ? p->gen->length : 0;
+	uint64_t most = form ? UNKNOWN_EXPORT : UNKNOWN_DOCUMENT;
 
-	double cells = (double)survey->responses * (double)survey->columns;
-	double by_count = cells * form->cell_bytes;
-	double was = p->gen ? (double)(p->gen->facts.counts[0] > p->gen->facts.counts[1]
-	                                       ? p->gen->facts.counts[0]
-	                                       : p->gen->facts.counts[1])
-	                    : 0;
-	double grown = was > 0 ? (double)survey->responses / was : 1;
-	double by_last = (double)last * 1.25 * (grown > 1 ? grown : 1);
-	return KB * KB + (uint64_t)(by_count > by_last ? by_count : by_last);
+	if (last * 2 > most)
+		most = last * 2;
+	const struct place *survey = form ? counted_survey(t, p) : NULL;
+	double guess = survey ? estimate_by_counts(p, survey) : (double)most;
+	return guess < (double)most ? (uint64_t)guess : most;
 }
 
 /* Type, mode, owner and number; times of the mount. */

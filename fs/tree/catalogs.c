@@ -1,6 +1,7 @@
 /* catalogs.c: the present catalog of each list. The account's are there from the start; an object's
  * (the filters of a survey) is kept with the place of its folder, read from the disk when it is
- * asked for the first time. */
+ * asked for the first time. catalog_lock lets one thread make one: else of two the later could be
+ * the older. */
 #include "house.h"
 
 #include <errno.h>
@@ -8,7 +9,7 @@
 #include <qxfs/base/log.h>
 #include <qxfs/base/sys.h>
 
-#define LIST_RETRY_S 10 /* a list that could not be refreshed is tried again after so long */
+#define LIST_RETRY_MS 10000 /* a list that could not be refreshed is tried again after so long */
 
 /* The folder whose place keeps an object's list. */
 static const struct node_row *home_of(enum list_id id)
@@ -80,12 +81,12 @@ static int put(struct tree *t, struct catalog *c, struct catalog **ret_former)
 	return 0;
 }
 
-int tree_set_list(struct tree *t, struct list *list)
+int catalog_set(struct tree *t, struct list *list)
 {
 	struct list *all = NULL;
 	struct catalog *made = NULL, *former = NULL;
 
-	int r = list->id == LIST_SURVEYS ? tree_add_found(t, list, &all) : 0;
+	int r = list->id == LIST_SURVEYS ? found_add(t, list, &all) : 0;
 	if (r == 0)
 		r = catalog_new(all ? all : list, t->config.user, &made);
 	list_unref(all);
@@ -99,21 +100,29 @@ int tree_set_list(struct tree *t, struct list *list)
 	return r;
 }
 
+int tree_set_list(struct tree *t, struct list *list)
+{
+	pthread_mutex_lock(&t->catalog_lock);
+	int r = catalog_set(t, list);
+	pthread_mutex_unlock(&t->catalog_lock);
+	return r;
+}
+
 /* Lock held; NULL: nobody knows that object. */
-static int64_t *tried_at(struct tree *t, enum list_id id, const char *of)
+static int64_t *retry_at(struct tree *t, enum list_id id, const char *of)
 {
 	if (!of[0])
-		return &t->lists_tried_s[id];
+		return &t->list_retry_ms[id];
 	struct place *p = place_find(t, home_of(id), of);
-	return p ? &p->list_tried_s : NULL;
+	return p ? &p->list_retry_ms : NULL;
 }
 
 void tree_list_failed(struct tree *t, enum list_id id, const char *of)
 {
 	pthread_mutex_lock(&t->lock);
-	int64_t *tried_s = tried_at(t, id, of);
-	if (tried_s)
-		*tried_s = sys_wall_s();
+	int64_t *retry_ms = retry_at(t, id, of);
+	if (retry_ms)
+		*retry_ms = sys_now_ms() + LIST_RETRY_MS;
 	pthread_mutex_unlock(&t->lock);
 }
 
@@ -123,10 +132,10 @@ bool tree_list_is_fresh(struct tree *t, const struct catalog *c)
 	if (!c)
 		return false;
 	pthread_mutex_lock(&t->lock);
-	const int64_t *at = tried_at(t, c->list->id, c->list->of);
-	int64_t tried_s = at ? *at : 0;
+	const int64_t *retry_ms = retry_at(t, c->list->id, c->list->of);
+	bool retry_later = retry_ms && sys_now_ms() < *retry_ms;
 	pthread_mutex_unlock(&t->lock);
-	if (now_s - tried_s < LIST_RETRY_S && now_s >= tried_s)
+	if (retry_later)
 		return true;
 	return c->list->fetched_s <= now_s + 5 && now_s - c->list->fetched_s < t->config.fresh_s;
 }

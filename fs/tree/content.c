@@ -158,7 +158,7 @@ bool content_is_outdated(struct tree *t, const struct node_row *row, const char 
 
 	pthread_mutex_lock(&t->lock);
 	const struct place *p = place_find(t, base, arg);
-	bool touched = p && p->expired;
+	bool touched = p && p->touched_ms;
 	pthread_mutex_unlock(&t->lock);
 	struct generation *now = touched ? NULL : content_cached(t, base, arg);
 	if (!now)

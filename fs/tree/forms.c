@@ -1,8 +1,8 @@
 /* forms.c: the table. JSON knows no useLabels, and seven more (API.md 3.2): its forms have codes.
  *
- * Bytes of a cell: a recorded CSV of 24 columns has 17 (API.md 3.4); labels are texts; JSON and XML
- * repeat names; SPSS keeps 2,000 bytes for a text (API.md 3.5). An estimate errs upward: too small
- * loses data silently (research/EXPERIMENTS.md 3). */
+ * Bytes of a cell: a recorded CSV of 24 columns has 17 (API.md 3.4), but one may hold an essay;
+ * JSON and XML repeat names; SPSS keeps 2,000 bytes for a text (API.md 3.5). An estimate errs
+ * upward: too small loses data silently (research/EXPERIMENTS.md 3). */
 #include "forms.h"
 
 #include <assert.h>
@@ -13,21 +13,22 @@
 #define LABELS ",\"useLabels\":true"
 
 static const struct form forms[] = {
-	[FORM_CSV] = { FORM_CSV, "responses.csv", "\"format\":\"csv\"", 40,
+	[FORM_CSV] = { FORM_CSV, "responses.csv", "\"format\":\"csv\"", 1000,
 	               FORM_LISTED | FORM_CSV_TEXT,
 	               "all finished responses, byte for byte as the service exports them; the "
 	               "first open waits for the export" },
 	[FORM_LABELS_CSV] = { FORM_LABELS_CSV, "responses.labels.csv", "\"format\":\"csv\"" LABELS,
 	                      80, FORM_LISTED | FORM_CSV_TEXT,
 	                      "the same with the choices' texts instead of their codes" },
-	[FORM_PLAIN_CSV] = { FORM_PLAIN_CSV, "responses.plain.csv", NULL, 40,
+	[FORM_PLAIN_CSV] = { FORM_PLAIN_CSV, "responses.plain.csv", NULL, 1000,
 	                     FORM_LISTED | FORM_CSV_TEXT,
-	                     "responses.csv with a single header row, for tools that want a table" },
-	[FORM_XLSX] = { FORM_XLSX, "responses.xlsx", NULL, 120, FORM_LISTED,
+	                     "responses.csv with a single header row, for tools that want a "
+	                     "table" },
+	[FORM_XLSX] = { FORM_XLSX, "responses.xlsx", NULL, 1200, FORM_LISTED,
 	                "for Excel: choice texts, typed cells; made here" },
-	[FORM_CODES_XLSX] = { FORM_CODES_XLSX, "responses.codes.xlsx", NULL, 120, 0,
+	[FORM_CODES_XLSX] = { FORM_CODES_XLSX, "responses.codes.xlsx", NULL, 1200, 0,
 	                      "for Excel: codes instead of choice texts" },
-	[FORM_JSON] = { FORM_JSON, "responses.json", "\"format\":\"json\"", 250, FORM_LISTED,
+	[FORM_JSON] = { FORM_JSON, "responses.json", "\"format\":\"json\"", 1500, FORM_LISTED,
 	                "the same as JSON: one object with the member responses" },
 	[FORM_SAV] = { FORM_SAV, "responses.sav", "\"format\":\"spss\"", 2200, FORM_LISTED,
 	               "the same for SPSS, PSPP, R's haven" },
@@ -35,11 +36,12 @@ static const struct form forms[] = {
 	                          "\"format\":\"csv\"" UNFINISHED, 40,
 	                          FORM_LISTED | FORM_UNFINISHED | FORM_CSV_TEXT,
 	                          "only the responses that are still in progress" },
-	[FORM_TSV] = { FORM_TSV, "responses.tsv", "\"format\":\"tsv\"", 40, FORM_UTF16,
+	[FORM_TSV] = { FORM_TSV, "responses.tsv", "\"format\":\"tsv\"", 1000, FORM_UTF16,
 	               "tabs instead of commas, as UTF-8" },
-	[FORM_NDJSON] = { FORM_NDJSON, "responses.ndjson", "\"format\":\"ndjson\"", 250, 0,
+	[FORM_NDJSON] = { FORM_NDJSON, "responses.ndjson", "\"format\":\"ndjson\"", 1500, 0,
 	                  "JSON, a response on each line" },
-	[FORM_XML] = { FORM_XML, "responses.xml", "\"format\":\"xml\"", 120, 0, "the same as XML" },
+	[FORM_XML] = { FORM_XML, "responses.xml", "\"format\":\"xml\"", 1200, 0,
+	               "the same as XML" },
 	[FORM_LABELS_TSV] = { FORM_LABELS_TSV, "responses.labels.tsv", "\"format\":\"tsv\"" LABELS,
 	                      80, FORM_UTF16, "the same with labels" },
 	[FORM_LABELS_XML] = { FORM_LABELS_XML, "responses.labels.xml", "\"format\":\"xml\"" LABELS,
@@ -47,7 +49,7 @@ static const struct form forms[] = {
 	[FORM_LABELS_SAV] = { FORM_LABELS_SAV, "responses.labels.sav", "\"format\":\"spss\"" LABELS,
 	                      2200, 0, "the same with labels" },
 	[FORM_UNFINISHED_JSON] = { FORM_UNFINISHED_JSON, "responses.unfinished.json",
-	                           "\"format\":\"json\"" UNFINISHED, 250, FORM_UNFINISHED,
+	                           "\"format\":\"json\"" UNFINISHED, 1500, FORM_UNFINISHED,
 	                           "those that are still in progress, as JSON" },
 };
 static_assert(countof(forms) == FORMS_, "every form has its row");

@@ -14,11 +14,11 @@
 #define FOUND_MAX 4096
 #define ID_BYTES 48
 
-/* Never freed while the tree lives, so its texts can be borrowed. */
 struct found {
 	struct found *next;
 	char id[ID_BYTES];
 	char *field[LIST_FIELDS];
+	bool gone; /* the service does not know it any more: in no later list */
 };
 
 struct absent {
@@ -49,22 +49,18 @@ static int merge(const struct list *list, struct found *const *more, size_t n, s
 	return 0;
 }
 
-int tree_add_found(struct tree *t, struct list *list, struct list **ret)
+int found_add(struct tree *t, struct list *list, struct list **ret)
 {
-	struct found **more = NULL;
+	struct found **more = t->found ? calloc(FOUND_MAX, sizeof(*more)) : NULL;
 	size_t n = 0;
 	int r = 0;
 
-	pthread_mutex_lock(&t->lock);
-	struct found *first = t->found;
-	pthread_mutex_unlock(&t->lock);
-	if (!first)
+	if (!t->found)
 		return 0;
-	more = calloc(FOUND_MAX, sizeof(*more));
 	if (!more)
 		return -ENOMEM;
-	for (struct found *f = first; f && n < FOUND_MAX; f = f->next)
-		if (!list_find(list, f->id))
+	for (struct found *f = t->found; f && n < FOUND_MAX; f = f->next)
+		if (!f->gone && !list_find(list, f->id))
 			more[n++] = f;
 	if (n)
 		r = merge(list, more, n, ret);
@@ -101,30 +97,46 @@ static struct found *new_found(const struct survey_seen *seen)
 	return f;
 }
 
-void tree_found(struct tree *t, const struct survey_seen *seen)
+/* Remembers it; false: there is no room. catalog_lock held. */
+static bool remember(struct tree *t, const struct survey_seen *seen)
 {
 	size_t n = 0;
-	pthread_mutex_lock(&t->lock);
-	const struct catalog *c = t->catalogs[LIST_SURVEYS];
-	bool known = c && list_find(c->list, seen->id);
-	for (const struct found *f = t->found; f && !known; f = f->next, n++)
-		known = strcmp(f->id, seen->id) == 0;
-	pthread_mutex_unlock(&t->lock);
-	if (known || n >= FOUND_MAX)
+	struct found *f = t->found;
+
+	for (; f && strcmp(f->id, seen->id) != 0; f = f->next)
+		n++;
+	if (!f && n < FOUND_MAX && (f = new_found(seen))) {
+		f->next = t->found;
+		t->found = f;
+	}
+	if (f)
+		f->gone = false;
+	return f;
+}
+
+void tree_found(struct tree *t, const struct survey_seen *seen)
+{
+	struct catalog *c = tree_catalog(t, LIST_SURVEYS, "");
+	bool known = !c || list_find(c->list, seen->id);
+	catalog_unref(c);
+	if (known)
 		return;
 
-	struct found *f = new_found(seen);
-	if (!f)
-		return;
-	pthread_mutex_lock(&t->lock);
-	f->next = t->found;
-	t->found = f;
-	c = t->catalogs[LIST_SURVEYS];
-	struct list *list = c ? list_ref(c->list) : NULL;
-	pthread_mutex_unlock(&t->lock);
-	if (list && tree_set_list(t, list) < 0)
+	pthread_mutex_lock(&t->catalog_lock);
+	c = tree_catalog(t, LIST_SURVEYS, "");
+	if (c && remember(t, seen) && catalog_set(t, c->list) < 0)
 		log_warn("tree", "no memory to list %s", seen->id);
-	list_unref(list);
+	catalog_unref(c);
+	pthread_mutex_unlock(&t->catalog_lock);
+}
+
+static void forget_found(struct tree *t, const char *id)
+{
+	pthread_mutex_lock(&t->catalog_lock);
+	for (struct found *f = t->found; f; f = f->next)
+		if (strcmp(f->id, id) == 0)
+			f->gone = true;
+	pthread_mutex_unlock(&t->catalog_lock);
 }
 
 void tree_absent(struct tree *t, const char *id)
@@ -138,6 +150,7 @@ void tree_absent(struct tree *t, const char *id)
 	}
 	memcpy(a->id, id, strlen(id) + 1);
 	a->until_s = now_s + ABSENT_S;
+	forget_found(t, id);
 
 	pthread_mutex_lock(&t->lock);
 	a->next = t->absent;
@@ -145,7 +158,7 @@ void tree_absent(struct tree *t, const char *id)
 	struct absent **link = &a->next, *dropped = NULL;
 	while (*link) {
 		struct absent *x = *link;
-		if (x->until_s > now_s && ++n < ABSENT_MAX) {
+		if (x->until_s > now_s && strcmp(x->id, id) != 0 && ++n < ABSENT_MAX) {
 			link = &x->next;
 			continue;
 		}
@@ -189,13 +202,13 @@ void tree_forget_found(struct tree *t)
 void tree_seen(void *arg, const struct survey_seen *seen)
 {
 	struct tree *t = arg;
-	int64_t responses = seen->counts[0] > seen->counts[1] ? seen->counts[0] : seen->counts[1];
+	int64_t responses = counted_responses(seen->counts);
 
 	pthread_mutex_lock(&t->lock);
 	struct place *p = place_get(t, node_row(ROW_SURVEY), seen->id);
 	if (p) {
 		p->seen = true;
-		p->seen_s = sys_wall_s();
+		p->seen_ms = sys_now_ms();
 		p->responses = responses;
 		p->columns = seen->columns;
 	}

@@ -42,10 +42,28 @@
 	}
 
 #define PART(path, endpoint, which, with, doc) \
-	{ path, NODE_DATA, { .kind = SOURCE_DOCUMENT, .ep = (endpoint), .args = (which), .query = (with) }, 0, doc, LIST_NONE, 0 }
+	{ \
+		path, NODE_DATA, \
+			{ .kind = SOURCE_DOCUMENT, \
+			  .ep = (endpoint), \
+			  .args = (which), \
+			  .query = (with) }, \
+			0, doc, LIST_NONE, 0 \
+	}
 #define PAGES(path, endpoint, which, with, as, doc) \
-	{ path, NODE_DATA, { .kind = SOURCE_PAGES, .ep = (endpoint), .args = (which), .query = (with), .shape = (as) }, 0, doc, LIST_NONE, 0 }
-#define MADE(path, doc) { path, NODE_DATA, { .kind = SOURCE_DERIVED }, 0, doc, LIST_NONE, 0 }
+	{ \
+		path, NODE_DATA, \
+			{ .kind = SOURCE_PAGES, \
+			  .ep = (endpoint), \
+			  .args = (which), \
+			  .query = (with), \
+			  .shape = (as) }, \
+			0, doc, LIST_NONE, 0 \
+	}
+#define MADE(path, doc) \
+	{ \
+		path, NODE_DATA, { .kind = SOURCE_DERIVED }, 0, doc, LIST_NONE, 0 \
+	}
 
 static struct node_row rows[ROWS_MAX_] = {
 	[ROW_ROOT] = DIR("/", 0, "the account"),
@@ -82,14 +100,25 @@ static struct node_row rows[ROWS_MAX_] = {
 	                   "columns of the responses: types, codes, labels"),
 	[ROW_LANGUAGES] =
 		GET(SURVEY "/languages.json", EP_LANGUAGES, "the languages it can be taken in"),
-	[ROW_QUOTAS] = PAGES(SURVEY "/quotas.json", EP_QUOTAS, NULL, NULL, SHAPE_JSON, "its quotas"),
-	[ROW_CODEBOOK] = MADE(SURVEY "/codebook.csv", "columns, questions, types, codes, labels as a table"),
-	[ROW_DISTRIBUTIONS_CSV] = PAGES(SURVEY "/distributions.csv", EP_DISTRIBUTIONS, "", "surveyId={0}", SHAPE_DISTRIBUTIONS, "its mailings and links as a table"),
-	[ROW_DISTRIBUTIONS] = LISTED(SURVEY "/distributions", LIST_DISTRIBUTIONS, 0, "a folder for each of them"),
+	[ROW_QUOTAS] =
+		PAGES(SURVEY "/quotas.json", EP_QUOTAS, NULL, NULL, SHAPE_JSON, "its quotas"),
+	[ROW_CODEBOOK] =
+		MADE(SURVEY "/codebook.csv", "columns, questions, types, codes, labels as a table"),
+	[ROW_DISTRIBUTIONS_CSV] =
+		PAGES(SURVEY "/distributions.csv", EP_DISTRIBUTIONS, "", "surveyId={0}",
+	              SHAPE_DISTRIBUTIONS, "its mailings and links as a table"),
+	[ROW_DISTRIBUTIONS] =
+		LISTED(SURVEY "/distributions", LIST_DISTRIBUTIONS, 0, "a folder for each of them"),
 	[ROW_DISTRIBUTION] = DIR(SURVEY "/distributions/{distribution}", 0, "one mailing"),
-	[ROW_DISTRIBUTION_JSON] = PART(SURVEY "/distributions/{distribution}/distribution.json", EP_DISTRIBUTION, "1", "surveyId={0}", "what was sent, when, to whom"),
-	[ROW_DISTRIBUTION_LINKS] = PAGES(SURVEY "/distributions/{distribution}/links.csv", EP_DISTRIBUTION_LINKS, "1", "surveyId={0}", SHAPE_LINKS, "the personal links"),
-	[ROW_DISTRIBUTION_HISTORY] = PAGES(SURVEY "/distributions/{distribution}/history.csv", EP_DISTRIBUTION_HISTORY, "1", "surveyId={0}", SHAPE_HISTORY, "what became of each message"),
+	[ROW_DISTRIBUTION_JSON] =
+		PART(SURVEY "/distributions/{distribution}/distribution.json", EP_DISTRIBUTION, "1",
+	             "surveyId={0}", "what was sent, when, to whom"),
+	[ROW_DISTRIBUTION_LINKS] =
+		PAGES(SURVEY "/distributions/{distribution}/links.csv", EP_DISTRIBUTION_LINKS, "1",
+	              "surveyId={0}", SHAPE_LINKS, "the personal links"),
+	[ROW_DISTRIBUTION_HISTORY] =
+		PAGES(SURVEY "/distributions/{distribution}/history.csv", EP_DISTRIBUTION_HISTORY,
+	              "1", "surveyId={0}", SHAPE_HISTORY, "what became of each message"),
 	[ROW_NOW] = DIR(SURVEY "/now", ROW_FORMS, "the responses, never older than a minute"),
 	[ROW_FILTERS] =
 		LISTED(SURVEY "/filters", LIST_FILTERS, 0, "a folder for each saved filter"),
@@ -116,8 +145,9 @@ static const struct {
 	const char *name;
 	enum hole hole;
 } hole_names[] = {
-	{ "survey", HOLE_SURVEY },     { "name", HOLE_SURVEY_NAME }, { "active", HOLE_ACTIVE },
-	{ "mine", HOLE_MINE },         { "recent", HOLE_RECENT },    { "filter", HOLE_FILTER },
+	{ "survey", HOLE_SURVEY },     { "name", HOLE_SURVEY_NAME },
+	{ "active", HOLE_ACTIVE },     { "mine", HOLE_MINE },
+	{ "recent", HOLE_RECENT },     { "filter", HOLE_FILTER },
 	{ "response", HOLE_RESPONSE }, { "distribution", HOLE_DISTRIBUTION },
 };
 static_assert(countof(hole_names) == HOLES_ - 1, "every hole has its name");
@@ -149,7 +179,8 @@ static void add_forms(const struct node_row *dir)
 		rows[n_rows++] = (struct node_row){
 			.path = path,
 			.kind = NODE_DATA,
-			.source = { .kind = form->members ? SOURCE_FORM : SOURCE_DERIVED, .form = form },
+			.source = { .kind = form->members ? SOURCE_FORM : SOURCE_DERIVED,
+			            .form = form },
 			.flags = form->flags & FORM_LISTED ? 0 : ROW_UNLISTED,
 			.doc = form->doc,
 		};

@@ -111,7 +111,14 @@ typedef int64_t text_fn(struct tree *t, const char *arg, struct buf *out);
 text_fn text_readme, text_surveys_index;                                           /* readme.c */
 text_fn text_status, text_survey_status, text_status_json, text_jobs, text_errors; /* status.c */
 
-enum source_kind { SOURCE_NONE, SOURCE_TEXT, SOURCE_DOCUMENT, SOURCE_PAGES, SOURCE_FORM, SOURCE_DERIVED };
+enum source_kind {
+	SOURCE_NONE,
+	SOURCE_TEXT,
+	SOURCE_DOCUMENT,
+	SOURCE_PAGES,
+	SOURCE_FORM,
+	SOURCE_DERIVED
+};
 
 /* Where the content comes from. */
 struct source {

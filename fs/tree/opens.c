@@ -125,21 +125,6 @@ static void unpin(struct tree *t, struct node *n)
 	pthread_mutex_unlock(&t->lock);
 }
 
-void fill(struct node *n, struct generation *gen)
-{
-	struct place *p = n->place;
-
-	n->refilled = n->refilled || n->gen;
-	generation_unref(n->gen);
-	n->gen = generation_ref(gen);
-	n->ready = true;
-	if (p->pending == n)
-		p->pending = NULL;
-	else if (p->current && p->current->ready)
-		return; /* an older node whose bytes came again: lookups have a better one */
-	p->current = n;
-}
-
 /* The node's generation with a reference if it can be opened now. A pending node whose place has
  * become fresh (its other name was opened, another mount published) is filled. */
 static struct generation *generation_now(struct tree *t, struct node *n, bool *ret_refilled)
@@ -147,12 +132,27 @@ static struct generation *generation_now(struct tree *t, struct node *n, bool *r
 	struct generation *gen = NULL;
 	pthread_mutex_lock(&t->lock);
 	if (!n->ready && place_is_fresh(t, n->place))
-		fill(n, n->place->gen);
+		node_fill(n, n->place->gen);
 	if (n->ready)
 		gen = generation_ref(n->gen);
 	*ret_refilled = n->refilled;
 	pthread_mutex_unlock(&t->lock);
 	return gen;
+}
+
+void lose_data(struct tree *t, struct node *n, struct generation *gen)
+{
+	pthread_mutex_lock(&t->lock);
+	struct place *p = n->place;
+	if (n->gen == gen) {
+		n->ready = false;
+		n->estimate = pending_estimate(t, p);
+	}
+	if (p->gen == gen) {
+		generation_unref(p->gen);
+		p->gen = NULL;
+	}
+	pthread_mutex_unlock(&t->lock);
 }
 
 static int open_file_now(struct tree *t, struct node *n, struct tree_handle **ret)
@@ -163,16 +163,7 @@ static int open_file_now(struct tree *t, struct node *n, struct tree_handle **re
 		return -EAGAIN;
 	int r = open_data(t, n, gen, refilled, ret);
 	if (r == -ENOENT) {
-		/* Evicted, or damaged: a ready node whose data is gone is pending again. */
-		pthread_mutex_lock(&t->lock);
-		if (n->gen == gen)
-			n->ready = false;
-		struct place *p = n->place;
-		if (p->gen == gen) {
-			generation_unref(p->gen);
-			p->gen = NULL;
-		}
-		pthread_mutex_unlock(&t->lock);
+		lose_data(t, n, gen);
 		r = -EAGAIN;
 	}
 	generation_unref(gen);

@@ -30,6 +30,7 @@ int tree_new(const struct tree_config *config, struct tree **ret)
 		return -ENOMEM;
 	t->config = *config;
 	t->born_s = sys_wall_s();
+	pthread_mutex_init(&t->catalog_lock, NULL);
 	pthread_mutex_init(&t->lock, NULL);
 	pthread_cond_init(&t->no_ops, NULL);
 	nodes_init();
@@ -44,7 +45,10 @@ int tree_new(const struct tree_config *config, struct tree **ret)
 		.seen = tree_seen,
 		.arg = t,
 	};
-	int r = make_root(t);
+	int r = zone_new(config->timezone, &t->zone);
+	jobs.zone = t->zone;
+	if (r == 0)
+		r = make_root(t);
 	if (r == 0)
 		r = jobs_new(&jobs, &t->jobs);
 	if (r < 0) {
@@ -242,6 +246,8 @@ void tree_free(struct tree *t)
 	tree_forget_found(t);
 	for (int i = 0; i < LIST_N_; i++)
 		catalog_unref(t->catalogs[i]);
+	zone_free(t->zone);
+	pthread_mutex_destroy(&t->catalog_lock);
 	pthread_mutex_destroy(&t->lock);
 	pthread_cond_destroy(&t->no_ops);
 	free(t);

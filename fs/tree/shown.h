@@ -38,17 +38,19 @@ bool catalog_has_choice(const struct catalog *c, const struct list_item *item, u
 struct catalog *tree_catalog(struct tree *t, enum list_id id, const char *of);
 /* The same without the disk, borrowed; tree.lock held. */
 struct catalog *catalog_now(struct tree *t, enum list_id id, const char *of);
-/* Puts a new list in place, with what was found by name. Any thread; takes tree.lock. */
+/* Puts a new list in place, with what was found by name. Any thread; takes catalog_lock and
+ * tree.lock; catalog_set is called with the former held. */
+int catalog_set(struct tree *t, struct list *list);
 int tree_set_list(struct tree *t, struct list *list);
 /* The last refresh failed: it is not tried again for a while. Takes tree.lock. */
 void tree_list_failed(struct tree *t, enum list_id id, const char *of);
 bool tree_list_is_fresh(struct tree *t, const struct catalog *c);
 
 /* found.c */
-/* An id that no list shows exists after all, or does not. Takes tree.lock. */
+/* An id that no list shows exists after all, or does not. Takes catalog_lock and tree.lock. */
 void tree_found(struct tree *t, const struct survey_seen *seen);
-/* `list` with what was found besides; NULL: nothing to add. -ENOMEM. Takes tree.lock. */
-int tree_add_found(struct tree *t, struct list *list, struct list **ret);
+/* `list` with what was found besides; NULL: nothing to add. -ENOMEM. catalog_lock held. */
+int found_add(struct tree *t, struct list *list, struct list **ret);
 void tree_absent(struct tree *t, const char *id);
 bool tree_is_absent(struct tree *t, const char *id);
 void tree_forget_found(struct tree *t);

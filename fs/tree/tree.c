@@ -148,20 +148,27 @@ static int present_text(struct tree *t, const struct node_row *row, const char *
 	return n ? 0 : -ENOMEM;
 }
 
-static bool known_fresh(struct tree *t, const struct node_row *row, const char *arg)
+/* The generation of a place that is fresh, with a reference. */
+static struct generation *fresh_generation(struct tree *t, const struct node_row *row,
+                                           const char *arg)
 {
 	pthread_mutex_lock(&t->lock);
 	struct place *p = place_find(t, row, arg);
 	bool fresh = p && place_is_fresh(t, p);
+	struct generation *gen = fresh ? generation_ref(p->gen) : NULL;
 	pthread_mutex_unlock(&t->lock);
-	return fresh;
+	return gen;
 }
 
 static struct node *ready_node(struct tree *t, struct place *p)
 {
-	struct node *n = p->current;
-	/* A current node of an older generation (another mount published): a new one takes its
-	 * place. */
+	struct node *n = p->pending;
+	if (n) { /* another mount published or checked: it is not pending any more */
+		node_fill(n, p->gen);
+		return n;
+	}
+	/* A current node of an older generation: a new one takes its place. */
+	n = p->current;
 	if (n && n->ready && n->gen == p->gen)
 		return n;
 	n = node_new(t, p);
@@ -169,7 +176,7 @@ static struct node *ready_node(struct tree *t, struct place *p)
 		return NULL;
 	n->ready = true;
 	n->gen = generation_ref(p->gen);
-	n->mtime_s = p->gen->mtime_s;
+	n->mtime_s = p->stale ? pending_mtime(t, p) : p->gen->mtime_s;
 	p->current = n;
 	return n;
 }
@@ -191,12 +198,13 @@ static struct node *pending_node(struct tree *t, struct place *p)
 static int present_data(struct tree *t, const struct node_row *row, const char *arg,
                         struct tree_entry *ret)
 {
-	struct generation *gen = NULL;
-
 	/* Another mount may have published; a forgotten place may have a file. One look at the
-	 * disk. */
-	if (!known_fresh(t, row, arg))
+	 * disk; for what is made here, one more at its base. */
+	struct generation *gen = fresh_generation(t, row, arg);
+	if (!gen)
 		gen = content_cached(t, row, arg);
+	bool outdated =
+		gen && row->source.kind == SOURCE_DERIVED && content_is_outdated(t, row, arg, gen);
 
 	pthread_mutex_lock(&t->lock);
 	struct place *p = place_get(t, row, arg);
@@ -206,8 +214,10 @@ static int present_data(struct tree *t, const struct node_row *row, const char *
 		gen = former;
 	}
 	struct node *n = NULL;
-	if (p)
+	if (p) {
+		p->outdated = outdated;
 		n = place_is_fresh(t, p) ? ready_node(t, p) : pending_node(t, p);
+	}
 	if (n)
 		fill_entry(t, n, ret);
 	else if (p)
@@ -322,6 +332,16 @@ static void name_of(struct tree *t, const struct place *p, struct tree_name *ret
 	               stem[0] ? p->row->suffix : p->row->name);
 }
 
+/* What is made here is as fresh as its base. Lock held. */
+static void touch_base(struct tree *t, const struct place *p)
+{
+	if (p->row->source.kind != SOURCE_DERIVED)
+		return;
+	struct place *base = place_get(t, node_base(p->row), p->arg);
+	if (base)
+		base->touched_ms = p->touched_ms;
+}
+
 int tree_touch(struct tree *t, uint64_t node, const struct tree_caller *who, struct tree_name *ret)
 {
 	int r = -EPERM;
@@ -333,10 +353,13 @@ int tree_touch(struct tree *t, uint64_t node, const struct tree_caller *who, str
 	if (!n) {
 		r = -ENOENT;
 	} else if (n->place->row->kind == NODE_DATA) {
-		n->place->expired = true;
-		n->place->full = true;
-		n->place->touches++;
-		name_of(t, n->place, ret);
+		struct place *p = n->place;
+		p->touched_ms = sys_now_ms();
+		touch_base(t, p);
+		/* One that is being filled gets what was asked for before: the next is another. */
+		if (p->pending && p->pending->pins)
+			p->pending = NULL;
+		name_of(t, p, ret);
 		r = 0;
 	}
 	pthread_mutex_unlock(&t->lock);

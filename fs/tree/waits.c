@@ -14,16 +14,17 @@
 #include <qxfs/base/log.h>
 #include <qxfs/base/sys.h>
 
-#define STALE_S 30 /* an unreachable account is asked again after so long */
+#define STALE_MS 30000 /* an unreachable account is asked again after so long */
 #define FOLDER_WAIT_S 10
-#define ARG_DEPTH 2 /* components of an argument */
+#define NOW_RUNNING 1 /* in now/: no comparing, but what was asked for just now is new enough */
+#define ARG_DEPTH 2   /* components of an argument */
 
 struct op {
 	struct op *next; /* guarded by tree.lock */
 	struct tree *tree;
 	enum tree_verb verb;
 	struct node *node; /* pinned */
-	unsigned touches;  /* of the place when the op began */
+	bool again;        /* what filled it could not be opened: asked for once more */
 	bool posted;       /* guarded by tree.lock: jobs/ has the want */
 	bool cancelled;    /* guarded by tree.lock: before that */
 	tree_done_fn *done;
@@ -41,6 +42,8 @@ struct op {
 };
 
 static void go_on(struct op *op);
+static void step_over(struct op *op);
+static void want_content(struct op *op);
 
 static void undrop(struct op *op)
 {
@@ -74,6 +77,18 @@ static void finish(struct op *op, int err, struct tree_handle *handle)
 	free(op);
 }
 
+/* The base was asked for since the touch: what is made from it is as new. Lock held. */
+static void settle_base(struct op *op)
+{
+	struct tree *t = op->tree;
+	struct place *base = NULL;
+
+	if (op->row->source.kind == SOURCE_DERIVED)
+		base = place_find(t, node_base(op->row), op->arg);
+	if (base && base->touched_ms <= op->want.full_since_ms)
+		base->touched_ms = 0;
+}
+
 static void fill_from(struct op *op, const struct want_result *result)
 {
 	struct tree *t = op->tree;
@@ -84,12 +99,15 @@ static void fill_from(struct op *op, const struct want_result *result)
 		generation_unref(p->gen);
 		p->gen = generation_ref(result->gen);
 	}
-	if (!result->stale && p->touches == op->touches)
-		p->expired = p->full = false;
+	if (!result->stale && p->touched_ms <= op->want.full_since_ms)
+		p->touched_ms = 0;
+	if (!result->stale)
+		settle_base(op);
+	p->outdated = false;
 	p->stale = result->stale;
-	p->retry_s = sys_wall_s() + STALE_S;
+	p->retry_ms = sys_now_ms() + STALE_MS;
 	if (!op->node->ready)
-		fill(op->node, result->gen);
+		node_fill(op->node, result->gen);
 	pthread_mutex_unlock(&t->lock);
 }
 
@@ -103,8 +121,18 @@ static void open_filled(struct op *op, struct generation *gen)
 	pthread_mutex_unlock(&op->tree->lock);
 
 	int r = open_data(op->tree, op->node, mine, refilled, &handle);
+	bool again = r == -ENOENT && !op->again;
+	if (again)
+		lose_data(op->tree, op->node, mine);
 	generation_unref(mine);
-	finish(op, r == -ENOENT ? -EIO : r, handle);
+	if (again) {
+		/* The account says that the old bytes are current, but they are lost: a miss. */
+		op->again = true;
+		step_over(op);
+		want_content(op);
+	} else {
+		finish(op, r == -ENOENT ? -EIO : r, handle);
+	}
 }
 
 /* The survey does not exist: who asked for something of it need not ask again at once. A 404 of one
@@ -153,13 +181,14 @@ static void list_done(struct list_want *w, struct list *list, const struct qx_fa
 	struct tree *t = op->tree;
 	int err = list ? tree_set_list(t, list) : -fail->err;
 
-	if (!list)
-		tree_list_failed(t, w->id, w->of);
 	if (!list && fail->http == 404 && w->of[0])
 		tree_absent(t, w->of);
 	/* The former list is better than none, but not for somebody who may not see it any more. */
+	bool former_does = err != -EACCES && err != -ECANCELED;
+	if (!list && former_does)
+		tree_list_failed(t, w->id, w->of);
 	struct catalog *c = tree_catalog(t, w->id, w->of);
-	if (c && err != -EACCES && err != -ECANCELED)
+	if (c && former_does)
 		err = 0;
 	catalog_unref(c);
 	step_over(op);
@@ -188,16 +217,40 @@ static void post(struct op *op, int step)
 		finish(op, -ECANCELED, NULL);
 }
 
+/* What a file shows, or would show if it were looked at now. Lock held. */
+static int64_t shown_mtime(struct tree *t, const struct node_row *row, const char *arg)
+{
+	struct place *p = place_get(t, row, arg);
+	if (!p)
+		return sys_wall_s();
+	int64_t mtime_s = p->pending ? p->pending->mtime_s : pending_mtime(t, p);
+	place_release(t, p);
+	return mtime_s;
+}
+
+/* Lock held. */
+static int64_t touched_since(struct op *op)
+{
+	int64_t at_ms = op->node->place->touched_ms;
+	const struct place *base = NULL;
+
+	if (op->row->source.kind == SOURCE_DERIVED)
+		base = place_find(op->tree, node_base(op->row), op->arg);
+	return base && base->touched_ms > at_ms ? base->touched_ms : at_ms;
+}
+
 static void want_recipe(struct op *op, int step)
 {
 	struct tree *t = op->tree;
-	struct place *p = op->node->place;
 	struct want *w = &op->want;
 
 	pthread_mutex_lock(&t->lock);
-	op->touches = p->touches;
-	w->full = p->full || op->row->parent == ROW_NOW;
-	w->mtime_s = op->node->mtime_s ? op->node->mtime_s : sys_wall_s();
+	w->full_since_ms = touched_since(op);
+	if (!w->full_since_ms && op->row->parent == ROW_NOW)
+		w->full_since_ms = NOW_RUNNING; /* a running job will do */
+	w->mtime_s = op->node->mtime_s;
+	if (step == OP_WANTS_SURVEY)
+		w->mtime_s = shown_mtime(t, node_row(ROW_SURVEY_JSON), op->of);
 	pthread_mutex_unlock(&t->lock);
 	w->recipe = op->content.recipe;
 	w->deadline_ms = op->deadline_ms;

@@ -25,9 +25,11 @@ enum filter_field { FILTER_NAME, FILTER_CREATED };
 struct list_row {
 	const char *name; /* "surveys": also its file's name, and what people read */
 	enum endpoint ep;
-	bool of; /* one for each survey, else one for the account */
-	const char *query; /* with the survey's id behind it; NULL: the id is the endpoint's argument */
+	bool of;           /* one for each survey, else one for the account */
+	const char *query; /* with the survey's id behind it; NULL: the id is the endpoint's
+	                      argument */
 	const char *id_member;
+	const char *id_prefix;           /* of every id: "SV_" */
 	const char *fields[LIST_FIELDS]; /* members kept, as text; NULL after the last */
 	int name_field, born_field;      /* which of them; -1: it has none */
 };
@@ -46,7 +48,7 @@ struct list {
 	size_t n;
 	struct list_item *items; /* sorted by id, each id once */
 	/* lists.c's own */
-	size_t cap;
+	size_t cap, bytes;
 	char **blocks;
 	size_t n_blocks;
 };
@@ -55,7 +57,8 @@ struct list {
 int list_new(enum list_id id, const char *of, struct list **ret);
 struct list *list_ref(struct list *l);
 void list_unref(struct list *l);
-/* Adds an element of the service's answer; one without a well-formed id is left out. -ENOMEM. */
+/* Adds an element of the service's answer; one without a well-formed id is left out. -ENOMEM;
+ * -EFBIG: more than a list may hold. */
 int list_add(struct list *l, const struct json *element);
 /* The same from texts; NULL is "". */
 int list_add_texts(struct list *l, const char *id, const char *const field[LIST_FIELDS]);

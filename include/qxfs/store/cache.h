@@ -98,6 +98,8 @@ int draft_scratch(struct draft *d, char ret_path[DRAFT_PATH_SIZE]);
 int draft_rewind(struct draft *d);
 /* CRC-32 of the first `length` bytes of its data: for what nothing summed while it was written. */
 int draft_crc(const struct draft *d, uint64_t length, uint32_t *ret);
+/* Are these bytes the generation's? Both are read; false also if its data is gone. */
+bool draft_equals(const struct draft *d, uint64_t length, struct generation *g);
 /* fsync, rename, facts. The draft keeps only its lock then. *ret has a reference. */
 int draft_publish(struct draft *d, uint64_t length, uint32_t crc, const struct gen_facts *facts,
                   struct generation **ret);
