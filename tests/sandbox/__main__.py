@@ -1,7 +1,9 @@
 """A Qualtrics account on loopback. The first line on stdout is `BASE_URL TOKEN`.
 
 python3 tests/sandbox [--port N] [--token T] [--account demo|recorded|empty] [--recorded DIR] [--limits on|off]
-                      [--set NAME=JSON]... [--until-stdin-closes]
+                      [--contacts N] [--surveys N] [--sample KIND]... [--set NAME=JSON]...
+                      [--until-stdin-closes]
+python3 tests/sandbox --replay DIR [--exchange NAME]... [--strict] [--port N] [--token T] [--limits on|off] ...
 """
 
 from __future__ import annotations
@@ -15,8 +17,11 @@ import threading
 
 import demo
 import recorded
+import replay
+import samples
 from account import Account
 from box import Box, random_token
+from rows import make_id
 from server import Server
 from settings import Settings
 
@@ -28,7 +33,13 @@ def arguments() -> argparse.Namespace:
     parser.add_argument('--account', choices=('demo', 'recorded', 'empty'), default='demo')
     parser.add_argument('--recorded', default=os.environ.get('QXFS_RECORDED'),
                         help='a folder of recorded exchanges, for --account recorded')
+    parser.add_argument('--replay', metavar='DIR', help='play back the recorded exchanges of a folder (replay.py)')
+    parser.add_argument('--exchange', action='append', default=[], metavar='NAME', help='only this recording')
+    parser.add_argument('--strict', action='store_true', help='with --replay: word for word, nothing made up')
     parser.add_argument('--limits', choices=('on', 'off'), default='on')
+    parser.add_argument('--contacts', type=int, default=5000, help='people in the default directory of demo')
+    parser.add_argument('--surveys', type=int, default=0, help='so many small surveys more')
+    parser.add_argument('--sample', action='append', default=[], choices=samples.KINDS, help='a survey of samples.py')
     parser.add_argument('--set', action='append', default=[], metavar='NAME=JSON', help='a knob of settings.py')
     parser.add_argument('--until-stdin-closes', action='store_true', help='end when stdin reaches its end')
     return parser.parse_args()
@@ -47,15 +58,32 @@ def knobs(options: argparse.Namespace) -> Settings:
 
 def account(options: argparse.Namespace) -> Account:
     if options.account == 'recorded':
-        return recorded.account(options.recorded)
-    return demo.account() if options.account == 'demo' else demo.empty_account()
+        made = recorded.account(options.recorded)
+    else:
+        made = demo.account(options.contacts) if options.account == 'demo' else demo.empty_account()
+    for number in range(options.surveys):
+        survey = demo.small_survey(make_id('SV_', 'more', number), f'Survey {number:05}', made, number % 7)
+        made.surveys[survey.id] = survey
+    for kind in options.sample:
+        survey = samples.make(kind, made)
+        made.surveys[survey.id] = survey
+    return made
+
+
+def box(options: argparse.Namespace) -> Box:
+    settings, token = knobs(options), options.token or random_token()
+    if options.replay is None:
+        return Box(account(options), settings, token)
+    try:
+        return replay.Replay(replay.load(options.replay, tuple(options.exchange)), settings, token, options.strict)
+    except (OSError, ValueError, KeyError) as error:
+        sys.exit(f'sandbox: --replay {options.replay}: {error}')
 
 
 def main() -> None:
-    options = arguments()
-    settings = knobs(options)
     sys.setswitchinterval(0.002)
-    server = Server(Box(account(options), settings, options.token or random_token()), options.port)
+    options = arguments()
+    server = Server(box(options), options.port)
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import rows
-from questions import Slot, question, slots_of
+from people import Members, People
+from questions import Slot, looped, question, slots_of
 from rows import FIELDS, MODIFIED, RECORDED, RID, STATUS
 
 
@@ -51,6 +54,9 @@ class Survey:
     blocks: dict = field(default_factory=dict)
     flow: list = field(default_factory=list)
     embedded: list = field(default_factory=list)    # [{name, defaultValue}]
+    typed: dict = field(default_factory=dict)       # of embedded data: name -> number or date; text if not in it
+    loops: dict = field(default_factory=dict)       # BL_ -> passes
+    orders: dict = field(default_factory=dict)      # FL_20_DO, BL_x_DO -> what was shown in any order
     languages: tuple = ('EN',)
     active: bool = True
     expiration: dict = field(default_factory=lambda: {'startDate': None, 'endDate': None})
@@ -83,8 +89,12 @@ class Survey:
     def slots(self) -> list[Slot]:
         """The fields of a response after the metadata: questions in the order of the blocks, then embedded data."""
         if self._slots is None:
-            made = [slot for qid in self.question_order() for slot in slots_of(qid, self.questions[qid])]
-            made += [Slot(item['name'], item['name'], item['name'], 'embedded') for item in self.embedded]
+            made = [slot if loop == 0 else looped(slot, loop) for qid, loop in self.passes()
+                    for slot in slots_of(qid, self.questions[qid])]
+            made += [Slot(ident, ident, f'{ident} - Display Order', 'order', '', {key: (key, key, key) for key in keys},
+                          tuple(keys)) for ident, keys in self.orders.items()]
+            made += [Slot(item['name'], item['name'], item['name'], 'embedded', group=self.typed.get(item['name'], ''))
+                     for item in self.embedded]
             self._slots = made
         return self._slots
 
@@ -92,6 +102,16 @@ class Survey:
         order = [item['questionId'] for block in self.blocks.values() for item in block['elements']
                  if item['type'] == 'Question']
         return order + [qid for qid in self.questions if qid not in set(order)]
+
+    def passes(self) -> list[tuple[str, int]]:
+        """The questions in the order of their columns, those of a loop once for each pass; 0 is no loop."""
+        made: list[tuple[str, int]] = []
+        for ident, block in self.blocks.items():
+            asked = [item['questionId'] for item in block['elements'] if item['type'] == 'Question']
+            made += [(qid, loop) for loop in range(1, self.loops[ident] + 1) for qid in asked
+                     ] if ident in self.loops else [(qid, 0) for qid in asked]
+        known = {qid for qid, _ in made}
+        return made + [(qid, 0) for qid in self.questions if qid not in known]
 
     def generate(self, index: int) -> list:
         if self._make is None:
@@ -213,14 +233,18 @@ class Directory:
     id: str
     name: str
     default: bool = False
-    contacts: dict = field(default_factory=dict)    # CID_ -> contact
+    people: int = 0                                 # so many contacts are made up
+    created: int = 0                                # when the first of them was
     lists: dict = field(default_factory=dict)       # CG_ -> MailingList
+    forbidden: str = ''                             # what the token is refused: '', 'contacts' or 'all'
     dedupe: dict = field(default_factory=lambda: {'email': True, 'firstName': False, 'lastName': False,
                                                   'externalDataReference': False, 'phone': False})
 
     def __post_init__(self) -> None:
         self.lock = threading.RLock()
-        self._keys: dict[tuple, str] | None = None
+        self.contacts = People(self.people, self.id, self.created)
+        self._keys: dict[tuple, str] = {}       # of the contacts that are kept
+        self._searched: tuple[str, list[str], Iterator[dict]] | None = None     # the last search: how far it came
 
     def key(self, contact: dict) -> tuple | None:
         """What makes two contacts the same person here; None when that is unknown."""
@@ -229,11 +253,46 @@ class Directory:
         parts = tuple((contact.get(names[name]) or '').strip().lower() for name, on in self.dedupe.items() if on)
         return parts if parts and all(parts) else None
 
-    def keys(self) -> dict[tuple, str]:
-        if self._keys is None:
-            self._keys = {key: cid for cid, contact in self.contacts.items()
-                          if (key := self.key(contact)) is not None}
-        return self._keys
+    def known(self, given: dict) -> str | None:
+        """The id of the person a contact is, by the directory's criteria."""
+        key = self.key(given)
+        if key is None or key in self._keys:
+            return None if key is None else self._keys[key]
+        name = 'email' if self.dedupe['email'] else 'extRef'
+        place = self.contacts.guess(name, (given.get(name) or '').strip())
+        found = None if place is None else self.contacts.at(place)
+        return found['contactId'] if found and self.key(found) == key else None
+
+    def add(self, contact: dict) -> None:
+        self.contacts.add(contact)
+        self._remember(contact)
+
+    def change(self, ident: str, how: Callable[[dict], None]) -> None:
+        """Let how change a contact."""
+        contact = self.contacts.change(ident)
+        if self._keys.get(old := self.key(contact)) == ident:
+            del self._keys[old]
+        how(contact)
+        self._remember(contact)
+
+    def resize(self, count: int) -> None:
+        """So many contacts are made up from now on."""
+        self.contacts.count = count
+        self._searched = None
+
+    def search(self, asked: str, test: Callable[[dict], bool], hint: tuple[str, str] | None, end: int) -> list[str]:
+        """The ids of the first contacts a search finds; the next page of the same search goes on from there."""
+        if self._searched is None or self._searched[0] != asked:
+            self._searched = asked, [], self.contacts.search(test, hint)
+        _, found, more = self._searched
+        found += [contact['contactId'] for contact in itertools.islice(more, max(0, end - len(found)))]
+        return found[:end]
+
+    def _remember(self, contact: dict) -> None:
+        self._searched = None
+        key = self.key(contact)
+        if key is not None:
+            self._keys[key] = contact['contactId']
 
 
 @dataclass
@@ -245,7 +304,8 @@ class MailingList:
     owner: str
     created: int
     modified: int
-    members: dict = field(default_factory=dict)     # CID_ -> {lookup, unsubscribed, bounced}
+    members: Members
+    forbidden: bool = False
 
 
 @dataclass

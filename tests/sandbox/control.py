@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -21,6 +22,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+TREE = HERE.parents[1]
+
+
+def recordings() -> Path | None:
+    """The folder of recorded exchanges: QXFS_RECORDED, or shared/recorded beside the tree or a folder it is in."""
+    given = os.environ.get('QXFS_RECORDED')
+    places = [Path(given)] if given else [above / 'shared' / 'recorded' for above in TREE.parents]
+    return next((place for place in places if place.is_dir()), None)
 
 
 class SandboxError(Exception):
@@ -46,7 +55,8 @@ class Sandbox:
     def start(cls, *, account: str = 'demo', limits: str = 'on', token: str | None = None, port: int = 0,
               recorded: str | Path | None = None, settings: dict | None = None,
               extra: tuple[str, ...] = ()) -> Iterator['Sandbox']:
-        """Spawn a server, and end it (by its pid) when the block is left."""
+        """Spawn a server, and end it (by its pid) when the block is left. extra: further words of its command line,
+        as ('--contacts', '1000000') or ('--replay', folder)."""
         box = cls.spawn(account=account, limits=limits, token=token, port=port, recorded=recorded, settings=settings,
                         extra=extra)
         try:
@@ -231,6 +241,11 @@ class Sandbox:
         """A survey of two questions (or like=another's); id created modified listed active unfinished first."""
         return self.call('add_survey', name=name, responses=responses, **given)
 
+    def add_sample(self, kind: str) -> str:
+        """A survey for one purpose (samples.py): 'wide' of 636 columns with repeated tags, 'texts' of awkward
+        answers, 'forms' of one question of every kind, 'strange' of what a definition may hold; its id."""
+        return self.call('add_sample', kind=kind)
+
     def add_surveys(self, count: int, prefix: str = 'Survey', responses: int = 0) -> list[str]:
         return self.call('add_surveys', count=count, prefix=prefix, responses=responses)
 
@@ -255,6 +270,36 @@ class Sandbox:
     def make_big(self, survey: str, size: int) -> None:
         """Every export of the survey inflates to so many bytes (0: as it is). csv and tsv."""
         self.call('make_big', survey=survey, size=size)
+
+    # ---- people
+
+    def add_directory(self, name: str, contacts: int = 0, **given) -> str:
+        """A directory of so many made-up people; id, default."""
+        return self.call('add_directory', name=name, contacts=contacts, **given)
+
+    def change_directory(self, directory: str, **members) -> None:
+        """name default contacts (how many are made up) forbidden ('', 'contacts': 403 for these, 'all')."""
+        self.call('change_directory', directory=directory, **members)
+
+    def add_list(self, directory: str, name: str, contacts: int = 0, **given) -> str:
+        """A mailing list of any size: the directory's people from number first= on; id owner created."""
+        return self.call('add_list', directory=directory, name=name, contacts=contacts, **given)
+
+    def change_list(self, directory: str, mailing_list: str, **members) -> None:
+        """name (None: gone) owner created modified forbidden (403 for all of it; it stays listed)."""
+        self.call('change_list', directory=directory, list=mailing_list, **members)
+
+    def add_contact(self, directory: str, mailing_list: str | None = None, **fields) -> str:
+        """A person with the fields of a contact import; the CID_. Known ones are changed."""
+        return self.call('add_contact', directory=directory, list=mailing_list, **fields)
+
+    def add_distribution(self, survey: str, directory: str, mailing_list: str, **given) -> str:
+        """A mailing to everybody on a list, with links and history; id, created, or members of the element."""
+        return self.call('add_distribution', survey=survey, directory=directory, list=mailing_list, **given)
+
+    def add_legacy_list(self, name: str, contacts: int = 0, **given) -> str:
+        """A list of the Survey Platform API; seen with the knob legacy."""
+        return self.call('add_legacy_list', name=name, contacts=contacts, **given)
 
     def put_remote_file(self, url: str, text: str) -> None:
         """What a fileUrl holds."""
