@@ -79,3 +79,13 @@ need() {
 		die "The packages could not be installed."
 	fi
 }
+
+# Everybody may open /dev/fuse on a system whose udev has seen fuse3's rule; a container or a small
+# virtual machine without udev leaves it to root.
+open_fuse() {
+	[ -c /dev/fuse ] || die "There is no /dev/fuse: this machine (a container?) does not allow mounts."
+	case $(stat -c %A /dev/fuse) in
+	???????rw?) ;;
+	*) as_root chmod 666 /dev/fuse ;;
+	esac
+}
