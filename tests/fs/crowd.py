@@ -9,9 +9,10 @@ SLOW = float(os.environ.get("QXFS_SLOW", "1"))
 
 # A crowd: COUNT processes open one path each (in turn) with one open(2), no library that repeats it, and
 # tell "errno size sha256 handled" in a line. SIGNALS have a handler with SA_RESTART; TIMER seconds: SIGALRM.
+# THREADED: a second thread reads, the first waits for it.
 CROWD = r"""
-import ctypes, errno, hashlib, os, signal, sys
-count, flags, timer, signals, *paths = sys.argv[1:]
+import ctypes, errno, hashlib, os, signal, sys, threading
+count, flags, timer, signals, threaded, *paths = sys.argv[1:]
 libc = ctypes.CDLL(None, use_errno=True)
 handled = [0]
 signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -36,12 +37,20 @@ def read(path):
         return errno.EBADMSG, size, "-"
     return 0, size, digest.hexdigest()
 
+def tell(i):
+    answer = read(paths[i % len(paths)])
+    os.write(1, ("%d %s %d %s %d\n" % (i, *answer, handled[0])).encode())
+
 children = []
 for i in range(int(count)):
     child = os.fork()
     if child == 0:
-        answer = read(paths[i % len(paths)])
-        os.write(1, ("%d %s %d %s %d\n" % (i, *answer, handled[0])).encode())
+        if int(threaded):
+            thread = threading.Thread(target=tell, args=(i,))
+            thread.start()
+            thread.join()
+        else:
+            tell(i)
         os._exit(0)
     children.append(child)
 os.write(2, (" ".join(map(str, children)) + "\n").encode())
@@ -51,10 +60,11 @@ for child in children:
 
 
 class Crowd:
-    def __init__(self, paths, count, flags=os.O_RDONLY, timer=0.0, signals=()):
+    def __init__(self, paths, count, flags=os.O_RDONLY, timer=0.0, signals=(), threaded=False):
         self.paths = [str(path) for path in paths]
         numbers = ",".join(str(int(number)) for number in signals)
-        command = [sys.executable, "-S", "-E", "-c", CROWD, str(count), str(flags), str(timer), numbers, *self.paths]
+        arguments = [str(count), str(flags), str(timer), numbers, str(int(threaded))]
+        command = [sys.executable, "-S", "-E", "-c", CROWD, *arguments, *self.paths]
         self.process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )

@@ -407,22 +407,77 @@ def test_umount_l_lets_a_parked_reader_finish(sandbox, mount, crowds, parked):
     assert mount.process.wait(20 * SLOW) == 0
 
 
+@pytest.mark.concurrency
+def test_more_signals_do_not_break_off_the_end(sandbox, mount, crowds, parked):
+    """A login session ends with SIGTERM and SIGHUP together: both must not leave a dead mount behind."""
+    sandbox.hold_jobs()
+    crowd = crowds([responses(mount, survey) for survey in OTHERS], 50)
+    parked(mount, 50)
+    while mount.process.poll() is None:
+        mount.process.send_signal(signal.SIGTERM)
+        mount.process.send_signal(signal.SIGHUP)
+        time.sleep(0.001)
+    assert {answer[1] for answer in crowd.answers()} <= {errno.EINTR, errno.ECONNABORTED}
+    assert mount.process.wait(20 * SLOW) == 0
+    assert f" {mount.path} " not in pathlib.Path("/proc/self/mountinfo").read_text()
+
+
+def test_the_end_of_a_detached_mount_leaves_its_successor_alone(sandbox, mounts):
+    first = mounts(sandbox, name="m")
+    path = responses(first, SMALL)
+    content = read_all(path)
+    with open(path, "rb"):  # keeps the daemon
+        subprocess.run(["umount", "-l", str(first.path)], check=True)
+        second = mounts(sandbox, name="m")
+        first.process.send_signal(signal.SIGTERM)
+        assert first.process.wait(20 * SLOW) == 0
+        assert read_all(responses(second, SMALL)) == content
+
+
 # --- readers that stand still -------------------------------------------------------------------------------
 
 
 @pytest.mark.concurrency
-def test_a_stopped_reader_gets_its_file_when_it_goes_on(sandbox, mount, crowds, parked):
-    """SIGSTOP ends no wait (DESIGN.md: TSTP, TTIN and TTOU do)."""
+@pytest.mark.parametrize("threaded", [False, True], ids=["alone", "threaded"])
+@pytest.mark.parametrize("when", ["before the file is there", "after"])
+def test_a_stopped_reader_gets_its_file_when_it_goes_on(sandbox, mount, crowds, parked, when, threaded):
+    """SIGSTOP ends no wait (DESIGN.md: TSTP, TTIN and TTOU do). SIGCONT takes it from what is pending, and
+    of several threads but one ever has it pending: the daemon must not take either for the freezer."""
+    sandbox.hold_jobs()
+    crowd = crowds([responses(mount, SMALL)], 1, threaded=threaded)
+    parked(mount, 1)
+    crowd.kill(signal.SIGSTOP)
+    wait_for_polls(sandbox, 2)
+    if when == "after":
+        sandbox.release_jobs()
+        assert sandbox.wait_for("export_file", 1, 20 * SLOW, answered=True)
+    crowd.kill(signal.SIGCONT)
+    if when != "after":
+        wait_for_polls(sandbox, 2)
+        parked(mount, 1)
+        sandbox.release_jobs()
+    assert crowd.answers()[0][1:4] == exact(sandbox, SMALL)
+
+
+@pytest.mark.concurrency
+def test_a_reader_that_was_stopped_is_still_freed_by_a_signal(sandbox, mount, crowds, parked):
     sandbox.hold_jobs()
     crowd = crowds([responses(mount, SMALL)], 1)
     parked(mount, 1)
     crowd.kill(signal.SIGSTOP)
-    polls = sandbox.count("export_progress")
-    assert sandbox.wait_for("export_progress", polls + 2)
-    sandbox.release_jobs()
-    assert sandbox.wait_for("export_file", 1, 20 * SLOW, answered=True)
+    wait_for_polls(sandbox, 1)
     crowd.kill(signal.SIGCONT)
-    assert crowd.answers()[0][1:4] == exact(sandbox, SMALL)
+    wait_for_polls(sandbox, 1)
+    begin = time.monotonic()
+    crowd.kill(signal.SIGTERM)
+    assert crowd.answers() == []
+    assert time.monotonic() - begin < AT_ONCE + 0.05 * SLOW
+    parked(mount, 0)
+
+
+def wait_for_polls(sandbox, more):
+    """Long enough for the daemon to have looked at a waiting program: the polls tell the time."""
+    assert sandbox.wait_for("export_progress", sandbox.count("export_progress") + more)
 
 
 @pytest.fixture
