@@ -13,7 +13,6 @@
 #define COUNTS_MS 60000 /* so long the service's counts say how much there is: more may come */
 #define HEADER_ROWS 50  /* three rows, but of whole question texts */
 #define LONG_TTL_S 3600.0
-#define FOLDER_TTL_S 60.0
 #define NOW_FRESH_S 60 /* of what lies in now/, from its publication */
 
 uint64_t row_ino(const struct tree *t, const struct node_row *row, const char *arg)

@@ -76,6 +76,7 @@ static int put(struct tree *t, struct catalog *c, struct catalog **ret_former)
 			return -ENOMEM;
 		slot = &p->catalog;
 	}
+	c->version = ++t->versions;
 	*ret_former = *slot;
 	*slot = c;
 	return 0;

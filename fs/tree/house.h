@@ -71,6 +71,12 @@ struct node {
 	struct text *text;
 	int64_t mtime_s;   /* data: fixed when the node was made */
 	uint64_t estimate; /* data, pending */
+
+	/* a folder: what the kernel may keep of its listing */
+	unsigned listings;     /* handles */
+	bool mixed;            /* they list different versions */
+	uint64_t kept_version; /* what the newest of them lists */
+	int64_t kept_ms;       /* since when it is kept; 0: it is not */
 };
 
 struct table {
@@ -90,6 +96,7 @@ struct tree {
 	struct table places, nodes;
 	uint64_t next_id;
 	struct catalog *catalogs[LIST_N_]; /* of the account's lists */
+	uint64_t versions;                 /* of catalogs: how many there were */
 	struct found *found;   /* ids found by name, not in the list; guarded by catalog_lock */
 	struct absent *absent; /* ids the service did not know, for a minute */
 	struct op *ops;
@@ -144,6 +151,9 @@ int resolve(struct tree *t, const struct node_row *dir, const char *dir_arg, con
 int present(struct tree *t, const struct node_row *row, const char *arg, struct tree_entry *ret);
 void text_unref(struct text *text);
 
+/* How long the kernel may keep a folder, its attributes, its listing. */
+#define FOLDER_TTL_S 60
+
 /* attrs.c: call with tree.lock held */
 void node_attr(struct tree *t, const struct node *n, struct stat *ret);
 void row_attr(const struct tree *t, const struct node_row *row, uint64_t ino, struct stat *ret);
@@ -160,5 +170,9 @@ uint64_t row_parent_ino(const struct tree *t, const struct node_row *row, const 
 /* listing.c */
 int listing_new(struct tree *t, const struct node_row *dir, const char *arg, struct listing **ret);
 void listing_free(struct listing *l);
+/* A handle on a listing of this node begins: what the kernel may keep of it, what it has kept.
+ * Ends with listing_closed. Both with tree.lock held. */
+void listing_opened(struct node *n, const struct listing *l, struct tree_handle *h);
+void listing_closed(struct node *n);
 
 #endif

@@ -17,6 +17,7 @@ enum choice { CHOICE_ACTIVE = 1 << 0, CHOICE_MINE = 1 << 1, CHOICE_RECENT = 1 <<
 /* A list with its names; immutable, refcounted. */
 struct catalog {
 	atomic_int refs;
+	uint64_t version; /* its own among all catalogs of the mount; set with tree.lock held */
 	struct list *list;
 	char **names;           /* of items, same order */
 	size_t *by_name;        /* indexes, sorted by name */

@@ -42,7 +42,7 @@ def wait_until(fact, seconds=10.0, what="it"):
 class Mount:
     """One mount in the foreground (-f), so that its output and its end can be seen."""
 
-    def __init__(self, folder, url, token, *options, name="m", env=None):
+    def __init__(self, folder, url, token, *options, name="m", env=None, flag="-f"):
         self.folder = pathlib.Path(folder)
         self.path = self.folder / name
         self.cache = self.folder / "cache"
@@ -51,6 +51,7 @@ class Mount:
         self.url, self.token = url, token
         self.options = ["log=debug", *options]
         self.extra_env = env or {}
+        self.flag = flag  # "-d": the log has every request of the kernel
         self.process = None
 
     def env(self):
@@ -73,7 +74,7 @@ class Mount:
         """Starts it and does not wait for the mount."""
         with contextlib.suppress(FileExistsError):
             self.path.mkdir()
-        command = [QXFS, "-f", "-o", ",".join(self.options), str(self.path)]
+        command = [QXFS, self.flag, "-o", ",".join(self.options), str(self.path)]
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
                 command, env=self.env(), stdin=subprocess.DEVNULL, stdout=log, stderr=log
