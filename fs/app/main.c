@@ -4,7 +4,7 @@
  * (include/qxfs/ROOM/) of those below it, and tests/lint/layers.py sees to that.
  *
  *   fs/app/     the program: this file
- *     options, values, nearest   the command line as tables
+ *     options, values            the command line as tables
  *     credentials, places        token and host; where cache and state live
  *     mounts, mountpoint         what is mounted where; the folder that is mounted on
  *     daemon                     the fork, the wait until the mount answers, signals
@@ -29,12 +29,12 @@
 #include "daemon.h"
 #include "demo.h"
 #include "mountpoint.h"
-#include "nearest.h"
 #include "options.h"
 #include "places.h"
 #include "say.h"
 #include "wiring.h"
 
+#include <qxfs/base/nearest.h>
 #include <qxfs/base/sys.h>
 #include <qxfs/tree/setup.h>
 

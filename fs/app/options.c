@@ -1,9 +1,9 @@
 /* options.c: the command line as two tables. */
 #include "options.h"
 
-#include "nearest.h"
 #include "values.h"
 
+#include <qxfs/base/nearest.h>
 #include <qxfs/base/sys.h>
 
 #include <errno.h>

@@ -12,9 +12,9 @@
 #include <unistd.h>
 
 #include <qxfs/base/log.h>
+#include <qxfs/base/nearest.h>
 #include <qxfs/base/sys.h>
 
-#include "../../fs/app/nearest.h"
 #include "../../fs/app/options.h"
 #include "../../fs/app/values.h"
 
@@ -308,6 +308,8 @@ static void test_what_was_probably_meant(void **state)
 	assert_string_equal(nearest("straw", fruit_at), "strawberry");
 	assert_string_equal(nearest("strawbery", fruit_at), "strawberry");
 	assert_string_equal(nearest("peer", fruit_at), "pear");
+	assert_string_equal(nearest("APLE", fruit_at), "apple");
+	assert_string_equal(nearest("STRAW", fruit_at), "strawberry");
 	assert_null(nearest("tomato", fruit_at));
 	assert_null(nearest("", fruit_at));
 }

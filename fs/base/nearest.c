@@ -1,9 +1,17 @@
 /* nearest.c: what a person probably meant. */
-#include "nearest.h"
+#include <qxfs/base/nearest.h>
 
+#include <ctype.h>
+#include <stdbool.h>
 #include <string.h>
+#include <strings.h>
 
 #define WORD_MAX 64
+
+static bool same(char a, char b)
+{
+	return tolower((unsigned char)a) == tolower((unsigned char)b);
+}
 
 /* Levenshtein's distance, in one row. */
 static size_t distance(const char *a, const char *b)
@@ -17,7 +25,7 @@ static size_t distance(const char *a, const char *b)
 		size_t diagonal = row[0];
 		row[0] = i + 1;
 		for (size_t j = 0; j < len; j++) {
-			size_t best = diagonal + (a[i] != b[j]);
+			size_t best = diagonal + !same(a[i], b[j]);
 			if (row[j] + 1 < best)
 				best = row[j] + 1;
 			if (row[j + 1] + 1 < best)
@@ -42,7 +50,7 @@ const char *nearest(const char *word, const char *(*name_at)(size_t i))
 		if (strlen(name) > WORD_MAX)
 			continue;
 		/* "token" means token_file. */
-		size_t d = len >= 3 && strncmp(name, word, len) == 0 ? 0 : distance(word, name);
+		size_t d = len >= 3 && strncasecmp(name, word, len) == 0 ? 0 : distance(word, name);
 		if (d < least || (d == least && !best)) {
 			least = d;
 			best = name;

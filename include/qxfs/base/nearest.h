@@ -1,0 +1,11 @@
+/* nearest.h: what a person probably meant. Pure; any thread. */
+#ifndef QXFS_BASE_NEAREST_H
+#define QXFS_BASE_NEAREST_H
+
+#include <stddef.h>
+
+/* The candidate most like `word`, in whatever case; NULL when none is near. `name_at` gives the
+ * i-th, NULL at the end. */
+const char *nearest(const char *word, const char *(*name_at)(size_t i));
+
+#endif
