@@ -5,13 +5,24 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
-/* Words come from libraries and from the service: one line, and no tab, for files made of them. */
+/* Words come from libraries, from the service, and quote names that any program may look up: for
+ * files and terminals one line of whole characters, without tabs and other controls. */
 static void one_line(char *text)
 {
-	for (; *text; text++)
-		if ((unsigned char)*text < ' ' || *text == 0x7f)
+	while (*text) {
+		size_t step = utf8_valid(text, strnlen(text, 4));
+		bool c1 = step == 2 && (unsigned char)text[0] == 0xc2 &&
+		          (unsigned char)text[1] < 0xa0;
+		if (step == 0)
+			*text = '?';
+		else if ((unsigned char)*text < ' ' || *text == 0x7f)
 			*text = ' ';
+		else if (c1)
+			text[0] = text[1] = ' ';
+		text += step > 0 ? step : 1;
+	}
 }
 
 void fail_clear(struct qx_fail *f)

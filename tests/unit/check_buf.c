@@ -196,6 +196,17 @@ static void test_a_long_failure_is_cut_between_characters(void **state)
 	}
 }
 
+static void test_a_failure_is_one_line_of_whole_characters(void **state)
+{
+	(void)state;
+	struct qx_fail f;
+	fail_set(&f, 5, "%s",
+	         "a\n\tb\x7f\x1b[31m \xff\xc3 \xe2\x82 \xc2\x9b"
+	         "c \xc3\xa4\xc2\xa0");
+	assert_string_equal(f.why, "a  b  [31m ?? ?? \x20\x20"
+	                           "c \xc3\xa4\xc2\xa0");
+}
+
 static void test_a_secret_wipes_its_source_and_reads_back(void **state)
 {
 	(void)state;
@@ -225,6 +236,7 @@ int main(void)
 		cmocka_unit_test(test_urls_keep_only_unreserved_characters),
 		cmocka_unit_test(test_a_failure_has_words_and_returns_its_errno),
 		cmocka_unit_test(test_a_long_failure_is_cut_between_characters),
+		cmocka_unit_test(test_a_failure_is_one_line_of_whole_characters),
 		cmocka_unit_test(test_a_secret_wipes_its_source_and_reads_back),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
