@@ -92,8 +92,10 @@ static bool decode(const char *text, size_t len, struct buf *out)
 	for (const char *end = text + len; text < end; text++) {
 		char c = *text;
 		if (c == '%') {
-			int high = end - text > 2 ? digit_of(text[1]) : -1;
-			int low = end - text > 2 ? digit_of(text[2]) : -1;
+			if (end - text < 3)
+				return false;
+			int high = digit_of(text[1]);
+			int low = digit_of(text[2]);
 			if (high < 0 || low < 0 || high + low == 0)
 				return false;
 			c = (char)(high * 16 + low);
