@@ -1,7 +1,7 @@
 """A Qualtrics account on loopback. The first line on stdout is `BASE_URL TOKEN`.
 
 python3 tests/sandbox [--port N] [--token T] [--account demo|recorded|empty] [--recorded DIR] [--limits on|off]
-                      [--set NAME=JSON]... [--until-stdin-closes]
+                      [--contacts N] [--surveys N] [--set NAME=JSON]... [--until-stdin-closes]
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import demo
 import recorded
 from account import Account
 from box import Box, random_token
+from rows import make_id
 from server import Server
 from settings import Settings
 
@@ -29,6 +30,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument('--recorded', default=os.environ.get('QXFS_RECORDED'),
                         help='a folder of recorded exchanges, for --account recorded')
     parser.add_argument('--limits', choices=('on', 'off'), default='on')
+    parser.add_argument('--contacts', type=int, default=5000, help='people in the default directory of demo')
+    parser.add_argument('--surveys', type=int, default=0, help='so many small surveys more')
     parser.add_argument('--set', action='append', default=[], metavar='NAME=JSON', help='a knob of settings.py')
     parser.add_argument('--until-stdin-closes', action='store_true', help='end when stdin reaches its end')
     return parser.parse_args()
@@ -47,8 +50,13 @@ def knobs(options: argparse.Namespace) -> Settings:
 
 def account(options: argparse.Namespace) -> Account:
     if options.account == 'recorded':
-        return recorded.account(options.recorded)
-    return demo.account() if options.account == 'demo' else demo.empty_account()
+        made = recorded.account(options.recorded)
+    else:
+        made = demo.account(options.contacts) if options.account == 'demo' else demo.empty_account()
+    for number in range(options.surveys):
+        survey = demo.small_survey(make_id('SV_', 'more', number), f'Survey {number:05}', made, number % 7)
+        made.surveys[survey.id] = survey
+    return made
 
 
 def main() -> None:

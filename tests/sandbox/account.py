@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import rows
+from people import Members, People
 from questions import Slot, question, slots_of
 from rows import FIELDS, MODIFIED, RECORDED, RID, STATUS
 
@@ -213,14 +215,17 @@ class Directory:
     id: str
     name: str
     default: bool = False
-    contacts: dict = field(default_factory=dict)    # CID_ -> contact
+    people: int = 0                                 # so many contacts are made up
+    created: int = 0                                # when the first of them was
     lists: dict = field(default_factory=dict)       # CG_ -> MailingList
+    forbidden: str = ''                             # what the token is refused: '', 'contacts' or 'all'
     dedupe: dict = field(default_factory=lambda: {'email': True, 'firstName': False, 'lastName': False,
                                                   'externalDataReference': False, 'phone': False})
 
     def __post_init__(self) -> None:
         self.lock = threading.RLock()
-        self._keys: dict[tuple, str] | None = None
+        self.contacts = People(self.people, self.id, self.created)
+        self._keys: dict[tuple, str] = {}       # of the contacts that are kept
 
     def key(self, contact: dict) -> tuple | None:
         """What makes two contacts the same person here; None when that is unknown."""
@@ -229,11 +234,32 @@ class Directory:
         parts = tuple((contact.get(names[name]) or '').strip().lower() for name, on in self.dedupe.items() if on)
         return parts if parts and all(parts) else None
 
-    def keys(self) -> dict[tuple, str]:
-        if self._keys is None:
-            self._keys = {key: cid for cid, contact in self.contacts.items()
-                          if (key := self.key(contact)) is not None}
-        return self._keys
+    def known(self, given: dict) -> str | None:
+        """The id of the person a contact is, by the directory's criteria."""
+        key = self.key(given)
+        if key is None or key in self._keys:
+            return None if key is None else self._keys[key]
+        name = 'email' if self.dedupe['email'] else 'extRef'
+        place = self.contacts.guess(name, (given.get(name) or '').strip())
+        found = None if place is None else self.contacts.at(place)
+        return found['contactId'] if found and self.key(found) == key else None
+
+    def add(self, contact: dict) -> None:
+        self.contacts.add(contact)
+        self._remember(contact)
+
+    def change(self, ident: str, how: Callable[[dict], None]) -> None:
+        """Let how change a contact."""
+        contact = self.contacts.change(ident)
+        if self._keys.get(old := self.key(contact)) == ident:
+            del self._keys[old]
+        how(contact)
+        self._remember(contact)
+
+    def _remember(self, contact: dict) -> None:
+        key = self.key(contact)
+        if key is not None:
+            self._keys[key] = contact['contactId']
 
 
 @dataclass
@@ -245,7 +271,8 @@ class MailingList:
     owner: str
     created: int
     modified: int
-    members: dict = field(default_factory=dict)     # CID_ -> {lookup, unsubscribed, bounced}
+    members: Members
+    forbidden: bool = False
 
 
 @dataclass

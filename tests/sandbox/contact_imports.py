@@ -6,7 +6,8 @@ import json
 import uuid
 
 from account import Directory, MailingList
-from contacts import join, store
+from contacts import gate, join, store
+from people import Ids, People, View
 from replies import ABSENT, ApiError, Reply, bad, json_body, not_found, ok, page
 from rows import make_id
 from surveys import multipart
@@ -79,6 +80,7 @@ def _checked(box, request: Request) -> list:
 
 def start(box, request: Request, args: dict) -> Reply:
     """POST transactioncontacts; neither directory nor list is checked."""
+    gate(box)
     contacts = _checked(box, request)
     unprocessed = [number for number, item in enumerate(contacts) if _refused(item)]
     good = [item for item in contacts if not _refused(item)]
@@ -130,8 +132,43 @@ def legacy_list(box, request: Request, args: dict) -> Reply:
     return ok({name: item[name] for name in ('id', 'libraryId', 'name', 'category')})
 
 
+class OldPeople:
+    """A legacy list's contacts: count of them made up, and those that were imported."""
+
+    def __init__(self, count: int, seed: str, more: list[dict] | None = None):
+        self.count = count
+        self.ids = Ids('MLRP_', seed)
+        self.more = more or []
+
+    def everyone(self) -> View:
+        return View(self.count + len(self.more), self.at)
+
+    def at(self, place: int) -> dict:
+        if place >= self.count:
+            return self.more[place - self.count]
+        given = People.fields(place)
+        return legacy_contact(self.ids(place), {
+            'firstName': given['firstName'], 'lastName': given['lastName'], 'email': f'old{place:03}@example.com',
+            'externalDataReference': given['extRef'] if place % 3 == 0 else None,
+            'embeddedData': {'Code': f'{place % 100:03}'} if place % 2 else None,
+            'language': given['language'] if place % 5 == 1 else None, 'unsubscribed': given['unsubscribed']})
+
+    def get(self, ident: str) -> dict | None:
+        place = self.ids.number(ident)
+        if place is not None and place < self.count:
+            return self.at(place)
+        return next((item for item in self.more if item['id'] == ident), None)
+
+
 def legacy_contacts(box, request: Request, args: dict) -> Reply:
-    return ok(page(box, request, _legacy(box, args['list'])['contacts'], dict))
+    return ok(page(box, request, _legacy(box, args['list'])['contacts'].everyone(), dict))
+
+
+def legacy_one(box, request: Request, args: dict) -> Reply:
+    found = _legacy(box, args['list'])['contacts'].get(args['contact'])
+    if found is None:
+        raise not_found('Contact not found.')
+    return ok(found)
 
 
 def legacy_contact(ident: str, given: dict) -> dict:
@@ -146,7 +183,7 @@ class LegacyJob:
 
     prefix = 'PGRS_'
 
-    def __init__(self, target: list, contacts: list[dict]):
+    def __init__(self, target: OldPeople, contacts: list[dict]):
         self.target = target
         self.contacts = contacts
 
@@ -157,7 +194,7 @@ class LegacyJob:
         return False
 
     def finish(self) -> None:
-        self.target += [legacy_contact(make_id('MLRP_', uuid.uuid4()), item) for item in self.contacts]
+        self.target.more += [legacy_contact(make_id('MLRP_', uuid.uuid4()), item) for item in self.contacts]
 
 
 def _legacy_body(request: Request) -> list:

@@ -1,24 +1,41 @@
-"""XM Directory: directories, contacts, mailing lists, contact imports (API.md 7.2 to 7.4, 8.1)."""
+"""XM Directory: directories, contacts and mailing lists (API.md 7.2 to 7.4). Contact imports are contact_imports.py."""
 
 from __future__ import annotations
 
 import base64
+import itertools
 import uuid
+from collections.abc import Callable
 
 from account import Directory, MailingList, iso, now_ms
-from replies import Reply, bad, count_of, json_body, not_found, ok, page
+from params import epoch_ms
+from people import FIELDS, Members, View, new_contact, short
+from replies import ApiError, Reply, bad, json_body, not_found, ok, page, page_size
 from rows import make_id
 from wire import Request
 
-FIELDS = ('firstName', 'lastName', 'email', 'phone', 'extRef', 'language')
 SEARCHABLE = FIELDS + ('id', 'emailDomain')
 SEARCH_DEPTH = 10_000
 
 
-def directory_of(box, args: dict) -> Directory:
+def refused() -> ApiError:
+    return ApiError(403, 'The operation is forbidden.', 'SANDBOX_403')
+
+
+def gate(box) -> None:
+    """What is beneath a directory in an account without XM Directory (API.md 7.2: not known)."""
+    if box.settings.xm_directory != 'on':
+        raise refused() if box.settings.xm_directory == 'forbidden' else not_found('Directory not found.')
+
+
+def directory_of(box, args: dict, *, contacts: bool = False) -> Directory:
+    """The directory of a path; contacts: what only a directory administrator may see (API.md 7.3)."""
+    gate(box)
     found = box.account.directories.get(args['directory'])
     if found is None:
         raise not_found('Directory not found.')
+    if found.forbidden == 'all' or (contacts and (found.forbidden or not box.settings.directory_admin)):
+        raise refused()
     return found
 
 
@@ -27,27 +44,21 @@ def list_of(box, args: dict) -> tuple[Directory, MailingList]:
     found = directory.lists.get(args['list'])
     if found is None:
         raise not_found('Mailing list not found.')
+    if found.forbidden:
+        raise refused()
+    return directory, found
+
+
+def contact_of(box, args: dict) -> tuple[Directory, dict]:
+    directory = directory_of(box, args, contacts=True)
+    found = directory.contacts.get(args['contact'])
+    if found is None:
+        raise not_found('Contact not found.')
     return directory, found
 
 
 def date(box, ms: int) -> object:
     return ms if box.settings.contact_dates == 'epoch' else iso(ms)
-
-
-def new_contact(ident: str, given: dict, now: int) -> dict:
-    """A contact as it is kept."""
-    made = {'contactId': ident, **{name: given.get(name) for name in FIELDS}}
-    made.update({'unsubscribed': bool(given.get('unsubscribed', False)), 'creationDate': now, 'lastModified': now,
-                 'embeddedData': dict(given.get('embeddedData') or {})})
-    return made
-
-
-def _short(contact: dict) -> dict:
-    return {name: contact[name] for name in ('contactId', *FIELDS, 'unsubscribed')}
-
-
-def _size(box, request: Request, default: int, most: int) -> int:
-    return max(1, count_of(request, 'pageSize', default, most))
 
 
 def _with_embedded(request: Request, shown: dict, contact: dict) -> dict:
@@ -56,57 +67,64 @@ def _with_embedded(request: Request, shown: dict, contact: dict) -> dict:
     return shown
 
 
+def _since(request: Request, items: View, moment: Callable[[object], int]) -> View | list:
+    """Of some, those who changed since a date, if one is given."""
+    text = request.query.get('since')
+    if text is None:
+        return items
+    try:
+        since = epoch_ms(text)
+    except ValueError:
+        raise bad('Invalid request. Missing or invalid parameter since') from None
+    return [item for item in items[:] if moment(item) >= since]
+
+
 def directories(box, request: Request, args: dict) -> Reply:
+    if box.settings.xm_directory == 'forbidden':
+        raise refused()
+    items = list(box.account.directories.values()) if box.settings.xm_directory == 'on' else []
     count = request.query.get('includeCount') == 'true'
-    return ok(page(box, request, list(box.account.directories.values()), lambda item: {
+    return ok(page(box, request, items, lambda item: {
         'directoryId': item.id, 'name': item.name, 'contactCount': len(item.contacts) if count else 0,
         'isDefault': item.default, 'deduplicationCriteria': item.dedupe}, token=True))
 
 
 def contacts(box, request: Request, args: dict) -> Reply:
-    directory = directory_of(box, args)
-    size = _size(box, request, box.settings.page_size, box.settings.max_page_size)
+    directory = directory_of(box, args, contacts=True)
     with directory.lock:
-        items = list(directory.contacts.values())
-    return ok(page(box, request, items, _short, token=True, size=size))
+        return ok(page(box, request, directory.contacts.everyone(), dict, token=True, size=page_size(box, request)))
 
 
 def contact(box, request: Request, args: dict) -> Reply:
-    directory = directory_of(box, args)
-    found = directory.contacts.get(args['contact'])
-    if found is None:
-        raise not_found('Contact not found.')
-    domain = (found['email'] or '').partition('@')[2]
-    member = {item.id: {'contactLookupId': item.members[found['contactId']]['lookup'], 'name': item.name,
-                        'unsubscribed': item.members[found['contactId']]['unsubscribed'],
-                        'unsubscribeDate': None, 'ownerId': item.owner}
-              for item in directory.lists.values() if found['contactId'] in item.members}
-    return ok({'contactId': found['contactId'], 'creationDate': date(box, found['creationDate']),
+    directory, found = contact_of(box, args)
+    ident, out = found['contactId'], found['unsubscribed']
+    member = {item.id: {'contactLookupId': entry['lookup'], 'name': item.name, 'unsubscribed': entry['unsubscribed'],
+                        'unsubscribeDate': date(box, item.modified) if entry['unsubscribed'] else None,
+                        'ownerId': item.owner}
+              for item in directory.lists.values() if (entry := item.members.get(ident)) is not None}
+    return ok({'contactId': ident, 'creationDate': date(box, found['creationDate']),
                'lastModified': date(box, found['lastModified']), 'firstName': found['firstName'],
-               'lastName': found['lastName'], 'email': found['email'], 'emailDomain': domain,
-               'phone': found['phone'], 'language': found['language'], 'writeBlanks': False,
-               'extRef': found['extRef'], 'embeddedData': found['embeddedData'], 'transactionData': [],
-               'stats': {'invitesCount': 0, 'responseCount': 0}, 'skipped': False,
-               'directoryUnsubscribed': found['unsubscribed'], 'directoryUnsubscribeDate': None,
+               'lastName': found['lastName'], 'email': found['email'],
+               'emailDomain': (found['email'] or '').partition('@')[2], 'phone': found['phone'],
+               'language': found['language'], 'writeBlanks': False, 'extRef': found['extRef'],
+               'embeddedData': found['embeddedData'], 'transactionData': [],
+               'stats': {'invitesCount': 0, 'responseCount': 0}, 'skipped': False, 'directoryUnsubscribed': out,
+               'directoryUnsubscribeDate': date(box, found['lastModified']) if out else None,
                'mailingListMembership': member})
 
 
 def create_contact(box, request: Request, args: dict) -> Reply:
-    directory = directory_of(box, args)
+    directory = directory_of(box, args, contacts=True)
     ident, _ = store(directory, json_body(request))
     return ok({'id': ident})
 
 
 def update_contact(box, request: Request, args: dict) -> Reply:
     """PUT: partial; empty text overwrites only with writeBlanks."""
-    directory = directory_of(box, args)
-    found = directory.contacts.get(args['contact'])
-    if found is None:
-        raise not_found('Contact not found.')
+    directory, found = contact_of(box, args)
     body = json_body(request)
     with directory.lock:
-        merge(found, body)
-        directory._keys = None
+        directory.change(found['contactId'], lambda contact: merge(contact, body))
     return ok()
 
 
@@ -122,21 +140,17 @@ def merge(found: dict, given: dict) -> None:
 def store(directory: Directory, given: dict) -> tuple[str, bool]:
     """Add a person, or change the one the directory's criteria find; the id, and whether it is new."""
     with directory.lock:
-        key = directory.key(given)
-        known = directory.keys().get(key) if key is not None else None
+        known = directory.known(given)
         if known is not None:
-            merge(directory.contacts[known], given)
+            directory.change(known, lambda contact: merge(contact, given))
             return known, False
         ident = make_id('CID_', uuid.uuid4())
-        directory.contacts[ident] = new_contact(ident, given, now_ms())
-        if key is not None:
-            directory.keys()[key] = ident
+        directory.add(new_contact(ident, given, now_ms()))
         return ident, True
 
 
 def join(mailing_list: MailingList, ident: str, given: dict) -> dict:
-    member = mailing_list.members.setdefault(ident, {
-        'lookup': make_id('CGC_', mailing_list.id, ident), 'unsubscribed': False, 'bounced': False})
+    member = mailing_list.members.join(ident)
     if 'unsubscribed' in given:
         member['unsubscribed'] = bool(given['unsubscribed'])
     mailing_list.modified = now_ms()
@@ -171,25 +185,35 @@ def _search_text(item: dict, kind: str) -> str:
     return str(item['contactId' if kind == 'id' else kind] or '').lower()
 
 
+def _hint(given: dict) -> tuple[str, str] | None:
+    """A field that must equal a value, for a directory too large to look through."""
+    if isinstance(given.get('and'), list):
+        return next(filter(None, map(_hint, given['and'])), None)
+    if given.get('comparison') == 'eq' and given.get('filterType') in ('id', 'email', 'extRef'):
+        return given['filterType'], given['value']
+    return None
+
+
 def search(box, request: Request, args: dict) -> Reply:
     """POST contacts/search: skipToken is base64 of the offset, and past 10,000 it is a 400."""
-    directory = directory_of(box, args)
-    matcher = _matcher(json_body(request).get('filter'))
-    size = _size(box, request, box.settings.page_size, box.settings.max_page_size)
+    directory = directory_of(box, args, contacts=True)
+    asked = json_body(request).get('filter')
+    matcher = _matcher(asked)
+    size = page_size(box, request)
     try:
         start = int(base64.b64decode(request.query.get('skipToken', 'MA=='), validate=True))
     except ValueError:
         raise bad('Invalid request. Missing or invalid parameter skipToken') from None
-    if start + size > SEARCH_DEPTH:
+    if start < 0 or start + size > SEARCH_DEPTH:
         raise bad('A search reaches no further than 10000 contacts.')
     with directory.lock:
-        found = [item for item in directory.contacts.values() if matcher(item)]
+        found = list(itertools.islice(directory.contacts.search(matcher, _hint(asked)), start, start + size + 1))
     shown = []
-    for item in found[start:start + size]:
-        short = _short(item)
-        shown.append(_with_embedded(request, {'id': short.pop('contactId'), **short}, item))
+    for item in found[:size]:
+        brief = short(item)
+        shown.append(_with_embedded(request, {'id': brief.pop('contactId'), **brief}, item))
     following = None
-    if start + size < len(found):
+    if len(found) > size:
         token = base64.b64encode(str(start + size).encode()).decode().replace('=', '%3D')
         query = [f'{name}={value}' for name, value in request.query.items() if name != 'skipToken']
         following = f'{box.base_url}{request.raw_path}?' + '&'.join([*query, f'skipToken={token}'])
@@ -197,10 +221,10 @@ def search(box, request: Request, args: dict) -> Reply:
 
 
 def opted_out(box, request: Request, args: dict) -> Reply:
-    directory = directory_of(box, args)
+    directory = directory_of(box, args, contacts=True)
     with directory.lock:
-        items = [item for item in directory.contacts.values() if item['unsubscribed']]
-    return ok(page(box, request, items, _short, token=True))
+        items = _since(request, directory.contacts.opted_out(), lambda item: item['lastModified'])
+        return ok(page(box, request, items, short, token=True, size=page_size(box, request)))
 
 
 # ---- mailing lists ------------------------------------------------------------------------------------------
@@ -209,14 +233,18 @@ def lists(box, request: Request, args: dict) -> Reply:
     directory = directory_of(box, args)
     owner = request.query.get('ownerId')
     items = [item for item in directory.lists.values() if owner in (None, item.owner)]
-    size = _size(box, request, box.settings.page_size, box.settings.max_page_size)
-    return ok(page(box, request, items, lambda item: _list(box, request, item), token=True, size=size))
+    return ok(page(box, request, items, lambda item: _list(box, request, item), token=True,
+                   size=page_size(box, request)))
 
 
 def _list(box, request: Request, item: MailingList) -> dict:
-    count = len(item.members) if request.query.get('includeCount') == 'true' else 0
-    return {'mailingListId': item.id, 'name': item.name, 'ownerId': item.owner, 'contactCount': count,
-            'lastModifiedDate': date(box, item.modified), 'creationDate': date(box, item.created)}
+    shown = {'mailingListId': item.id, 'name': item.name, 'ownerId': item.owner, 'contactCount': 0,
+             'lastModifiedDate': date(box, item.modified), 'creationDate': date(box, item.created)}
+    if request.query.get('includeCount') == 'true':
+        shown['contactCount'] = len(item.members)
+    elif box.settings.list_count_absent:
+        del shown['contactCount']
+    return shown
 
 
 def one_list(box, request: Request, args: dict) -> Reply:
@@ -230,47 +258,52 @@ def create_list(box, request: Request, args: dict) -> Reply:
     if not isinstance(body.get('name'), str) or not 0 < len(body['name']) <= 100:
         raise bad('Invalid request. Missing or invalid parameter name')
     now = now_ms()
-    made = MailingList(make_id('CG_', uuid.uuid4()), body['name'], body.get('ownerId', box.account.user_id), now, now)
-    directory.lists[made.id] = made
-    return ok({'id': made.id})
+    ident = make_id('CG_', uuid.uuid4())
+    directory.lists[ident] = MailingList(ident, body['name'], body.get('ownerId', box.account.user_id), now, now,
+                                         Members(directory.contacts, ident))
+    return ok({'id': ident})
 
 
-def _member(request: Request, directory: Directory, mailing_list: MailingList, ident: str) -> dict:
-    item, member = directory.contacts[ident], mailing_list.members[ident]
+def _member(request: Request, directory: Directory, ident: str, member: dict) -> dict:
+    item = directory.contacts.get(ident)
     shown = {'contactId': ident, 'contactLookupId': member['lookup'], **{name: item[name] for name in FIELDS},
              'unsubscribed': item['unsubscribed'], 'mailingListUnsubscribed': member['unsubscribed']}
     return _with_embedded(request, shown, item)
 
 
-def _members(box, request: Request, args: dict, wanted) -> Reply:
+def _members(box, request: Request, args: dict, mark: str) -> Reply:
     directory, found = list_of(box, args)
     settings = box.settings
-    size = _size(box, request, settings.list_page_size, settings.list_max_page_size)
+    size = page_size(box, request, settings.list_page_size, settings.list_max_page_size)
     with directory.lock:
-        items = [ident for ident, member in found.members.items() if ident in directory.contacts and wanted(member)]
-    return ok(page(box, request, items, lambda ident: _member(request, directory, found, ident), token=True, size=size))
+        items = found.members.everyone()
+        if mark:
+            items = _since(request, found.members.chosen(mark),
+                           lambda pair: directory.contacts.get(pair[0])['lastModified'])
+        return ok(page(box, request, items, lambda pair: _member(request, directory, *pair), token=True, size=size))
 
 
 def list_contacts(box, request: Request, args: dict) -> Reply:
-    return _members(box, request, args, lambda member: True)
+    return _members(box, request, args, '')
 
 
 def list_bounced(box, request: Request, args: dict) -> Reply:
-    return _members(box, request, args, lambda member: member['bounced'])
+    return _members(box, request, args, 'bounced')
 
 
 def list_opted_out(box, request: Request, args: dict) -> Reply:
-    return _members(box, request, args, lambda member: member['unsubscribed'])
+    return _members(box, request, args, 'unsubscribed')
 
 
 def list_contact(box, request: Request, args: dict) -> Reply:
     directory, found = list_of(box, args)
     ident = args['contact']
     if ident.startswith('CGC_'):
-        ident = next((cid for cid, member in found.members.items() if member['lookup'] == ident), ident)
-    if ident not in found.members:
+        ident = found.members.by_lookup(ident) or ident
+    member = found.members.get(ident)
+    if member is None:
         raise not_found('Contact not found.')
-    return ok(_member(request, directory, found, ident))
+    return ok(_member(request, directory, ident, member))
 
 
 def create_member(box, request: Request, args: dict) -> Reply:
@@ -278,5 +311,3 @@ def create_member(box, request: Request, args: dict) -> Reply:
     body = json_body(request)
     ident, _ = store(directory, body)
     return ok({'id': ident, 'contactLookupId': join(found, ident, body)['lookup']})
-
-

@@ -256,6 +256,32 @@ class Sandbox:
         """Every export of the survey inflates to so many bytes (0: as it is). csv and tsv."""
         self.call('make_big', survey=survey, size=size)
 
+    # ---- people
+
+    def add_directory(self, name: str, contacts: int = 0, **given) -> str:
+        """A directory of so many made-up people; id, default."""
+        return self.call('add_directory', name=name, contacts=contacts, **given)
+
+    def change_directory(self, directory: str, **members) -> None:
+        """name default contacts (how many are made up) forbidden ('', 'contacts': 403 for these, 'all')."""
+        self.call('change_directory', directory=directory, **members)
+
+    def add_list(self, directory: str, name: str, contacts: int = 0, **given) -> str:
+        """A mailing list of any size: the directory's people from number first= on; id owner created."""
+        return self.call('add_list', directory=directory, name=name, contacts=contacts, **given)
+
+    def change_list(self, directory: str, mailing_list: str, **members) -> None:
+        """name (None: gone) owner created modified forbidden (403 for all of it; it stays listed)."""
+        self.call('change_list', directory=directory, list=mailing_list, **members)
+
+    def add_contact(self, directory: str, mailing_list: str | None = None, **fields) -> str:
+        """A person with the fields of a contact import; the CID_. Known ones are changed."""
+        return self.call('add_contact', directory=directory, list=mailing_list, **fields)
+
+    def add_legacy_list(self, name: str, contacts: int = 0, **given) -> str:
+        """A list of the Survey Platform API; seen with the knob legacy."""
+        return self.call('add_legacy_list', name=name, contacts=contacts, **given)
+
     def put_remote_file(self, url: str, text: str) -> None:
         """What a fileUrl holds."""
         self.call('put_remote_file', url=url, text=text)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import distributions
 from account import Account, Directory, MailingList, Survey, iso
-from contacts import join, new_contact
-from contact_imports import legacy_contact
+from contact_imports import OldPeople
+from people import Members
 from questions import choice, question
 from rows import ALPHABET, make_id
 
@@ -14,10 +14,6 @@ T0 = 1_704_067_200_000          # 2024-01-01
 BRAND = 'sandbox'
 USER = 'UR_sandboxOwner001'
 COLLEAGUE = 'UR_sandboxOther002'
-FIRST = ('Ada', 'Björn', 'Chloé', 'Diego', 'Eun-ji', 'Fatima', 'Gül', 'Hans', 'Inês', 'Jürgen', 'Kwame', 'Łucja',
-         'María', 'Nils', 'Olga', 'Paul', 'Quentin', 'Rosa', 'Søren', 'Tomás', 'Úna', 'Vera', 'Wei', 'Ximena', 'Yara')
-LAST = ("O'Neill", 'Müller', 'García', 'Nowak', 'Smith', 'Østergård', 'Li', 'Dubois', 'von der Heide', 'Șerban',
-        'Katz', 'Yılmaz', 'Fernández', 'Jones', 'Weiß', 'Ivanova', 'Tanaka', 'Okafor', 'Silva', 'Kim', 'Novák')
 LONG_HTML = ('<div style="font-family:Arial,sans-serif;font-size:14px;"><p>Please read each statement carefully '
              'and say how far you agree with it. There are <strong>no right or wrong answers</strong>; we are '
              'interested in your own view.</p>\n<p>Item {}: {}</p></div>')
@@ -130,36 +126,15 @@ def surveys() -> list[Survey]:
     return made
 
 
-def people(count: int) -> list[dict]:
-    made = []
-    for number in range(count):
-        first, last = FIRST[number % len(FIRST)], LAST[number * 7 % len(LAST)]
-        language = ('EN', 'DE', 'ES')[number % 3]
-        made.append(new_contact(make_id('CID_', 'demo', number), {
-            'firstName': first, 'lastName': last, 'email': f'person{number:05}@example.com',
-            'phone': f'+49 30 {number:07}' if number % 4 == 0 else None, 'extRef': f'{number:06}',
-            'language': language, 'unsubscribed': number % 97 == 5,
-            'embeddedData': {'Department': ('Sales', 'R&D', 'Küche, Kantine')[number % 3],
-                             'Code': f'{number % 100:03}'},
-        }, T0 + number * 60_000))
-    return made
-
-
-def _directories() -> dict:
-    main = Directory('POOL_demoMain0000001', 'Default directory', True)
-    main.contacts = {item['contactId']: item for item in people(5000)}
+def _directories(people: int) -> dict:
+    main = Directory('POOL_demoMain0000001', 'Default directory', True, people, T0)
     spare = Directory('POOL_demoSpare000002', 'Old people / archive')
-    members = list(main.contacts)
-    for ident, name, chosen in (('CG_demoCustomers001', 'Customers', members[:1200]),
-                                ('CG_demoStaff0000002', 'Staff / Équipe', members[1200:1430]),
-                                ('CG_demoPilot0000003', 'Pilot', members[::1000]),
-                                ('CG_demoEmpty0000004', 'Nobody yet', [])):
-        made = MailingList(ident, name, USER, T0 + DAY, T0 + 2 * DAY)
-        for number, contact in enumerate(chosen):
-            member = join(made, contact, {'unsubscribed': number % 61 == 3})
-            member['bounced'] = number % 53 == 7
-        made.modified = T0 + 2 * DAY
-        main.lists[ident] = made
+    for ident, name, numbers in (('CG_demoCustomers001', 'Customers', range(1200)),
+                                 ('CG_demoStaff0000002', 'Staff / Équipe', range(1200, 1430)),
+                                 ('CG_demoPilot0000003', 'Pilot', range(0, 5000, 1000)),
+                                 ('CG_demoEmpty0000004', 'Nobody yet', range(0))):
+        members = Members(main.contacts, ident, range(*slice(numbers.start, numbers.stop, numbers.step).indices(people)))
+        main.lists[ident] = MailingList(ident, name, USER, T0 + DAY, T0 + 2 * DAY, members)
     return {main.id: main, spare.id: spare}
 
 
@@ -169,7 +144,7 @@ def _distributions(account: Account, host: str) -> None:
                                 ('EMD_demoInvite00002', 'SV_demoCustomers02', 'CG_demoPilot0000003'),
                                 ('EMD_demoInvite00003', 'SV_demoStaff000201', 'CG_demoStaff0000002')):
         members = directory.lists[name].members
-        people_here = [(directory.contacts[cid], member['lookup']) for cid, member in members.items()]
+        people_here = [(directory.contacts.get(cid), member['lookup']) for cid, member in members.everyone()[:]]
         account.distributions[ident] = {
             'element': distributions.element(ident, survey, USER, BRAND, name, len(members), iso(T0 + 95 * DAY)),
             'links': [distributions.link_of(survey, ident, item, lookup, host) for item, lookup in people_here],
@@ -177,14 +152,14 @@ def _distributions(account: Account, host: str) -> None:
                         for number, (item, lookup) in enumerate(people_here)]}
 
 
+def legacy_list(ident: str, name: str, count: int, owner: str) -> dict:
+    return {'element': {'libraryId': owner, 'id': ident, 'name': name, 'category': 'Unassigned',
+                        'folder': '/Uncategorized'}, 'contacts': OldPeople(count, ident)}
+
+
 def _legacy() -> dict:
-    made = {}
-    for ident, name, count in (('ML_demoOld00000001', 'Old list', 7), ('ML_demoOld00000002', 'Older / list', 0)):
-        contacts = [legacy_contact(make_id('MLRP_', ident, i), {
-            'firstName': FIRST[i], 'lastName': LAST[i], 'email': f'old{i:03}@example.com'}) for i in range(count)]
-        made[ident] = {'element': {'libraryId': USER, 'id': ident, 'name': name, 'category': 'Unassigned',
-                                   'folder': '/Uncategorized'}, 'contacts': contacts}
-    return made
+    return {ident: legacy_list(ident, name, count, USER) for ident, name, count in (
+        ('ML_demoOld00000001', 'Old list', 7), ('ML_demoOld00000002', 'Older / list', 0))}
 
 
 def empty_account(user: str = USER, brand: str = BRAND) -> Account:
@@ -193,10 +168,10 @@ def empty_account(user: str = USER, brand: str = BRAND) -> Account:
                     'language': 'en'}, brand)
 
 
-def account() -> Account:
+def account(people: int = 5000) -> Account:
     made = empty_account()
     made.surveys = {survey.id: survey for survey in surveys()}
-    made.directories = _directories()
+    made.directories = _directories(people)
     made.legacy_lists = _legacy()
     _distributions(made, f'{BRAND}.az1.qualtrics.example')
     return made

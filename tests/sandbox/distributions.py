@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from replies import Reply, bad, count_of, not_found, ok, page
+from replies import Reply, bad, not_found, ok, page, page_size
 from wire import Request
 
 
@@ -11,10 +11,6 @@ def _found(box, ident: str) -> dict:
     if found is None:
         raise not_found('Distribution not found.', 'GED_3')
     return found
-
-
-def _size(box, request: Request) -> int:
-    return count_of(request, 'pageSize', box.settings.page_size, box.settings.max_page_size) or 1
 
 
 def list_all(box, request: Request, args: dict) -> Reply:
@@ -27,7 +23,7 @@ def list_all(box, request: Request, args: dict) -> Reply:
     wanted = request.query.get('mailingListId')
     items = [item for item in items if (kind is None or item['requestType'] == kind)
              and (wanted is None or item['recipients']['mailingListId'] == wanted)]
-    return ok(page(box, request, items, dict, token=True, size=_size(box, request)))
+    return ok(page(box, request, items, dict, token=True, size=page_size(box, request)))
 
 
 def get(box, request: Request, args: dict) -> Reply:
@@ -41,12 +37,12 @@ def links(box, request: Request, args: dict) -> Reply:
     found = _found(box, args['distribution'])
     if request.query.get('surveyId') != found['element']['surveyLink']['surveyId']:
         raise bad('Invalid request. Missing or invalid parameter surveyId')
-    return ok(page(box, request, found['links'], dict, token=True, size=_size(box, request)))
+    return ok(page(box, request, found['links'], dict, token=True, size=page_size(box, request)))
 
 
 def history(box, request: Request, args: dict) -> Reply:
     found = _found(box, args['distribution'])
-    return ok(page(box, request, found['history'], dict, token=True, size=_size(box, request)), id_first=True)
+    return ok(page(box, request, found['history'], dict, token=True, size=page_size(box, request)), id_first=True)
 
 
 def element(ident: str, survey: str, owner: str, brand: str, mailing_list: str | None, sent: int, created: str) -> dict:

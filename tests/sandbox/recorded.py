@@ -121,12 +121,11 @@ def _legacy(folder: Path | None) -> dict:
     for ident, name in (('ML_3kszNEnMWzZA1gN', 'Best sourdough bread bakers'),
                         ('ML_6xLATuSWeOcGWyh', 'Cats I have known and loved'),
                         ('ML_0APx3C4rmHER6w5', 'Panel name'), ('ML_bC2c5xBz1DxyOYB', 'Panel name')):
-        made[ident] = {'element': {'libraryId': OWNER, 'id': ident, 'name': name, 'category': 'Unassigned',
-                                   'folder': '/Uncategorized'}, 'contacts': []}
-    contacts = [legacy_contact('MLRP_6QXn89m96OXMZ8h', {'firstName': 'Lucy', 'lastName': 'Pumpkin',
-                                                        'email': 'person006@example.com'})]
-    made['ML_6xLATuSWeOcGWyh']['contacts'] = (
-        _result(folder, 'legacy_mailinglist_contacts')['elements'] if folder else contacts)
+        made[ident] = demo.legacy_list(ident, name, 0, OWNER)
+    made['ML_6xLATuSWeOcGWyh']['contacts'].more += (
+        _result(folder, 'legacy_mailinglist_contacts')['elements'] if folder else
+        [legacy_contact('MLRP_6QXn89m96OXMZ8h', {'firstName': 'Lucy', 'lastName': 'Pumpkin',
+                                                 'email': 'person006@example.com'})])
     return made
 
 

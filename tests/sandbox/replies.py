@@ -101,6 +101,17 @@ def count_of(request: Request, name: str, default: int, most: int) -> int:
     return int(text)
 
 
+def page_size(box, request: Request, default: int | None = None, most: int | None = None) -> int:
+    """pageSize, by default what the settings say; over the maximum it is refused, or cut (API.md 7.3, 7.4)."""
+    settings = box.settings
+    default = settings.page_size if default is None else default
+    most = settings.max_page_size if most is None else most
+    asked = count_of(request, 'pageSize', default, EMPTY_PAGE if settings.page_size_over == 'cut' else most)
+    if asked == 0:
+        raise bad('Invalid request. Missing or invalid parameter pageSize')
+    return min(asked, most)
+
+
 def page(box, request: Request, items, make, *, token: bool = False, size: int | None = None) -> dict:
     """One page of a list: elements and the absolute address of the next one."""
     settings = box.settings

@@ -89,6 +89,7 @@ TABLE = (
     Route('legacy_lists', 'GET', OLD, 3000, contact_imports.legacy_lists, legacy=True),
     Route('legacy_list', 'GET', OLD + '/{list}', 3000, contact_imports.legacy_list, legacy=True),
     Route('legacy_contacts', 'GET', OLD + '/{list}/contacts', 3000, contact_imports.legacy_contacts, legacy=True),
+    Route('legacy_contact', 'GET', OLD + '/{list}/contacts/{contact}', 3000, contact_imports.legacy_one, legacy=True),
     Route('legacy_import', 'POST', OLD + '/{list}/contactimports', 3000, contact_imports.legacy_start, legacy=True),
     Route('legacy_import_status', 'GET', OLD + '/{list}/contactimports/{job}', 3000, contact_imports.legacy_status,
           legacy=True),

@@ -8,6 +8,12 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, fields
 
 
+# the words a knob may be, where not any text will do
+CHOICES = {'page_size_over': ('refuse', 'cut'), 'date_semantics': ('recorded', 'started'),
+           'json_rejects': ('present', 'effective'), 'unknown_ids': ('reject', 'ignore'),
+           'xm_directory': ('on', 'forbidden', 'empty'), 'contact_dates': ('epoch', 'text')}
+
+
 @dataclass
 class Settings:
     """The account's temper: limits, paging, jobs, formats, and both answers where API.md is unsure."""
@@ -34,6 +40,7 @@ class Settings:
     short_pages: bool = False            # middle pages of 77 to 87 per cent
     empty_pages: bool = False            # an empty page with a nextPage after every full one
     max_page_size: int = 1000            # what pageSize may ask for
+    page_size_over: str = 'refuse'       # a larger pageSize is a 400, or 'cut' to the maximum
     list_page_size: int = 50             # default for a mailing list's contacts
     list_max_page_size: int = 500        # some documentation says 50
     # export jobs (API.md 3.1)
@@ -71,11 +78,15 @@ class Settings:
     multi_key_conflict: int = 409        # same Idempotency-Key, other body
     single_header_import: bool = True    # an import with one header row is taken
     survey_import_returns_name: bool = False
+    # directories (API.md 7)
+    xm_directory: str = 'on'             # an account without it: 'forbidden' (403) or 'empty' (no directory)
+    directory_admin: bool = True         # an ordinary user's token is refused a directory's contacts with 403
+    contact_dates: str = 'epoch'         # or 'text'
+    list_count_absent: bool = False      # contactCount is left out of a list, not 0, unless includeCount=true
+    legacy: bool = False                 # /mailinglists and contactimports
     # the rest
     response_pending_calls: int = 0      # GET of a response answers 202 so many times first
-    legacy: bool = False                 # /mailinglists and contactimports
     forbidden_status: int = 403
-    contact_dates: str = 'epoch'         # or 'text'
 
     def update(self, values: dict) -> None:
         """Set some knobs; an unknown name or a value of another type is a ValueError."""
@@ -83,6 +94,8 @@ class Settings:
         for name, value in values.items():
             if name not in known:
                 raise ValueError(f'no setting {name}')
+            if value not in CHOICES.get(name, (value,)):
+                raise ValueError(f'setting {name} is one of {CHOICES[name]}')
             setattr(self, name, _checked(name, getattr(self, name), value))
 
     def as_dict(self) -> dict:

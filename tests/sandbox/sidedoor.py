@@ -6,11 +6,13 @@ import json
 import uuid
 from collections.abc import Callable
 
+import contacts
 import demo
 import exports
 import params
-from account import Survey, now_ms
+from account import Directory, MailingList, Survey, now_ms
 from box import random_token
+from people import Members
 from replies import ApiError, dump
 from rows import make_id
 from wire import Reply, Request, Stream
@@ -215,6 +217,78 @@ def make_big(server, survey: str, size: int) -> None:
     found.changed()
 
 
+# ---- people -------------------------------------------------------------------------------------------------
+
+def _directory(server, ident: str) -> Directory:
+    found = server.box.account.directories.get(ident)
+    if found is None:
+        raise KeyError(f'no directory {ident}')
+    return found
+
+
+def add_directory(server, name: str, contacts: int = 0, id: str | None = None, default: bool = False) -> str:
+    made = Directory(id or make_id('POOL_', uuid.uuid4()), name, default, int(contacts), demo.T0)
+    with server.box.account.lock:
+        server.box.account.directories = {**server.box.account.directories, made.id: made}
+    return made.id
+
+
+def change_directory(server, directory: str, **members) -> None:
+    """name, default, forbidden ('', 'contacts' or 'all'), contacts (how many are made up)."""
+    found = _directory(server, directory)
+    for name, value in members.items():
+        if name not in ('name', 'default', 'forbidden', 'contacts') or value not in (
+                ('', 'contacts', 'all') if name == 'forbidden' else (value,)):
+            raise ValueError(f'no member {name}, or not {value!r}')
+        if name == 'contacts':
+            found.contacts.count = int(value)
+        else:
+            setattr(found, name, value)
+
+
+def add_list(server, directory: str, name: str, contacts: int = 0, first: int = 0, id: str | None = None,
+             owner: str | None = None, created: int = demo.T0) -> str:
+    """A mailing list of the directory's people from number first on; the directory grows if they are more."""
+    found = _directory(server, directory)
+    ident = id or make_id('CG_', uuid.uuid4())
+    with found.lock:
+        found.contacts.count = max(found.contacts.count, first + contacts)
+        members = Members(found.contacts, ident, range(first, first + contacts))
+        made = MailingList(ident, name, owner or server.box.account.user_id, created, created, members)
+        found.lists = {**found.lists, ident: made}
+    return ident
+
+
+def change_list(server, directory: str, list: str, **members) -> None:
+    """name, owner, created, modified, forbidden; None for name takes the list away."""
+    found = _directory(server, directory)
+    if members.get('name', '') is None:
+        found.lists = {ident: item for ident, item in found.lists.items() if ident != list}
+        return
+    for name, value in members.items():
+        if name not in ('name', 'owner', 'created', 'modified', 'forbidden'):
+            raise ValueError(f'no member {name}')
+        setattr(found.lists[list], name, value)
+
+
+def add_contact(server, directory: str, list: str | None = None, **fields) -> str:
+    """A person, by the directory's criteria a new one or not; on a list too if one is given."""
+    found = _directory(server, directory)
+    ident, _ = contacts.store(found, fields)
+    if list is not None:
+        contacts.join(found.lists[list], ident, fields)
+    return ident
+
+
+def add_legacy_list(server, name: str, contacts: int = 0, id: str | None = None) -> str:
+    made = demo.legacy_list(id or make_id('ML_', uuid.uuid4()), name, int(contacts), server.box.account.user_id)
+    with server.box.account.lock:
+        server.box.account.legacy_lists = {**server.box.account.legacy_lists, made['element']['id']: made}
+    return made['element']['id']
+
+
+# ---- the bytes ----------------------------------------------------------------------------------------------
+
 def _entry(server, survey: str, part: int, given: dict):
     asked = {name: _value(value) for name, value in given.items()}
     return exports.full_entry(server.box, _survey(server, survey), asked, int(part))
@@ -278,5 +352,5 @@ DOORS: dict[str, Callable] = {door.__name__: door for door in (
     info, settings, fault, clear_faults, release, wait_held, wait_for, wait_idle, requests, stats, reset_stats, limits,
     reset_limits, hold_jobs, release_jobs, jobs, wait_ready, force_job, forget_jobs, advance, append, edit, delete_response,
     response_ids, add_survey, add_surveys, delete_survey, change_survey, add_question, make_big, entry, entry_sha256,
-    defaults, put_remote_file, put_upload, new_token, expire_bearers, pause, resume)}
+    add_directory, change_directory, add_list, change_list, add_contact, add_legacy_list, defaults, put_remote_file, put_upload, new_token, expire_bearers, pause, resume)}
 DOORS['faults'] = list_faults

@@ -14,46 +14,13 @@ from pathlib import Path
 import pytest
 
 from control import Sandbox
+from helpers import CUSTOMERS, EMPTY, PANEL, POOL, SMALL, V3, error, everything, parsed, unzip
 
-EMPTY, SMALL, CUSTOMERS, PANEL = ('SV_demoEmpty000001', 'SV_demoSmall000014', 'SV_demoCustomers02',
-                                  'SV_demoPanel100000')
-POOL = 'POOL_demoMain0000001'
 LIST = f'/directories/{POOL}/mailinglists/CG_demoPilot0000003'
-V3 = '/API/v3'
-
-
-def unzip(data):
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        assert archive.testzip() is None
-        return archive.read(archive.namelist()[0])
-
-
-def parsed(data):
-    return list(csv.reader(io.StringIO(data.decode(), newline='')))
-
-
-def error(answer):
-    status, _, body = answer
-    return status, json.loads(body)['meta']['error'].get('errorCode')
 
 
 def start(box, survey, **params):
     return box.api('POST', f'{V3}/surveys/{survey}/export-responses', params)
-
-
-def everything(box, path):
-    """All elements and how long each page was, following nextPage on the same host."""
-    elements, pages = [], []
-    url = box.url + V3 + path
-    while url:
-        assert url.startswith(box.url)
-        status, _, body = box.api('GET', url[len(box.url):])
-        assert status == 200
-        result = json.loads(body)['result']
-        elements += result['elements']
-        pages.append(len(result['elements']))
-        url = result['nextPage']
-    return elements, pages
 
 
 # ---- check order and errors
