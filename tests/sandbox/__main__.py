@@ -2,6 +2,7 @@
 
 python3 tests/sandbox [--port N] [--token T] [--account demo|recorded|empty] [--recorded DIR] [--limits on|off]
                       [--contacts N] [--surveys N] [--set NAME=JSON]... [--until-stdin-closes]
+python3 tests/sandbox --replay DIR [--exchange NAME]... [--strict] [--port N] [--token T] [--limits on|off] ...
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import threading
 
 import demo
 import recorded
+import replay
 from account import Account
 from box import Box, random_token
 from rows import make_id
@@ -29,6 +31,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument('--account', choices=('demo', 'recorded', 'empty'), default='demo')
     parser.add_argument('--recorded', default=os.environ.get('QXFS_RECORDED'),
                         help='a folder of recorded exchanges, for --account recorded')
+    parser.add_argument('--replay', metavar='DIR', help='play back the recorded exchanges of a folder (replay.py)')
+    parser.add_argument('--exchange', action='append', default=[], metavar='NAME', help='only this recording')
+    parser.add_argument('--strict', action='store_true', help='with --replay: word for word, nothing made up')
     parser.add_argument('--limits', choices=('on', 'off'), default='on')
     parser.add_argument('--contacts', type=int, default=5000, help='people in the default directory of demo')
     parser.add_argument('--surveys', type=int, default=0, help='so many small surveys more')
@@ -59,11 +64,20 @@ def account(options: argparse.Namespace) -> Account:
     return made
 
 
+def box(options: argparse.Namespace) -> Box:
+    settings, token = knobs(options), options.token or random_token()
+    if options.replay is None:
+        return Box(account(options), settings, token)
+    try:
+        return replay.Replay(replay.load(options.replay, tuple(options.exchange)), settings, token, options.strict)
+    except (OSError, ValueError, KeyError) as error:
+        sys.exit(f'sandbox: --replay {options.replay}: {error}')
+
+
 def main() -> None:
-    options = arguments()
-    settings = knobs(options)
     sys.setswitchinterval(0.002)
-    server = Server(Box(account(options), settings, options.token or random_token()), options.port)
+    options = arguments()
+    server = Server(box(options), options.port)
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())

@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -21,6 +22,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+TREE = HERE.parents[1]
+
+
+def recordings() -> Path | None:
+    """The folder of recorded exchanges: QXFS_RECORDED, or shared/recorded beside the tree or a folder it is in."""
+    given = os.environ.get('QXFS_RECORDED')
+    places = [Path(given)] if given else [above / 'shared' / 'recorded' for above in TREE.parents]
+    return next((place for place in places if place.is_dir()), None)
 
 
 class SandboxError(Exception):
@@ -46,7 +55,8 @@ class Sandbox:
     def start(cls, *, account: str = 'demo', limits: str = 'on', token: str | None = None, port: int = 0,
               recorded: str | Path | None = None, settings: dict | None = None,
               extra: tuple[str, ...] = ()) -> Iterator['Sandbox']:
-        """Spawn a server, and end it (by its pid) when the block is left."""
+        """Spawn a server, and end it (by its pid) when the block is left. extra: further words of its command line,
+        as ('--contacts', '1000000') or ('--replay', folder)."""
         box = cls.spawn(account=account, limits=limits, token=token, port=port, recorded=recorded, settings=settings,
                         extra=extra)
         try:

@@ -74,6 +74,7 @@ class Reply:
         self.cut_reset = False               # RST instead of an orderly close
         self.claimed_length: int | None = None
         self.rate: float | None = None       # bytes a second
+        self.head: list[tuple[str, str]] | None = None      # headers instead of the gateway's usual ones
         self.archive: object = None          # what an export file was made of, for the ZIP faults
 
     def length(self) -> int:
@@ -162,26 +163,38 @@ def _read_chunks(rfile) -> bytes:
             raise Gone('body too large')
 
 
-def _head(reply: Reply, milliseconds: int, keep: bool) -> bytes:
-    try:
-        phrase = HTTPStatus(reply.status).phrase
-    except ValueError:
-        phrase = 'Unknown'
+def _usual(reply: Reply, milliseconds: int) -> list[tuple[str, str]]:
+    """The headers of 2025, in their order."""
     lines = [('request-time', str(milliseconds)), ('x-frame-options', 'DENY'), ('x-xss-protection', '1; mode=block')]
     lines += [pair for pair in reply.extra if pair[0] == 'content-disposition']
     lines.append(('x-permitted-cross-domain-policies', 'master-only'))
     if reply.content_type:
         lines.append(('content-type', reply.content_type))
-    if reply.chunked:
-        lines.append(('transfer-encoding', 'chunked'))
-    elif reply.status != 204:
-        length = reply.length() if reply.claimed_length is None else reply.claimed_length
-        lines.append(('content-length', str(length)))
+    lines += _length(reply)
     lines += [('referrer-policy', 'strict-origin-when-cross-origin'), ('x-content-type-options', 'nosniff'),
               ('permissions-policy', 'camera=(), geolocation=(), microphone=()'),
               ('content-security-policy-report-only', CSP), ('date', formatdate(usegmt=True)),
               ('strict-transport-security', 'max-age=63072000; includeSubDomains; preload')]
-    lines += [pair for pair in reply.extra if pair[0] != 'content-disposition']
+    return lines + [pair for pair in reply.extra if pair[0] != 'content-disposition']
+
+
+def _length(reply: Reply) -> list[tuple[str, str]]:
+    if reply.chunked:
+        return [('transfer-encoding', 'chunked')]
+    if reply.status == 204:
+        return []
+    return [('content-length', str(reply.length() if reply.claimed_length is None else reply.claimed_length))]
+
+
+def _head(reply: Reply, milliseconds: int, keep: bool) -> bytes:
+    try:
+        phrase = HTTPStatus(reply.status).phrase
+    except ValueError:
+        phrase = 'Unknown'
+    if reply.head is None:
+        lines = _usual(reply, milliseconds)
+    else:
+        lines = reply.head + _length(reply) + reply.extra
     if not keep:
         lines.append(('connection', 'close'))
     text = f'HTTP/1.1 {reply.status} {phrase}\r\n' + ''.join(f'{name}: {value}\r\n' for name, value in lines)

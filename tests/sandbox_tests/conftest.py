@@ -1,6 +1,5 @@
 """Fixtures: each test that changes something has its own server."""
 
-import os
 import sys
 from pathlib import Path
 
@@ -9,9 +8,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / 'tests' / 'sandbox'))
 
+import control  # noqa: E402
 from control import Sandbox  # noqa: E402
-
-RECORDED = Path(os.environ.get('QXFS_RECORDED', ROOT / '..' / 'shared' / 'recorded'))
 
 
 @pytest.fixture
@@ -30,6 +28,7 @@ def shared():
 
 @pytest.fixture(scope='session')
 def recordings():
-    if not RECORDED.is_dir():
-        pytest.skip(f'no recordings at {RECORDED} (set QXFS_RECORDED)')
-    return RECORDED
+    found = control.recordings()
+    if found is None:
+        pytest.skip('no folder shared/recorded beside the tree: set QXFS_RECORDED')
+    return found
