@@ -1,7 +1,8 @@
 """A Qualtrics account on loopback. The first line on stdout is `BASE_URL TOKEN`.
 
 python3 tests/sandbox [--port N] [--token T] [--account demo|recorded|empty] [--recorded DIR] [--limits on|off]
-                      [--contacts N] [--surveys N] [--set NAME=JSON]... [--until-stdin-closes]
+                      [--contacts N] [--surveys N] [--sample KIND]... [--set NAME=JSON]...
+                      [--until-stdin-closes]
 python3 tests/sandbox --replay DIR [--exchange NAME]... [--strict] [--port N] [--token T] [--limits on|off] ...
 """
 
@@ -17,6 +18,7 @@ import threading
 import demo
 import recorded
 import replay
+import samples
 from account import Account
 from box import Box, random_token
 from rows import make_id
@@ -37,6 +39,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument('--limits', choices=('on', 'off'), default='on')
     parser.add_argument('--contacts', type=int, default=5000, help='people in the default directory of demo')
     parser.add_argument('--surveys', type=int, default=0, help='so many small surveys more')
+    parser.add_argument('--sample', action='append', default=[], choices=samples.KINDS, help='a survey of samples.py')
     parser.add_argument('--set', action='append', default=[], metavar='NAME=JSON', help='a knob of settings.py')
     parser.add_argument('--until-stdin-closes', action='store_true', help='end when stdin reaches its end')
     return parser.parse_args()
@@ -60,6 +63,9 @@ def account(options: argparse.Namespace) -> Account:
         made = demo.account(options.contacts) if options.account == 'demo' else demo.empty_account()
     for number in range(options.surveys):
         survey = demo.small_survey(make_id('SV_', 'more', number), f'Survey {number:05}', made, number % 7)
+        made.surveys[survey.id] = survey
+    for kind in options.sample:
+        survey = samples.make(kind, made)
         made.surveys[survey.id] = survey
     return made
 

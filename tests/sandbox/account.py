@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import rows
 from people import Members, People
-from questions import Slot, question, slots_of
+from questions import Slot, looped, question, slots_of
 from rows import FIELDS, MODIFIED, RECORDED, RID, STATUS
 
 
@@ -53,6 +53,9 @@ class Survey:
     blocks: dict = field(default_factory=dict)
     flow: list = field(default_factory=list)
     embedded: list = field(default_factory=list)    # [{name, defaultValue}]
+    typed: dict = field(default_factory=dict)       # of embedded data: name -> number or date; text if not in it
+    loops: dict = field(default_factory=dict)       # BL_ -> passes
+    orders: dict = field(default_factory=dict)      # FL_20_DO, BL_x_DO -> what was shown in any order
     languages: tuple = ('EN',)
     active: bool = True
     expiration: dict = field(default_factory=lambda: {'startDate': None, 'endDate': None})
@@ -85,8 +88,12 @@ class Survey:
     def slots(self) -> list[Slot]:
         """The fields of a response after the metadata: questions in the order of the blocks, then embedded data."""
         if self._slots is None:
-            made = [slot for qid in self.question_order() for slot in slots_of(qid, self.questions[qid])]
-            made += [Slot(item['name'], item['name'], item['name'], 'embedded') for item in self.embedded]
+            made = [slot if loop == 0 else looped(slot, loop) for qid, loop in self.passes()
+                    for slot in slots_of(qid, self.questions[qid])]
+            made += [Slot(ident, ident, f'{ident} - Display Order', 'order', '', {key: (key, key, key) for key in keys},
+                          tuple(keys)) for ident, keys in self.orders.items()]
+            made += [Slot(item['name'], item['name'], item['name'], 'embedded', group=self.typed.get(item['name'], ''))
+                     for item in self.embedded]
             self._slots = made
         return self._slots
 
@@ -94,6 +101,16 @@ class Survey:
         order = [item['questionId'] for block in self.blocks.values() for item in block['elements']
                  if item['type'] == 'Question']
         return order + [qid for qid in self.questions if qid not in set(order)]
+
+    def passes(self) -> list[tuple[str, int]]:
+        """The questions in the order of their columns, those of a loop once for each pass; 0 is no loop."""
+        made: list[tuple[str, int]] = []
+        for ident, block in self.blocks.items():
+            asked = [item['questionId'] for item in block['elements'] if item['type'] == 'Question']
+            made += [(qid, loop) for loop in range(1, self.loops[ident] + 1) for qid in asked
+                     ] if ident in self.loops else [(qid, 0) for qid in asked]
+        known = {qid for qid, _ in made}
+        return made + [(qid, 0) for qid in self.questions if qid not in known]
 
     def generate(self, index: int) -> list:
         if self._make is None:

@@ -64,6 +64,11 @@ class Column:
     kind: str = 'text'
 
 
+def is_number(slot: Slot) -> bool:
+    """Does the schema call it a number that is no code?"""
+    return slot.kind in ('nps', 'number', 'rank', 'timing') or (slot.kind, slot.group) == ('embedded', 'number')
+
+
 class Dates:
     """Moments as `YYYY-MM-DD HH:MM:SS` in one zone, fast enough for a hundred thousand rows."""
 
@@ -109,7 +114,7 @@ class Layout:
         for place, slot in enumerate(survey.slots):
             if slot.kind == 'embedded':
                 if params['embeddedDataIds'] is None or slot.name in params['embeddedDataIds']:
-                    self._add(slot.tag, slot.text, {'ImportId': slot.name}, _plain(FIELDS + place, ''))
+                    self._add(slot.tag, slot.text, {'ImportId': slot.name}, self._cell(slot, FIELDS + place, ''))
             elif wanted is None or slot.question in wanted:
                 self._question(slot, FIELDS + place)
 
@@ -158,12 +163,17 @@ class Layout:
             if self.params['includeDisplayOrder']:
                 names = {key: value[2] for key, value in slot.choices.items()}
                 self._add(slot.tag, slot.text, {'ImportId': slot.name}, _order(place, names, self.labels))
-        elif slot.kind in ('number', 'timing') and self.params['formatDecimalAsComma']:
-            self._add(slot.tag, slot.text, {'ImportId': slot.name},
-                      lambda row: '' if row[place] is None else row[place].replace('.', ','))
         else:
-            unseen = self.seen if slot.kind == 'nps' else ''
-            self._add(slot.tag, slot.text, {'ImportId': slot.name}, _plain(place, unseen))
+            asked = slot.kind in ('nps', 'number', 'rank', 'text') and not slot.group
+            self._add(slot.tag, slot.text, {'ImportId': slot.name},
+                      self._cell(slot, place, self.seen if asked else ''))
+
+    def _cell(self, slot: Slot, place: int, unseen: str) -> Callable[[list], str]:
+        if is_number(slot) and self.params['formatDecimalAsComma']:
+            return lambda row: unseen if row[place] is None else row[place].replace('.', ',')
+        if slot.kind == 'heat':
+            return lambda row: ';'.join([f'{x},{y}' for x, y in row[place] or ()])
+        return _plain(place, unseen)
 
     def _doubled(self, slot: Slot, cell) -> None:
         """A coded column; with includeLabelColumns a second one with the labels."""

@@ -241,6 +241,11 @@ class Sandbox:
         """A survey of two questions (or like=another's); id created modified listed active unfinished first."""
         return self.call('add_survey', name=name, responses=responses, **given)
 
+    def add_sample(self, kind: str) -> str:
+        """A survey for one purpose (samples.py): 'wide' of 636 columns with repeated tags, 'texts' of awkward
+        answers, 'forms' of one question of every kind, 'strange' of what a definition may hold; its id."""
+        return self.call('add_sample', kind=kind)
+
     def add_surveys(self, count: int, prefix: str = 'Survey', responses: int = 0) -> list[str]:
         return self.call('add_surveys', count=count, prefix=prefix, responses=responses)
 
@@ -287,6 +292,10 @@ class Sandbox:
     def add_contact(self, directory: str, mailing_list: str | None = None, **fields) -> str:
         """A person with the fields of a contact import; the CID_. Known ones are changed."""
         return self.call('add_contact', directory=directory, list=mailing_list, **fields)
+
+    def add_distribution(self, survey: str, directory: str, mailing_list: str, **given) -> str:
+        """A mailing to everybody on a list, with links and history; id, created, or members of the element."""
+        return self.call('add_distribution', survey=survey, directory=directory, list=mailing_list, **given)
 
     def add_legacy_list(self, name: str, contacts: int = 0, **given) -> str:
         """A list of the Survey Platform API; seen with the knob legacy."""

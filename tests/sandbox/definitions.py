@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 
-from account import Survey
+import questions
+from account import Survey, iso
 from replies import ApiError, Reply, not_found, ok
 from rows import make_id
 from wire import Request
@@ -21,12 +22,31 @@ def _survey(box, ident: str) -> Survey:
 
 
 def _when(ms: int) -> str:
+    """As a QSF has it; the plain document has ISO dates."""
     return time.strftime('%Y-%m-%d %H:%M:%S', time.gmtime(ms // 1000))
 
 
 def _choices(shown: dict) -> dict:
     return {key: {'Display': value['choiceText'], **({'TextEntry': 'true'} if value.get('textEntry') else {})}
             for key, value in shown.items()}
+
+
+def _lists(kind: dict, shown: dict) -> dict:
+    """Choices and what goes with them: an array for NPS, fixed ones for timing and browser, rows and answers."""
+    if kind['selector'] == 'NPS':
+        return {'Choices': [{'Display': str(n)} for n in range(11)], 'ChoiceOrder': [str(n) for n in range(11)]}
+    if kind['type'] in ('Timing', 'Meta'):
+        entry = {'TextEntry': 1} if kind['type'] == 'Meta' else {}
+        parts = questions.TIMING if kind['type'] == 'Timing' else questions.BROWSER
+        return {'Choices': {str(n): {'Display': label, **entry} for n, (_, label) in enumerate(parts, 1)}}
+    made: dict = {}
+    lists = shown.get('subQuestions') or shown.get('choices')
+    if lists:
+        made |= {'Choices': _choices(lists), 'ChoiceOrder': list(lists)}
+    if 'subQuestions' in shown and 'choices' in shown:
+        made |= {'Answers': _choices(shown['choices']), 'AnswerOrder': list(shown['choices'])}
+    recodes = {key: value['recode'] for key, value in shown.get('choices', {}).items() if value['recode'] != key}
+    return made | ({'RecodeValues': recodes} if recodes else {})
 
 
 def payload(qid: str, shown: dict) -> dict:
@@ -38,18 +58,12 @@ def payload(qid: str, shown: dict) -> dict:
         made['SubSelector'] = kind['subSelector']
     made.update({'Configuration': {'QuestionDescriptionOption': 'UseText'},
                  'QuestionDescription': shown['questionText'][:100]})
-    lists = shown.get('subQuestions') or shown.get('choices')
-    if lists:
-        made['Choices'] = _choices(lists)
-        made['ChoiceOrder'] = list(lists)
-    if 'subQuestions' in shown:
-        made['Answers'] = _choices(shown['choices'])
-        made['AnswerOrder'] = list(shown['choices'])
+    made |= _lists(kind, shown)
     force = 'ON' if shown['validation']['doesForceResponse'] else 'OFF'
     made.update({'Validation': {'Settings': {'ForceResponse': force, 'ForceResponseType': 'ON', 'Type': 'None'}},
-                 'GradingData': [], 'Language': [], 'NextChoiceId': len(lists or ()) + 1, 'NextAnswerId': 1,
-                 'QuestionID': qid, 'QuestionText_Unsafe': shown['questionText']})
-    return made
+                 'GradingData': [], 'Language': [], 'NextChoiceId': len(made.get('Choices', ())) + 1,
+                 'NextAnswerId': len(made.get('Answers', ())) + 1, 'QuestionID': qid})
+    return made | shown.get('designer', {})
 
 
 def _blocks(survey: Survey) -> list[dict]:
@@ -117,12 +131,17 @@ def qsf(survey: Survey) -> dict:
 
 
 def document(survey: Survey) -> dict:
-    when = _when(survey.modified)
-    return {'QuestionCount': str(len(survey.questions)), 'SurveyOptions': _options(), 'SurveyID': survey.id,
+    """The plain form: ISO dates, null for never, and the options hold some of what QSF has in its entry."""
+    active = iso(survey.created) if survey.active else None
+    options = {**_options(), 'SurveyLanguage': survey.languages[0], 'ActiveResponseSet': make_id('RS_', survey.id),
+               'SurveyStartDate': survey.expiration['startDate'],
+               'SurveyExpirationDate': survey.expiration['endDate'], 'SurveyCreationDate': iso(survey.created)}
+    asked = {qid: {**payload(qid, shown), 'QuestionText_Unsafe': shown['questionText']}
+             for qid, shown in survey.questions.items()}
+    return {'QuestionCount': str(len(survey.questions)), 'SurveyOptions': options, 'SurveyID': survey.id,
             'SurveyName': survey.name, 'SurveyStatus': 'Active' if survey.active else 'Inactive',
-            'LastModified': when, 'BrandID': survey.organization, 'OwnerID': survey.owner, 'LastAccessed': NEVER,
-            'CreatorID': survey.owner, 'LastActivated': _when(survey.created) if survey.active else NEVER,
-            'Questions': {qid: payload(qid, shown) for qid, shown in survey.questions.items()},
+            'LastModified': iso(survey.modified), 'BrandID': survey.organization, 'OwnerID': survey.owner,
+            'LastAccessed': None, 'CreatorID': survey.owner, 'LastActivated': active, 'Questions': asked,
             'Blocks': {block['ID']: block for block in _blocks(survey)}, 'SurveyFlow': _flow(survey),
             'Scoring': {}, 'ProjectInfo': {'ProjectCategory': 'CORE'}, 'ResponseSets': {}}
 
@@ -138,7 +157,7 @@ def part(box, request: Request, args: dict) -> Reply:
     """questions, questions/{id}, flow, options, metadata."""
     survey = _survey(box, args['survey'])
     name, ident = args['part'], args.get('one')
-    loads = [payload(qid, shown) for qid, shown in survey.questions.items()]
+    loads = list(document(survey)['Questions'].values())
     if name == 'questions' and ident:
         found = next((load for load in loads if load['QuestionID'] == ident), None)
         if found is None:

@@ -138,18 +138,29 @@ def _directories(people: int) -> dict:
     return {main.id: main, spare.id: spare}
 
 
-def _distributions(account: Account, host: str) -> None:
-    directory = account.directories['POOL_demoMain0000001']
-    for ident, survey, name in (('EMD_demoInvite00001', 'SV_demoCustomers02', 'CG_demoCustomers001'),
-                                ('EMD_demoInvite00002', 'SV_demoCustomers02', 'CG_demoPilot0000003'),
-                                ('EMD_demoInvite00003', 'SV_demoStaff000201', 'CG_demoStaff0000002')):
-        members = directory.lists[name].members
-        people_here = [(directory.contacts.get(cid), member['lookup']) for cid, member in members.everyone()[:]]
-        account.distributions[ident] = {
-            'element': distributions.element(ident, survey, USER, BRAND, name, len(members), iso(T0 + 95 * DAY)),
-            'links': [distributions.link_of(survey, ident, item, lookup, host) for item, lookup in people_here],
+def mailing(account: Account, directory: Directory, list_id: str, survey: str, ident: str, created: int,
+            **more) -> dict:
+    """A distribution to everybody on a list, with links and history; more: as distributions.element()."""
+    members = directory.lists[list_id].members.everyone()[:]
+    host = f'{account.brand}.az1.qualtrics.example'
+    people = [(directory.contacts.get(cid), member['lookup']) for cid, member in members]
+    return {'element': distributions.element(ident, survey, account.user_id, account.brand, list_id, len(people),
+                                             iso(created), **more),
+            'links': [distributions.link_of(survey, ident, item, lookup, host) for item, lookup in people],
             'history': [distributions.history_of(survey, ident, item, lookup, host, number)
-                        for number, (item, lookup) in enumerate(people_here)]}
+                        for number, (item, lookup) in enumerate(people)]}
+
+
+def _distributions(account: Account) -> None:
+    directory = account.directories['POOL_demoMain0000001']
+    for ident, survey, name, days, more in (
+            ('EMD_demoInvite00001', 'SV_demoCustomers02', 'CG_demoCustomers001', 95, {'subject': 'Five minutes, please'}),
+            ('EMD_demoInvite00002', 'SV_demoCustomers02', 'CG_demoPilot0000003', 99, {
+                'requestType': 'Reminder', 'requestStatus': 'complete', 'linkType': 'Anonymous',
+                'parentDistributionId': 'EMD_demoInvite00001'}),
+            ('EMD_demoInvite00003', 'SV_demoStaff000201', 'CG_demoStaff0000002', 220, {
+                'requestType': 'GeneratedInvite', 'requestStatus': 'Generated'})):
+        account.distributions[ident] = mailing(account, directory, name, survey, ident, T0 + days * DAY, **more)
 
 
 def legacy_list(ident: str, name: str, count: int, owner: str) -> dict:
@@ -173,5 +184,5 @@ def account(people: int = 5000) -> Account:
     made.surveys = {survey.id: survey for survey in surveys()}
     made.directories = _directories(people)
     made.legacy_lists = _legacy()
-    _distributions(made, f'{BRAND}.az1.qualtrics.example')
+    _distributions(made)
     return made

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from replies import Reply, bad, not_found, ok, page, page_size
+from collections.abc import Callable
+
+from params import epoch_ms
+from replies import ApiError, Reply, bad, not_found, ok, page, page_size
 from wire import Request
+
+TYPES = ('Invite', 'ThankYou', 'Reminder', 'Email', 'Portal', 'PortalInvite', 'GeneratedInvite')
 
 
 def _found(box, ident: str) -> dict:
@@ -13,31 +18,65 @@ def _found(box, ident: str) -> dict:
     return found
 
 
-def list_all(box, request: Request, args: dict) -> Reply:
+def _survey(box, request: Request, ident: str | None = None) -> str:
+    """The surveyId that must be given, of the survey the distribution is of."""
     survey = request.query.get('surveyId')
-    if not survey:
+    if not survey or ident not in (None, survey):
         raise bad('Invalid request. Missing or invalid parameter surveyId')
+    found = box.account.surveys.get(survey)
+    if found is not None and found.forbidden:
+        raise ApiError(box.settings.forbidden_status, 'The operation is forbidden.', 'SANDBOX_403')
+    return survey
+
+
+def _between(request: Request) -> Callable[[dict], bool]:
+    """sendStartDate and sendEndDate."""
+    bounds = {}
+    for name in ('sendStartDate', 'sendEndDate'):
+        try:
+            bounds[name] = epoch_ms(request.query[name]) if name in request.query else None
+        except ValueError:
+            raise bad(f'Invalid request. Missing or invalid parameter {name}') from None
+    start, end = bounds.values()
+    return lambda item: ((start is None or epoch_ms(item['sendDate']) >= start)
+                         and (end is None or epoch_ms(item['sendDate']) < end))
+
+
+def list_all(box, request: Request, args: dict) -> Reply:
+    survey = _survey(box, request)
+    kind = request.query.get('distributionRequestType')
+    if kind is not None and kind not in TYPES:
+        raise bad('Invalid request. Missing or invalid parameter distributionRequestType')
+    wanted, between = request.query.get('mailingListId'), _between(request)
     items = [item['element'] for item in box.account.distributions.values()
              if item['element']['surveyLink']['surveyId'] == survey]
-    kind = request.query.get('distributionRequestType')
-    wanted = request.query.get('mailingListId')
-    items = [item for item in items if (kind is None or item['requestType'] == kind)
-             and (wanted is None or item['recipients']['mailingListId'] == wanted)]
-    return ok(page(box, request, items, dict, token=True, size=page_size(box, request)))
+    items = [item for item in items if kind in (None, item['requestType'])
+             and wanted in (None, item['recipients']['mailingListId']) and between(item)]
+    return ok(page(box, request, items, lambda item: shown(box, item), token=True, size=page_size(box, request)))
+
+
+def shown(box, item: dict) -> dict:
+    """An element; with the knob as sparse as some real ones (API.md 10.30)."""
+    if not box.settings.sparse_distributions:
+        return item
+    link = {name: value for name, value in item['surveyLink'].items() if name != 'surveyId'}
+    return {name: value for name, value in item.items() if name not in ('embeddedData', 'parentDistributionId')} | {
+        'surveyLink': link, 'headers': {name: value for name, value in item['headers'].items() if name != 'subject'}}
 
 
 def get(box, request: Request, args: dict) -> Reply:
-    found = _found(box, args['distribution'])
-    if request.query.get('surveyId') != found['element']['surveyLink']['surveyId']:
-        raise bad('Invalid request. Missing or invalid parameter surveyId')
-    return ok({**found['element'], 'message': {**found['element']['message'], 'messageText': None}})
+    found = _found(box, args['distribution'])['element']
+    _survey(box, request, found['surveyLink']['surveyId'])
+    return ok({**shown(box, found), 'message': {**found['message'], 'messageText': None}})
 
 
 def links(box, request: Request, args: dict) -> Reply:
+    """skipToken is the last contact's id."""
     found = _found(box, args['distribution'])
-    if request.query.get('surveyId') != found['element']['surveyLink']['surveyId']:
-        raise bad('Invalid request. Missing or invalid parameter surveyId')
-    return ok(page(box, request, found['links'], dict, token=True, size=page_size(box, request)))
+    _survey(box, request, found['element']['surveyLink']['surveyId'])
+    form = (lambda item: item) if box.settings.link_unsubscribed == 'boolean' else (
+        lambda item: {**item, 'unsubscribed': '1' if item['unsubscribed'] else '0'})
+    return ok(page(box, request, found['links'], form, token=True, size=page_size(box, request), key='contactId'))
 
 
 def history(box, request: Request, args: dict) -> Reply:
@@ -45,19 +84,23 @@ def history(box, request: Request, args: dict) -> Reply:
     return ok(page(box, request, found['history'], dict, token=True, size=page_size(box, request)), id_first=True)
 
 
-def element(ident: str, survey: str, owner: str, brand: str, mailing_list: str | None, sent: int, created: str) -> dict:
-    """A distribution as the list shows it."""
+def element(ident: str, survey: str, owner: str, brand: str, mailing_list: str | None, sent: int, created: str,
+            **more) -> dict:
+    """A distribution as the list shows it. more: members of the element instead, subject and linkType."""
+    link = {'surveyId': survey, 'expirationDate': None, 'linkType': more.pop('linkType', 'Individual')}
+    headers = {'fromEmail': 'noreply@qemailserver.example', 'replyToEmail': 'team@example.com',
+               'fromName': 'Research team'}
+    if 'subject' in more:
+        headers['subject'] = more.pop('subject')
     return {'id': ident, 'parentDistributionId': None, 'ownerId': owner, 'organizationId': brand,
             'requestStatus': 'Done', 'requestType': 'Invite', 'sendDate': created, 'createdDate': created,
-            'modifiedDate': created,
-            'headers': {'fromEmail': 'noreply@qemailserver.example', 'replyToEmail': 'team@example.com',
-                        'fromName': 'Research team'},
+            'modifiedDate': created, 'headers': headers,
             'recipients': {'mailingListId': mailing_list, 'contactId': None, 'libraryId': owner, 'sampleId': None},
             'message': {'libraryId': owner, 'messageId': 'MS_0000000000000001', 'messageType': 'Library'},
-            'surveyLink': {'surveyId': survey, 'expirationDate': None, 'linkType': 'Individual'},
+            'surveyLink': link,
             'stats': {'sent': sent, 'failed': 0, 'started': sent // 2, 'bounced': sent // 50, 'opened': sent * 2 // 3,
                       'skipped': 0, 'finished': sent // 3, 'complaints': 0, 'blocked': 0},
-            'embeddedData': None}
+            'embeddedData': None} | more
 
 
 def link_of(survey: str, distribution: str, contact: dict, lookup: str, host: str) -> dict:

@@ -61,6 +61,8 @@ class Checker:
         self._format_exclusions()
         self._pairs()
         self._unknown_ids()
+        if self.values['exportResponsesInProgress']:
+            self.values['sortByLastModifiedDate'] = False       # has no effect then
         return self.values
 
     def _typed(self, name: str, value: object) -> object:

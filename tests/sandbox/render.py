@@ -5,17 +5,19 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterable, Iterator
 from xml.sax.saxutils import escape
 
 import sav
-from columns import STATUS_LABELS, Column, Dates, layout
-from rows import (CHANNEL, DURATION, END, FIELDS, FINISHED, IP, LANGUAGE, LATITUDE, LONGITUDE, PROGRESS, RECORDED,
-                  RID, START, STATUS)
+from columns import STATUS_LABELS, Column, Dates, is_number, layout
+from rows import (CHANNEL, DURATION, EMAIL, END, FIELDS, FINISHED, FIRST, IP, LANGUAGE, LAST, LATITUDE, LONGITUDE,
+                  MODIFIED, PROGRESS, RECORDED, REFERENCE, RID, START, STATUS)
 
 BATCH = 4000
 EXTENSIONS = {'spss': 'sav'}
 UTC = Dates(None)
+WHOLE, DECIMAL = re.compile(r'-?[0-9]+'), re.compile(r'-?[0-9]*\.[0-9]+')
 ENCODE = json.JSONEncoder(ensure_ascii=False, separators=(',', ':')).encode
 
 
@@ -75,7 +77,14 @@ def _moment(ms: int, milliseconds: bool = False) -> str:
 
 def _codes(slot) -> list:
     codes = [slot.choices[key][0] for key in slot.offered]
-    return codes if slot.kind == 'multi' else [int(code) for code in codes]
+    return codes if slot.kind == 'multi' else [number(code) for code in codes]
+
+
+def number(text: str) -> object:
+    """A number if it is one, a whole one without a point; otherwise the text."""
+    if WHOLE.fullmatch(text):
+        return int(text)
+    return float(text) if DECIMAL.fullmatch(text) else text
 
 
 class Objects:
@@ -85,10 +94,10 @@ class Objects:
         questions = params and params['questionIds']
         embedded = params and params['embeddedDataIds']
         self.metadata = params and params['surveyMetadataIds']
-        self.anonymous = survey.anonymous
+        self.by_modified = params and params['sortByLastModifiedDate']
         self.slots = [(FIELDS + place, slot) for place, slot in enumerate(survey.slots)
-                      if (slot.question in questions if slot.question and questions is not None else
-                          slot.name in embedded if not slot.question and embedded is not None else True)]
+                      if (slot.name in embedded if slot.kind == 'embedded' and embedded is not None else
+                          slot.question in questions if slot.kind != 'embedded' and questions is not None else True)]
         slots = [slot for _, slot in self.slots]
         self.displayed = [slot.name for slot in slots if slot.kind != 'embedded'][::-1]
         self.offered = {slot.name: _codes(slot) for slot in slots if slot.offered and slot.kind != 'order'}
@@ -109,23 +118,30 @@ class Objects:
                   'recordedDate': None if row[RECORDED] is None else _moment(row[RECORDED], True),
                   '_recordId': row[RID], 'locationLatitude': row[LATITUDE], 'locationLongitude': row[LONGITUDE],
                   'distributionChannel': row[CHANNEL], 'userLanguage': row[LANGUAGE]}
+        values |= {'recipientLastName': row[LAST], 'recipientFirstName': row[FIRST], 'recipientEmail': row[EMAIL],
+                   'externalDataReference': row[REFERENCE]}
+        if self.by_modified:
+            values['lastModifiedDate'] = _moment(row[MODIFIED], True)
         wanted = self.metadata
         return {name: value for name, value in values.items()
-                if value not in (None, '') and (wanted is None or name in wanted)}
+                if value not in (None, '') and (wanted is None or name in wanted
+                                        or (name == 'externalDataReference' and 'externalReference' in wanted))}
 
     @staticmethod
     def _answer(slot, value, values: dict, labels: dict) -> None:
         if slot.kind in ('single', 'nps_group'):
             recode, label, _ = slot.choices.get(value, (value, value, value))
-            values[slot.name] = int(recode) if recode.lstrip('-').isdigit() else recode
+            values[slot.name] = number(recode)
             labels[slot.name] = label
         elif slot.kind == 'multi':
             values[slot.name] = [slot.choices[key][0] for key in value]
             labels[slot.name] = [slot.choices[key][1] for key in value]
         elif slot.kind == 'order':
             values[slot.name] = list(value)
-        elif slot.kind in ('nps', 'number', 'timing'):
-            values[slot.name] = float(value) if '.' in value else int(value)
+        elif slot.kind == 'heat':
+            values[slot.name] = [{'x': x, 'y': y} for x, y in value]
+        elif is_number(slot):
+            values[slot.name] = number(value)
         else:
             values[slot.name] = value
 

@@ -112,11 +112,15 @@ def page_size(box, request: Request, default: int | None = None, most: int | Non
     return min(asked, most)
 
 
-def page(box, request: Request, items, make, *, token: bool = False, size: int | None = None) -> dict:
-    """One page of a list: elements and the absolute address of the next one."""
+def page(box, request: Request, items, make, *, token: bool = False, size: int | None = None,
+         key: str | None = None) -> dict:
+    """One page of a list: elements and the absolute address of the next one.
+
+    token: the address has a skipToken instead of an offset; with key it is that member of the page's last element.
+    """
     settings = box.settings
     size = settings.page_size if size is None else size
-    start = _start_of(request, token)
+    start = _start_of(request, token, items if key else None, key)
     if start >= EMPTY_PAGE:
         return {'elements': [], 'nextPage': _address(box, request, start - EMPTY_PAGE, token)}
     take = size
@@ -126,13 +130,19 @@ def page(box, request: Request, items, make, *, token: bool = False, size: int |
     following = start + take
     if following >= len(items):
         return {'elements': chosen, 'nextPage': None}
+    if key and not settings.empty_pages:
+        return {'elements': chosen, 'nextPage': _address(box, request, 0, token, items[following - 1][key])}
     return {'elements': chosen,
             'nextPage': _address(box, request, following + (EMPTY_PAGE if settings.empty_pages else 0), token)}
 
 
-def _start_of(request: Request, token: bool) -> int:
+def _start_of(request: Request, token: bool, items: list | None, key: str | None) -> int:
     name = 'skipToken' if token and 'skipToken' in request.query else 'offset'
     text = request.query.get(name, '0')
+    if items is not None and name == 'skipToken':
+        found = next((number for number, item in enumerate(items, 1) if item[key] == text), None)
+        if found is not None:
+            return found
     if name == 'skipToken':
         text = text.removeprefix('st')
     if not text.isascii() or not text.isdigit():
@@ -140,10 +150,10 @@ def _start_of(request: Request, token: bool) -> int:
     return int(text)
 
 
-def _address(box, request: Request, start: int, token: bool) -> str:
+def _address(box, request: Request, start: int, token: bool, word: str | None = None) -> str:
     query = [(name, value) for name, value in request.query.items()
              if name not in ('offset', 'skipToken', 'proxyDepth', 'proxyInfo')]
-    query.append(('skipToken', f'st{start}') if token else ('offset', str(start)))
+    query.append(('skipToken', word or f'st{start}') if token else ('offset', str(start)))
     base = box.base_url
     if box.settings.proxied_host:
         host = box.settings.proxied_host

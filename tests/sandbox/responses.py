@@ -8,7 +8,6 @@ import io
 import json
 import uuid
 
-import columns
 import rows
 from account import Survey, now_ms
 from replies import ApiError, Reply, bad, json_body, not_found, ok
@@ -63,55 +62,6 @@ def uploaded(box, request: Request, args: dict) -> Reply:
     if data is None:
         raise not_found('File not found.')
     return Reply(200, data, 'application/octet-stream')
-
-
-def _property(slot, survey: Survey) -> dict:
-    kinds = {'single': 'number', 'nps': 'number', 'nps_group': 'number', 'number': 'number', 'timing': 'number',
-             'multi': 'array', 'order': 'array'}
-    made = {'description': slot.text, 'type': kinds.get(slot.kind, 'string'),
-            'dataType': 'question' if slot.question else 'embeddedData'}
-    if slot.question:
-        made.update({'questionId': slot.question, 'exportTag': slot.tag,
-                     'questionExportTag': survey.questions[slot.question]['questionName']})
-    codes = [{'label': label, 'const': int(recode) if recode.lstrip('-').isdigit() and slot.kind != 'multi' else recode}
-             for recode, label, _ in slot.choices.values()]
-    if slot.kind in ('multi', 'order'):
-        made['items'] = {'type': 'string', 'oneOf': codes}
-        made['uniqueItems'] = True
-    elif codes:
-        made['oneOf'] = codes
-    return made
-
-
-def schema_document(survey: Survey) -> dict:
-    """JSON Schema 2019-09 of a response, API.md 4.3."""
-    kinds = {'status': 'number', 'progress': 'number', 'duration': 'number', 'finished': 'number'}
-    values: dict = {}
-    for item in columns.METADATA:
-        if survey.anonymous and item.personal:
-            continue
-        made = {'description': item.text, 'type': kinds.get(item.ident, 'string'), 'dataType': 'metadata',
-                'exportTag': item.tag}
-        if item.tag.endswith('Date'):
-            made['format'] = 'date-time'
-        if item.ident == 'status':
-            made['oneOf'] = [{'label': label, 'const': int(code)} for code, label in columns.STATUS_LABELS.items()]
-        if item.ident == 'finished':
-            made['oneOf'] = [{'label': 'False', 'const': 0}, {'label': 'True', 'const': 1}]
-        values[item.ident] = made
-    values.update({slot.name: _property(slot, survey) for slot in survey.slots})
-    named = {'type': 'object', 'properties': values}
-    return {'$schema': 'https://json-schema.org/draft/2019-09/schema#',
-            '$id': f'http://qualtrics.com/API/v3/surveys/{survey.id}/response-schema', 'type': 'object',
-            'title': survey.name, 'description': 'Survey response',
-            'required': ['values', 'displayedFields', 'displayedValues', 'labels', 'responseId'],
-            'properties': {'responseId': {'type': 'string'}, 'values': named,
-                           'displayedFields': {'type': 'array', 'items': {'type': 'string'}},
-                           'displayedValues': {'type': 'object'}, 'labels': {'type': 'object'}}}
-
-
-def schema(box, request: Request, args: dict) -> Reply:
-    return ok(schema_document(allowed(box, args['survey'])))
 
 
 # ---- import -------------------------------------------------------------------------------------------------

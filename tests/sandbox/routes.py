@@ -17,6 +17,7 @@ import definitions
 import distributions
 import exports
 import responses
+import schema
 import surveys
 
 BASE = '/API/v3'
@@ -52,7 +53,7 @@ TABLE = (
     Route('export_progress', 'GET', SURVEY + '/export-responses/{job}', 1000, exports.progress),
     Route('export_file', 'GET', SURVEY + '/export-responses/{file}/file', 100, exports.file, slash=False),
     Route('filters', 'GET', SURVEY + '/filters', 100, exports.filters),
-    Route('schema', 'GET', SURVEY + '/response-schema', 60, responses.schema),
+    Route('schema', 'GET', SURVEY + '/response-schema', 60, schema.get),
     Route('response_create', 'POST', SURVEY + '/responses', 120, responses.create),
     Route('response', 'GET', SURVEY + '/responses/{response}', 240, responses.get),
     Route('response_delete', 'DELETE', SURVEY + '/responses/{response}', 60, responses.delete),

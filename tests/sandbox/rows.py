@@ -34,6 +34,8 @@ BROWSERS = (('Firefox', '128.0', 'Linux', '1920x1080'), ('Chrome', '126.0.0.0', 
             ('Safari', '17.5', 'Macintosh', '1440x900'), ('Chrome', '125.0.0.0', 'Android 14', '412x915'))
 CHANNELS = ('anonymous', 'anonymous', 'email', 'gl', 'social', 'qr')
 PLACES = (('40.5', '-111.5'), ('52.52', '13.405'), ('40.4168', '-3.7038'), ('', ''), ('47.6062', '-122.3321'))
+UPLOADS = {'FILE_ID': 'F_upload000000{:03}', 'FILE_NAME': 'Foto {}.jpg', 'FILE_SIZE': '{}000',
+           'FILE_TYPE': 'image/jpeg'}
 FILLERS = tuple(range(0, 256, 11))
 
 
@@ -92,8 +94,12 @@ def table_of(slot: Slot, language: str) -> list:
         return _cycle(['10', '9', '8', '9', '7', '6', '10', '5', '3', '0', None])
     if slot.kind == 'text':
         return [None if i in FILLERS else text for i, text in enumerate(TEXTS[language])]
-    if slot.kind == 'number':
-        return [str(i * 100 // 255) for i in range(256)]
+    if slot.kind in ('number', 'rank'):
+        return [str(i * 100 // 255) if slot.kind == 'number' else str(1 + i % 3) for i in range(256)]
+    if slot.kind == 'upload':
+        return [None if i % 3 else UPLOADS[slot.group].format(i) for i in range(256)]
+    if slot.kind == 'heat':
+        return [None if i % 5 == 0 else tuple((i * 3 % 640 + n, i * 2 % 480) for n in range(i % 5)) for i in range(256)]
     if slot.kind == 'timing':
         return [str(i % 9) if slot.group == 'CLICK_COUNT' else f'{i * 0.731:.3f}' for i in range(256)]
     if slot.kind == 'browser':
@@ -135,15 +141,16 @@ def _plan(slots: list[Slot], tables: list, defaults: dict) -> tuple[list, list]:
     places = {slot.name: FIELDS + place for place, slot in enumerate(slots)}
     later = []
     for place, slot in enumerate(slots):
+        source = f'{slot.loop}_{slot.question}' if slot.loop else slot.question
         if slot.kind == 'nps_group':
-            later.append((place, _nps_group(places[slot.question])))
+            later.append((place, _nps_group(places[source])))
         elif slot.kind == 'text' and slot.group:
-            later.append((place, _text_entry(places[slot.question], slot.group, FIELDS + place)))
+            later.append((place, _text_entry(places[source], slot.group, FIELDS + place)))
+        elif slot.kind == 'upload' and slot.group != 'FILE_ID':
+            later.append((place, _upload(places[f'{source}_FILE_ID'], UPLOADS[slot.group])))
         elif slot.kind == 'embedded':
             value = defaults.get(slot.name)
             tables[place] = [value] * 256
-        elif slot.kind == 'upload':
-            tables[place] = [None] * 256
     return tables, later
 
 
@@ -152,6 +159,10 @@ def _nps_group(source: int) -> Callable[[list], str | None]:
         value = row[source]
         return None if value is None else '1' if int(value) < 7 else '2' if int(value) < 9 else '3'
     return group
+
+
+def _upload(source: int, form: str) -> Callable[[list], str | None]:
+    return lambda row: row[source] and form.format(int(row[source][-3:]))
 
 
 def _text_entry(source: int, key: str, own: int) -> Callable[[list], str | None]:

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field, fields
 # the words a knob may be, where not any text will do
 CHOICES = {'page_size_over': ('refuse', 'cut'), 'date_semantics': ('recorded', 'started'),
            'json_rejects': ('present', 'effective'), 'unknown_ids': ('reject', 'ignore'),
-           'xm_directory': ('on', 'forbidden', 'empty'), 'contact_dates': ('epoch', 'text')}
+           'link_unsubscribed': ('boolean', 'text'), 'xm_directory': ('on', 'forbidden', 'empty'), 'contact_dates': ('epoch', 'text')}
 
 
 @dataclass
@@ -84,6 +84,9 @@ class Settings:
     contact_dates: str = 'epoch'         # or 'text'
     list_count_absent: bool = False      # contactCount is left out of a list, not 0, unless includeCount=true
     legacy: bool = False                 # /mailinglists and contactimports
+    # distributions (API.md 6, 10.30)
+    sparse_distributions: bool = False   # subject, surveyId and more are missing, as in some real lists
+    link_unsubscribed: str = 'boolean'   # in links: false (2021), or 'text': "0" (2019)
     # the rest
     response_pending_calls: int = 0      # GET of a response answers 202 so many times first
     forbidden_status: int = 403

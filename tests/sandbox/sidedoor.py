@@ -10,6 +10,7 @@ import contacts
 import demo
 import exports
 import params
+import samples
 from account import Directory, MailingList, Survey, now_ms
 from box import random_token
 from people import Members
@@ -171,11 +172,20 @@ def add_survey(server, name: str = 'A new survey', responses: int = 0, id: str |
     made = demo.small_survey(id or make_id('SV_', uuid.uuid4()), name, account, responses, created, modified)
     if like is not None:
         source = _survey(server, like)
-        for member in ('questions', 'blocks', 'flow', 'embedded', 'languages', 'anonymous'):
+        for member in ('questions', 'blocks', 'flow', 'embedded', 'typed', 'loops', 'orders', 'languages', 'anonymous'):
             setattr(made, member, getattr(source, member))
     made.listed, made.active, made.unfinished = listed, active, unfinished
     with account.lock:
         account.surveys = {made.id: made, **account.surveys} if first else {**account.surveys, made.id: made}
+    return made.id
+
+
+def add_sample(server, kind: str) -> str:
+    """A survey of samples.py; its id."""
+    account = server.box.account
+    made = samples.make(kind, account)
+    with account.lock:
+        account.surveys = {**account.surveys, made.id: made}
     return made.id
 
 
@@ -280,6 +290,15 @@ def add_contact(server, directory: str, list: str | None = None, **fields) -> st
     return ident
 
 
+def add_distribution(server, survey: str, directory: str, list: str, id: str | None = None, created: int = demo.T0,
+                     **more) -> str:
+    account, ident = server.box.account, id or make_id('EMD_', uuid.uuid4())
+    made = demo.mailing(account, _directory(server, directory), list, survey, ident, created, **more)
+    with account.lock:
+        account.distributions = {**account.distributions, ident: made}
+    return ident
+
+
 def add_legacy_list(server, name: str, contacts: int = 0, id: str | None = None) -> str:
     made = demo.legacy_list(id or make_id('ML_', uuid.uuid4()), name, int(contacts), server.box.account.user_id)
     with server.box.account.lock:
@@ -351,6 +370,7 @@ def resume(server) -> None:
 DOORS: dict[str, Callable] = {door.__name__: door for door in (
     info, settings, fault, clear_faults, release, wait_held, wait_for, wait_idle, requests, stats, reset_stats, limits,
     reset_limits, hold_jobs, release_jobs, jobs, wait_ready, force_job, forget_jobs, advance, append, edit, delete_response,
-    response_ids, add_survey, add_surveys, delete_survey, change_survey, add_question, make_big, entry, entry_sha256,
-    add_directory, change_directory, add_list, change_list, add_contact, add_legacy_list, defaults, put_remote_file, put_upload, new_token, expire_bearers, pause, resume)}
+    response_ids, add_survey, add_sample, add_surveys, delete_survey, change_survey, add_question, make_big, entry, entry_sha256,
+    add_directory, change_directory, add_list, change_list, add_contact, add_distribution,
+    add_legacy_list, defaults, put_remote_file, put_upload, new_token, expire_bearers, pause, resume)}
 DOORS['faults'] = list_faults

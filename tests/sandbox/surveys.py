@@ -69,7 +69,9 @@ def document(survey: Survey) -> dict:
              'isActive': survey.active, 'creationDate': iso(survey.created),
              'lastModifiedDate': iso(survey.modified), 'expiration': survey.expiration,
              'questions': survey.questions, 'exportColumnMap': export_column_map(survey), 'blocks': survey.blocks,
-             'flow': survey.flow, 'embeddedData': survey.embedded, 'comments': {}, 'loopAndMerge': {},
+             'flow': survey.flow, 'embeddedData': survey.embedded, 'comments': {}, 'loopAndMerge': {
+                 ident: {'columnNames': {}, 'loopAndMergeSettings': {'staticTimes': times}}
+                 for ident, times in survey.loops.items()},
              'responseCounts': survey.counts()}
     shown.update(survey.more)
     return shown
@@ -86,7 +88,10 @@ def quotas(box, request: Request, args: dict) -> Reply:
     counts = survey.counts()
     items = [] if survey.base < 1000 else [
         {'id': make_id('QO_', survey.id, name), 'name': name, 'count': counts['auditable'] // share, 'quota': 100_000,
-         'logicType': 'Simple', 'combinations': []} for name, share in (('Women', 2), ('Under 30', 5))]
+         'logicType': kind, 'combinations': [] if kind == 'Simple' else [
+             {'name': f'{name}, {part}', 'count': counts['auditable'] // share // 2, 'quota': 50_000}
+             for part in ('North', 'South')]}
+        for name, share, kind in (('Women', 2, 'Simple'), ('Under 30', 5, 'Cross'))]
     return ok(page(box, request, items, dict))
 
 
@@ -151,7 +156,7 @@ def _blank(box, name: str) -> Survey:
 
 def _copy(box, source: Survey, name: str) -> Survey:
     survey = _blank(box, name)
-    for member in ('questions', 'blocks', 'flow', 'embedded', 'languages'):
+    for member in ('questions', 'blocks', 'flow', 'embedded', 'typed', 'loops', 'orders', 'languages'):
         setattr(survey, member, json.loads(json.dumps(getattr(source, member))))
     survey.languages = tuple(survey.languages)
     return survey
