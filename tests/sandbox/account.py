@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import rows
@@ -243,6 +244,7 @@ class Directory:
         self.lock = threading.RLock()
         self.contacts = People(self.people, self.id, self.created)
         self._keys: dict[tuple, str] = {}       # of the contacts that are kept
+        self._searched: tuple[str, list[str], Iterator[dict]] | None = None     # the last search: how far it came
 
     def key(self, contact: dict) -> tuple | None:
         """What makes two contacts the same person here; None when that is unknown."""
@@ -273,7 +275,21 @@ class Directory:
         how(contact)
         self._remember(contact)
 
+    def resize(self, count: int) -> None:
+        """So many contacts are made up from now on."""
+        self.contacts.count = count
+        self._searched = None
+
+    def search(self, asked: str, test: Callable[[dict], bool], hint: tuple[str, str] | None, end: int) -> list[str]:
+        """The ids of the first contacts a search finds; the next page of the same search goes on from there."""
+        if self._searched is None or self._searched[0] != asked:
+            self._searched = asked, [], self.contacts.search(test, hint)
+        _, found, more = self._searched
+        found += [contact['contactId'] for contact in itertools.islice(more, max(0, end - len(found)))]
+        return found[:end]
+
     def _remember(self, contact: dict) -> None:
+        self._searched = None
         key = self.key(contact)
         if key is not None:
             self._keys[key] = contact['contactId']

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-import itertools
+import json
 import uuid
 from collections.abc import Callable
 
@@ -207,9 +207,10 @@ def search(box, request: Request, args: dict) -> Reply:
     if start < 0 or start + size > SEARCH_DEPTH:
         raise bad('A search reaches no further than 10000 contacts.')
     with directory.lock:
-        found = list(itertools.islice(directory.contacts.search(matcher, _hint(asked)), start, start + size + 1))
+        found = directory.search(json.dumps(asked), matcher, _hint(asked), start + size + 1)[start:]
     shown = []
-    for item in found[:size]:
+    for ident in found[:size]:
+        item = directory.contacts.get(ident)
         brief = short(item)
         shown.append(_with_embedded(request, {'id': brief.pop('contactId'), **brief}, item))
     following = None

@@ -251,7 +251,7 @@ def change_directory(server, directory: str, **members) -> None:
                 ('', 'contacts', 'all') if name == 'forbidden' else (value,)):
             raise ValueError(f'no member {name}, or not {value!r}')
         if name == 'contacts':
-            found.contacts.count = int(value)
+            found.resize(int(value))
         else:
             setattr(found, name, value)
 
@@ -262,7 +262,7 @@ def add_list(server, directory: str, name: str, contacts: int = 0, first: int = 
     found = _directory(server, directory)
     ident = id or make_id('CG_', uuid.uuid4())
     with found.lock:
-        found.contacts.count = max(found.contacts.count, first + contacts)
+        found.resize(max(found.contacts.count, first + contacts))
         members = Members(found.contacts, ident, range(first, first + contacts))
         made = MailingList(ident, name, owner or server.box.account.user_id, created, created, members)
         found.lists = {**found.lists, ident: made}
