@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
 import rows
@@ -22,6 +22,12 @@ class Metadata:
     asked: str
     place: int
     personal: bool = False
+
+    @property
+    def kind(self) -> str:
+        if self.ident in CODES:
+            return 'code'
+        return 'date' if self.tag.endswith('Date') else 'number' if self.ident in ('progress', 'duration') else 'text'
 
 
 METADATA = (
@@ -50,6 +56,7 @@ LAST_MODIFIED = Metadata('LastModifiedDate', 'Last Modified Date', 'lastModified
                          rows.MODIFIED)
 STATUS_LABELS = {'0': 'IP Address', '1': 'Survey Preview', '2': 'Survey Test', '4': 'Imported', '8': 'Spam',
                  '16': 'Offline', '17': 'Offline Survey Preview'}
+CODES = {'status': STATUS_LABELS, 'finished': {'0': 'False', '1': 'True'}}
 CLOCK = [f'{s // 3600:02}:{s // 60 % 60:02}:{s % 60:02}' for s in range(86400)]
 
 
@@ -61,7 +68,8 @@ class Column:
     text: str
     ident: dict
     cell: Callable[[list], str]
-    kind: str = 'text'
+    kind: str = 'text'          # what SPSS makes of it: text, date, number or code
+    labels: dict = field(default_factory=dict)      # of a code
 
 
 def is_number(slot: Slot) -> bool:
@@ -122,8 +130,11 @@ class Layout:
         value = self.params[name]
         return '' if value is None else str(value)
 
-    def _add(self, tag: str, text: str, ident: dict, cell: Callable[[list], str], kind: str = 'text') -> None:
-        self.made.append(Column(tag, text, ident, cell, kind))
+    def _add(self, tag: str, text: str, ident: dict, cell: Callable[[list], str], kind: str = 'text',
+             labels: dict | None = None) -> None:
+        if labels and (self.labels or not all(code.lstrip('-').isdigit() for code in labels)):
+            kind, labels = 'text', None
+        self.made.append(Column(tag, text, ident, cell, kind, labels or {}))
 
     def _metadata(self, survey) -> None:
         wanted = self.params['surveyMetadataIds']
@@ -135,8 +146,7 @@ class Layout:
                 ident = {'ImportId': item.ident}
                 if item.tag.endswith('Date'):
                     ident['timeZone'] = self.params['timeZone'] or 'Z'
-                self._add(item.tag, item.text, ident, self._metadata_cell(item),
-                          'date' if item.tag.endswith('Date') else 'text')
+                self._add(item.tag, item.text, ident, self._metadata_cell(item), item.kind, CODES.get(item.ident))
 
     def _metadata_cell(self, item: Metadata) -> Callable[[list], str]:
         place = item.place
@@ -166,7 +176,7 @@ class Layout:
         else:
             asked = slot.kind in ('nps', 'number', 'rank', 'text') and not slot.group
             self._add(slot.tag, slot.text, {'ImportId': slot.name},
-                      self._cell(slot, place, self.seen if asked else ''))
+                      self._cell(slot, place, self.seen if asked else ''), 'number' if is_number(slot) else 'text')
 
     def _cell(self, slot: Slot, place: int, unseen: str) -> Callable[[list], str]:
         if is_number(slot) and self.params['formatDecimalAsComma']:
@@ -177,7 +187,9 @@ class Layout:
 
     def _doubled(self, slot: Slot, cell) -> None:
         """A coded column; with includeLabelColumns a second one with the labels."""
-        self._add(slot.tag, slot.text, {'ImportId': slot.name}, cell(1 if self.labels else 0))
+        codes = {recode: label for recode, label, _ in slot.choices.values()} if slot.kind != 'multi' else None
+        self._add(slot.tag, slot.text, {'ImportId': slot.name}, cell(1 if self.labels else 0),
+                  'code' if codes else 'text', codes)
         if self.params['includeLabelColumns']:
             self._add(slot.tag, slot.text, {'ImportId': slot.name, 'IsLabelsColumn': True}, cell(1))
 
@@ -185,7 +197,8 @@ class Layout:
         for key, (recode, label, text) in slot.choices.items():
             tag, head = f'{slot.tag}_{recode}', f'{slot.text} - {text}'
             ident = {'ImportId': slot.name, 'choiceId': recode}
-            self._add(tag, head, ident, _ticked(place, key, label if self.labels else '1', self.seen_multi))
+            self._add(tag, head, ident, _ticked(place, key, label if self.labels else '1', self.seen_multi), 'code',
+                      {'1': label})
             if self.params['includeLabelColumns']:
                 self._add(tag, head, {**ident, 'IsLabelsColumn': True}, _ticked(place, key, label, self.seen_multi))
 

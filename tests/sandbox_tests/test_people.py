@@ -231,6 +231,8 @@ def test_ten_thousand_surveys(crowd):
 # ---- changes
 
 def test_changes_are_kept(box):
+    newcomer = {'filterType': 'email', 'comparison': 'eq', 'value': 'new@example.com'}
+    assert found(box, **newcomer)['elements'] == []
     people, _ = everything(box, f'{HERE}/contacts?pageSize=1000')
     out = next(item['contactId'] for item in people if item['unsubscribed'])
     path = f'{HERE}/contacts/{people[3]["contactId"]}'
@@ -249,7 +251,7 @@ def test_changes_are_kept(box):
     assert members[1200]['contactId'] == new and members[1200]['mailingListUnsubscribed']
     left = [item['contactId'] for item in everything(box, f'{CUSTOMERS_LIST}/optedOutContacts')[0]]
     assert left == [item['contactId'] for item in members if item['mailingListUnsubscribed']]
-    assert found(box, filterType='email', comparison='eq', value='new@example.com')['elements'][0]['id'] == new
+    assert found(box, **newcomer)['elements'][0]['id'] == new
 
 
 def test_lists_and_directories_come_and_go(box):

@@ -3,6 +3,9 @@
 import csv
 import io
 import json
+import shutil
+import struct
+import subprocess
 import xml.etree.ElementTree as tree
 
 import pytest
@@ -173,6 +176,38 @@ def test_a_strange_definition(sampled):
             depth += (byte in b'{[') - (byte in b'}]')
             deepest = max(deepest, depth)
         assert 480 < deepest < 512
+
+
+def test_spss_marks(sampled):
+    data = unzip(sampled.export(FORMS, format='spss'))
+    layout, elements, coding, weight, cases, bias = struct.unpack_from('<iiiiid', data, 64)
+    columns = table(sampled, FORMS, limit=1)
+    assert (data[:4], layout, coding, weight, cases, bias) == (b'$FL2', 2, 1, 0, -1, 100.0)
+    assert data[4:64].startswith(b'@(#) SPSS DATA FILE Java Writer (c) Qualtrics - 0.1.0')
+    texts = data.count(b'=02000\0\t')
+    assert elements == len(columns[0]) - texts + 254 * texts and 30 < texts < len(columns[0])
+    assert b'A_5=Duration__in_seconds_' in data and b'UTF-8' in data and len(data) > 40 * 250 * texts
+
+
+@pytest.mark.skipif(not shutil.which('pspp-convert'), reason='pspp-convert (Debian: pspp) is not installed')
+@pytest.mark.parametrize('survey', [FORMS, TEXTS, WIDE])
+def test_spss_in_another_program(sampled, tmp_path, survey):
+    (tmp_path / 'a.sav').write_bytes(unzip(sampled.export(survey, format='spss')))
+    done = subprocess.run(['pspp-convert', tmp_path / 'a.sav', tmp_path / 'a.csv'], capture_output=True, check=True)
+    assert done.stderr == b''
+    theirs = parsed((tmp_path / 'a.csv').read_bytes())
+    ours = table(sampled, survey)
+    assert len(theirs) == len(ours) - 2 and len(theirs[0]) == len(ours[0])
+    for place, tag in enumerate(ours[0]):
+        if tag in ('Status', 'Progress', 'ResponseId', 'Source', 'Form_1', '1'):
+            assert [row[place].strip() for row in theirs[1:]] == [row[place] for row in ours[3:]], tag
+    if survey == TEXTS:
+        place = ours[0].index('Warm_1')
+        assert [float(row[place]) for row in theirs[1:]] == [float(row[place]) for row in ours[3:]]
+        place = ours[0].index('Any')
+        cut = [text.encode()[:2000].decode(errors='ignore').rstrip(' ') for text in samples.TEXTS]
+        assert [row[place].replace('\r\n', '\n') for row in theirs[1:]] == [
+            text.replace('\r\n', '\n') for text in cut]
 
 
 # ---- parameters
