@@ -222,7 +222,7 @@ static void reword(const struct account *a, struct qx_fail *fail)
 		fail_set(fail, EACCES, "the token was refused by %s (%d%s%s%s)", host, f.http,
 		         f.code[0] ? ", " : "", f.code, said(&f));
 		fail_remedy(fail, "Make a new one under Account Settings > Qualtrics IDs and set "
-		                  "QUALTRICS_API_TOKEN");
+		                  "QUALTRICS_API_TOKEN, or put it in the token_file");
 	} else if (f.unreachable) {
 		fail_remedy(fail, "Check the network, and QUALTRICS_BASE_URL: Account Settings > "
 		                  "Qualtrics IDs names your data centre");
@@ -352,7 +352,8 @@ static int open_known(const char *state_parent, struct qx_fail *fail)
 	int fd = buf_failed(&path) ? -ENOMEM : sys_open_private_dir(buf_text(&path));
 	if (fd == -EPERM) {
 		fail_set(fail, EPERM, "other users may look into %s, or own it", buf_text(&path));
-		fail_remedy(fail, "chmod 700 %s", buf_text(&path));
+		qx_auto_free char *word = sys_shell_word(buf_text(&path));
+		fail_remedy(fail, "chmod 700 %s", word);
 	} else if (fd < 0) {
 		fail_set(fail, -fd, "the folder %s cannot be used: %s", buf_text(&path),
 		         strerror(-fd));

@@ -295,6 +295,12 @@ static int verify(struct known *k, int fd)
 	return 0;
 }
 
+/* Says nothing about the file. */
+static bool is_passing(int err)
+{
+	return err == EMFILE || err == ENFILE || err == ENOMEM || err == EINTR;
+}
+
 /* An fd, -ENOENT: it is gone, -EBADMSG: it is damaged; other: cannot be opened just now. */
 static int open_data(const struct cache *c, struct known *k)
 {
@@ -302,9 +308,9 @@ static int open_data(const struct cache *c, struct known *k)
 	struct stat st;
 
 	qx_auto_fd fd = openat(c->gen_fd, gen_path_of(path, k->g.data_name),
-	                       O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	                       O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
-		return -errno;
+		return errno == ENOENT || is_passing(errno) ? -errno : -EBADMSG;
 	int r = sys_lock_fd(fd, false);
 	if (r < 0)
 		return r == -EAGAIN ? -ENOENT : r; /* its lock is taken only to remove it */
@@ -316,7 +322,7 @@ static int open_data(const struct cache *c, struct known *k)
 		return -EBADMSG;
 	r = verify(k, fd);
 	if (r < 0)
-		return r;
+		return is_passing(-r) ? r : -EBADMSG; /* also a bad sector */
 	touch(k, fd);
 	return sys_steal_fd(&fd);
 }
@@ -435,9 +441,8 @@ int cache_new(struct dirs *dirs, const struct cache_config *config, struct cache
 		cache_free(c);
 		fail_set(fail, -r, "the cache %s cannot be used: %s", dirs_cache_path(dirs),
 		         strerror(-r));
-		fail_remedy(fail,
-		            "rm -rf %s/gen %s/draft (it is only a cache), or choose cache_dir=",
-		            dirs_cache_path(dirs), dirs_cache_path(dirs));
+		fail_remedy(fail, "delete that folder, it is only a cache, or choose another with "
+		                  "cache_dir=");
 		return r;
 	}
 	*ret = c;

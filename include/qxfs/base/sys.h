@@ -40,6 +40,9 @@ bool sys_parse_clock(const char *text, int64_t *ret_s, const char **rest);
 int64_t sys_days(int64_t year, int month, int day);
 /* Strict decimal integer: whole text, no sign but '-', in [min, max]; else -EINVAL or -ERANGE. */
 int sys_parse_int(const char *text, int64_t min, int64_t max, int64_t *ret);
+/* A path as one word for a shell, in quotes where it needs them: for remedies that people paste.
+ * The caller frees it; NULL: no memory. */
+char *sys_shell_word(const char *path);
 /* A random number from the kernel. */
 uint64_t sys_random(void);
 
