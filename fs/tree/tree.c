@@ -216,6 +216,8 @@ static int present_data(struct tree *t, const struct node_row *row, const char *
 	struct node *n = NULL;
 	if (p) {
 		p->outdated = outdated;
+		if (p->gen)
+			survey_has_files(t, p);
 		n = place_is_fresh(t, p) ? ready_node(t, p) : pending_node(t, p);
 	}
 	if (n)

@@ -16,8 +16,9 @@
 
 #define STALE_MS 30000 /* an unreachable account is asked again after so long */
 #define FOLDER_WAIT_S 10
-#define NOW_RUNNING 1 /* in now/: no comparing, but what was asked for just now is new enough */
-#define ARG_DEPTH 2   /* components of an argument */
+#define LOOK_WAIT_MS 2000 /* a folder that is known is not held up longer by its files */
+#define NOW_RUNNING 1     /* in now/: no comparing, but what was asked for just now is new enough */
+#define ARG_DEPTH 2       /* components of an argument */
 
 struct op {
 	struct op *next; /* guarded by tree.lock */
@@ -25,6 +26,7 @@ struct op {
 	enum tree_verb verb;
 	struct node *node; /* pinned */
 	bool again;        /* what filled it could not be opened: asked for once more */
+	bool looking;      /* a folder that is known asks what has changed in it */
 	bool posted;       /* guarded by tree.lock: jobs/ has the want */
 	bool cancelled;    /* guarded by tree.lock: before that */
 	tree_done_fn *done;
@@ -104,6 +106,7 @@ static void fill_from(struct op *op, const struct want_result *result)
 	if (!result->stale)
 		settle_base(op);
 	p->outdated = false;
+	survey_has_files(t, p);
 	p->stale = result->stale;
 	p->retry_ms = sys_now_ms() + STALE_MS;
 	if (!op->node->ready)
@@ -162,7 +165,10 @@ static void want_done(struct want *w, const struct want_result *result)
 {
 	struct op *op = w->arg;
 
-	if (result->fail->err) {
+	if (result->fail->err && op->looking && result->fail->err != ECANCELED) {
+		step_over(op);
+		go_on(op); /* it is listed as it is: its files stay expired */
+	} else if (result->fail->err) {
 		if (result->fail->http == 404 && result->fail->err == ENOENT)
 			remember_absent(op);
 		finish(op, -result->fail->err, NULL);
@@ -218,9 +224,11 @@ static void post(struct op *op, int step)
 }
 
 /* What a file shows, or would show if it were looked at now. Lock held. */
-static int64_t shown_mtime(struct tree *t, const struct node_row *row, const char *arg)
+static int64_t shown_mtime(struct tree *t, const struct node_row *row, const char *arg,
+                           bool *ret_unseen)
 {
 	struct place *p = place_get(t, row, arg);
+	*ret_unseen = !(p && p->pending);
 	if (!p)
 		return sys_wall_s();
 	int64_t mtime_s = p->pending ? p->pending->mtime_s : pending_mtime(t, p);
@@ -250,10 +258,10 @@ static void want_recipe(struct op *op, int step)
 		w->full_since_ms = NOW_RUNNING; /* a running job will do */
 	w->mtime_s = op->node->mtime_s;
 	if (step == OP_WANTS_SURVEY)
-		w->mtime_s = shown_mtime(t, node_row(ROW_SURVEY_JSON), op->of);
+		w->mtime_s = shown_mtime(t, node_row(ROW_SURVEY_JSON), op->of, &w->looking);
 	pthread_mutex_unlock(&t->lock);
 	w->recipe = op->content.recipe;
-	w->deadline_ms = op->deadline_ms;
+	w->deadline_ms = op->looking ? sys_now_ms() + LOOK_WAIT_MS : op->deadline_ms;
 	w->done = want_done;
 	w->arg = op;
 	post(op, step);
@@ -358,6 +366,11 @@ static void go_on(struct op *op)
 		finish(op, -ENOENT, NULL);
 	} else if (op->verb == TREE_OPEN) {
 		want_content(op);
+	} else if (op->row->id == ROW_SURVEY && !op->asked[0]) {
+		/* It is known, so it waits because open_folder_now found expired files in it. */
+		op->asked[0] = op->looking = true;
+		(void)arg_part(op->arg, 0, op->of);
+		want_survey(op, op->of);
 	} else if (!op->asked[ARG_DEPTH] && !listing_is_there(op->tree, op->row, op->arg)) {
 		op->asked[ARG_DEPTH] = true;
 		(void)snprintf(op->of, sizeof(op->of), "%s",
