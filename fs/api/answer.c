@@ -60,7 +60,9 @@ static void take_next_page(struct client *c, struct call *call, const struct jso
 /* Has the body the form that the endpoint's row promises? */
 static bool has_form(const struct call *call, const struct json *body)
 {
-	if (!body || !json_is_object(body, "result"))
+	const char *says = endpoint_row(call->ep)->says;
+
+	if (!body || !json_is_object(body, "result") || (says && !json_str(body, says)))
 		return false;
 	if (endpoint_row(call->ep)->pages != PAGE_NEXT)
 		return true;

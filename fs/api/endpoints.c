@@ -62,6 +62,7 @@ static const struct endpoint_row rows[] = {
 		.repeat = REPEAT_ALWAYS,
 		.pages = PAGE_NONE,
 		.answer = ANSWER_JSON,
+		.says = "result.status",
 		.what = "the progress of the survey's export",
 	},
 	[EP_EXPORT_FILE] = {

@@ -42,6 +42,7 @@ struct endpoint_row {
 	enum repeat_rule repeat;
 	enum page_style pages;
 	enum answer_kind answer;
+	const char *says; /* "result.status": a text, without which it is no answer; NULL: any */
 	const char *what; /* "the list of surveys": for messages to people */
 };
 
