@@ -69,13 +69,18 @@ class Mount:
         env.update(self.extra_env)
         return env
 
-    def start(self):
-        self.path.mkdir(exist_ok=True)
+    def spawn(self):
+        """Starts it and does not wait for the mount."""
+        with contextlib.suppress(FileExistsError):
+            self.path.mkdir()
         command = [QXFS, "-f", "-o", ",".join(self.options), str(self.path)]
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
                 command, env=self.env(), stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
+
+    def start(self):
+        self.spawn()
         wait_until(self.is_there, 20, f"the mount of {self.path}")
         return self
 
