@@ -2,6 +2,7 @@
 
 python3 tests/sandbox [--port N] [--token T] [--account demo|recorded|empty] [--recorded DIR] [--limits on|off]
                       [--set NAME=JSON]... [--until-stdin-closes]
+python3 tests/sandbox --nursery     many of them, for tests: nursery.py
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from server import Server
 from settings import Settings
 
 
-def arguments() -> argparse.Namespace:
+def arguments(given: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog='sandbox', description='A Qualtrics account on loopback.')
     parser.add_argument('--port', type=int, default=0)
     parser.add_argument('--token', help='the token to accept; random if left out')
@@ -31,7 +32,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument('--limits', choices=('on', 'off'), default='on')
     parser.add_argument('--set', action='append', default=[], metavar='NAME=JSON', help='a knob of settings.py')
     parser.add_argument('--until-stdin-closes', action='store_true', help='end when stdin reaches its end')
-    return parser.parse_args()
+    return parser.parse_args(given)
 
 
 def knobs(options: argparse.Namespace) -> Settings:
@@ -51,21 +52,30 @@ def account(options: argparse.Namespace) -> Account:
     return demo.account() if options.account == 'demo' else demo.empty_account()
 
 
-def main() -> None:
-    options = arguments()
-    settings = knobs(options)
+def serve(box: Box, options: argparse.Namespace, told: str = '') -> None:
+    """Tell the address, serve until a signal, and end the process."""
     sys.setswitchinterval(0.002)
-    server = Server(Box(account(options), settings, options.token or random_token()), options.port)
+    server = Server(box, options.port)
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
     server.start()
-    print(server.box.base_url, server.box.token, flush=True)
+    print(f'{box.base_url} {box.token}{told}', flush=True)
     if options.until_stdin_closes:
         threading.Thread(target=lambda: (sys.stdin.buffer.read(), ended.set()), daemon=True).start()
     ended.wait()
     server.stop()
     os._exit(0)
+
+
+def main() -> None:
+    if sys.argv[1:] == ['--nursery']:
+        import nursery                  # it imports this module
+        nursery.Nursery().run()
+        return
+    options = arguments(sys.argv[1:])
+    settings = knobs(options)
+    serve(Box(account(options), settings, options.token or random_token()), options)
 
 
 if __name__ == '__main__':
