@@ -29,14 +29,16 @@ SLOW = float(os.environ.get("QXFS_SLOW", "1"))
 
 
 def wait_until(fact, seconds=10.0, what="it"):
-    """Polls a fact that has no event of its own."""
+    """Polls a fact that has no event of its own; what takes long is looked at less often."""
     end = time.monotonic() + seconds * SLOW
+    pause = 0.01
     while True:
         value = fact()
         if value:
             return value
         assert time.monotonic() < end, f"{what} did not happen within {seconds * SLOW} s"
-        time.sleep(0.01)
+        time.sleep(pause)
+        pause = min(0.1, pause * 1.5)
 
 
 class Mount:

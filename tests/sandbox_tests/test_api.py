@@ -8,6 +8,7 @@ import json
 import socket
 import subprocess
 import sys
+import time
 import zipfile
 from pathlib import Path
 
@@ -294,8 +295,11 @@ def test_big_survey(box):
 
 def test_buckets(box):
     box.settings(max_jobs=1000)
-    codes = [start(box, SMALL, format='csv')[0] for _ in range(102)]
-    assert codes[:100] == [200] * 100 and codes[101] == 429
+    begin = time.monotonic()
+    taken = 0
+    while start(box, SMALL, format='csv')[0] == 200:
+        taken += 1
+    assert 100 <= taken <= 101 + (time.monotonic() - begin) * 100 / 60      # it drains meanwhile
     box.advance(1.3)                                        # 100 a minute: two more have drained
     assert [start(box, SMALL, format='csv')[0] for _ in range(3)][:2] == [200, 200]
     box.settings(retry_after='7')
