@@ -4,15 +4,17 @@
 #include <qxfs/base/buf.h>
 #include <qxfs/base/sys.h>
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define STATUS_MAX (1 << 20) /* the Groups line holds up to 65,536 numbers */
+#define STAT_MAX 4096
+#define THREADS_MAX 256 /* more are not asked: the watcher has others to look after */
 
 /* Signal n is bit n - 1, as in /proc. */
 #define BIT(signal) (UINT64_C(1) << ((signal)-1))
@@ -50,30 +52,65 @@ static bool read_mask(const char *status, const char *label, uint64_t *ret)
 	return true;
 }
 
-enum caller_wish caller_read_status(const char *status)
+enum caller_signs caller_read_status(const char *status)
 {
 	uint64_t thread, process, blocked;
 
 	if (!read_mask(status, "SigPnd:", &thread) || !read_mask(status, "ShdPnd:", &process) ||
 	    !read_mask(status, "SigBlk:", &blocked))
-		return CALLER_GIVES_UP;
+		return CALLER_ENDS;
 
-	/* Nothing pending: the freezer woke it, and a suspend waits for this answer. */
 	uint64_t pending = (thread | process) & ~blocked;
-	return pending == 0 || pending & ending ? CALLER_GIVES_UP : CALLER_STAYS;
+	if (pending & ending)
+		return CALLER_ENDS;
+	return pending ? CALLER_STAYS : CALLER_QUIET;
 }
 
-enum caller_wish caller_look(pid_t tid)
+/* T, or t when a debugger holds it, stands behind the name, which may hold anything. */
+static bool is_stopped(int task_fd, const char *tid)
+{
+	char path[64];
+	struct buf stat = { 0 };
+
+	(void)snprintf(path, sizeof(path), "%.20s/stat", tid);
+	(void)sys_read_file_at(task_fd, path, STAT_MAX, &stat); /* a thread that has ended: "" */
+	const char *name_end = strrchr(buf_text(&stat), ')');
+	bool stopped = name_end && name_end[1] == ' ' && (name_end[2] | 0x20) == 't';
+	buf_done(&stat);
+	return stopped;
+}
+
+/* Has any thread of its process stopped? The one that took the SIGSTOP has by the time that the
+ * others are woken. */
+static bool stands_still(pid_t tid)
+{
+	char path[64];
+	bool stopped = false;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/task", tid);
+	DIR *tasks = opendir(path);
+	if (!tasks)
+		return false;
+	const struct dirent *entry;
+	for (int i = 0; !stopped && i < THREADS_MAX && (entry = readdir(tasks)); i++)
+		stopped = entry->d_name[0] != '.' && is_stopped(dirfd(tasks), entry->d_name);
+	(void)closedir(tasks);
+	return stopped;
+}
+
+bool caller_stays(pid_t tid, bool told)
 {
 	char path[64];
 	struct buf status = { 0 };
-	enum caller_wish wish = CALLER_GIVES_UP;
+	enum caller_signs signs = CALLER_ENDS;
 
 	if (tid <= 0)
-		return wish;
+		return false;
 	(void)snprintf(path, sizeof(path), "/proc/%d/status", tid);
 	if (sys_read_file_at(AT_FDCWD, path, STATUS_MAX, &status) == 0)
-		wish = caller_read_status(buf_text(&status));
+		signs = caller_read_status(buf_text(&status));
 	buf_done(&status);
-	return wish;
+	if (signs == CALLER_QUIET)
+		return told || stands_still(tid);
+	return signs == CALLER_STAYS;
 }

@@ -7,16 +7,26 @@
 #ifndef QXFS_FRONT_CALLER_H
 #define QXFS_FRONT_CALLER_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
-enum caller_wish {
-	CALLER_GIVES_UP,
-	CALLER_STAYS, /* a signal is pending that need not end the wait: look again later */
+/* What the pending signals say. */
+enum caller_signs {
+	CALLER_ENDS,  /* one that ends a wait is among them, or they cannot be known */
+	CALLER_STAYS, /* some, but none of these */
+	CALLER_QUIET  /* none at all */
 };
 
-/* `status`: the text of /proc/TID/status. A text that cannot be understood gives up. */
-enum caller_wish caller_read_status(const char *status);
-/* The same of a thread as FUSE names it; 0 or a thread that cannot be seen gives up. */
-enum caller_wish caller_look(pid_t tid);
+/* `status`: the text of /proc/TID/status. */
+enum caller_signs caller_read_status(const char *status);
+
+/* True: it stays, look again later. `told`: an earlier look said so, of the same wait.
+ *
+ * Nothing pending is the freezer, which wakes without a signal, and a suspend waits for our answer:
+ * it gives up. Unless something else explains the silence: a signal that was seen and has gone
+ * since (SIGCONT takes a pending SIGSTOP away), or a process that stands still, for only one of its
+ * threads has taken the SIGSTOP and the others are woken without one.
+ * A thread as FUSE names it; 0 or one that cannot be seen gives up. */
+bool caller_stays(pid_t tid, bool told);
 
 #endif

@@ -45,6 +45,7 @@ struct waiter {
 	enum state state; /* guarded by lot->lock */
 	bool interrupted; /* guarded by lot->lock */
 	bool looking;     /* guarded by lot->lock: `look` is queued or runs, and has a ref */
+	bool told;        /* the watcher's: a signal was seen that need not end the wait */
 	unsigned refs;    /* guarded by lot->lock */
 	struct waiter *next, **link;  /* guarded by lot->lock: in lot->waiters */
 	struct waiter *next_given_up; /* lot_close's, once it has claimed */
@@ -240,7 +241,8 @@ static void look(struct task *task)
 	struct waiter *w = container_of(task, struct waiter, look);
 
 	if (!is_claimed(w)) {
-		if (caller_look(w->tid) == CALLER_STAYS) {
+		if (caller_stays(w->tid, w->told)) {
+			w->told = true;
 			worker_post_at(w->lot->watcher, &w->look, sys_now_ms() + LOOK_EVERY_MS);
 			return;
 		}

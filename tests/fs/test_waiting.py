@@ -23,9 +23,10 @@ OTHERS = [CUSTOMERS, STAFF, "SV_demoStaff000201", "SV_demoPanel100000"]
 
 # A crowd: COUNT processes open one path each (in turn) with one open(2), no library that repeats it, and
 # tell "errno size sha256 handled" in a line. SIGNALS have a handler with SA_RESTART; TIMER seconds: SIGALRM.
+# THREADED: a second thread reads, the first waits for it.
 CROWD = r"""
-import ctypes, errno, hashlib, os, signal, sys
-count, flags, timer, signals, *paths = sys.argv[1:]
+import ctypes, errno, hashlib, os, signal, sys, threading
+count, flags, timer, signals, threaded, *paths = sys.argv[1:]
 libc = ctypes.CDLL(None, use_errno=True)
 handled = [0]
 signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -50,12 +51,20 @@ def read(path):
         return errno.EBADMSG, size, "-"
     return 0, size, digest.hexdigest()
 
+def tell(i):
+    answer = read(paths[i % len(paths)])
+    os.write(1, ("%d %s %d %s %d\n" % (i, *answer, handled[0])).encode())
+
 children = []
 for i in range(int(count)):
     child = os.fork()
     if child == 0:
-        answer = read(paths[i % len(paths)])
-        os.write(1, ("%d %s %d %s %d\n" % (i, *answer, handled[0])).encode())
+        if int(threaded):
+            thread = threading.Thread(target=tell, args=(i,))
+            thread.start()
+            thread.join()
+        else:
+            tell(i)
         os._exit(0)
     children.append(child)
 os.write(2, (" ".join(map(str, children)) + "\n").encode())
@@ -65,10 +74,11 @@ for child in children:
 
 
 class Crowd:
-    def __init__(self, paths, count, flags=os.O_RDONLY, timer=0.0, signals=()):
+    def __init__(self, paths, count, flags=os.O_RDONLY, timer=0.0, signals=(), threaded=False):
         self.paths = [str(path) for path in paths]
         numbers = ",".join(str(int(number)) for number in signals)
-        command = [sys.executable, "-S", "-E", "-c", CROWD, str(count), str(flags), str(timer), numbers, *self.paths]
+        arguments = [str(count), str(flags), str(timer), numbers, str(int(threaded))]
+        command = [sys.executable, "-S", "-E", "-c", CROWD, *arguments, *self.paths]
         self.process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
@@ -504,18 +514,46 @@ def test_umount_l_lets_a_parked_reader_finish(sandbox, mount, crowds, parked):
 
 
 @pytest.mark.concurrency
-def test_a_stopped_reader_gets_its_file_when_it_goes_on(sandbox, mount, crowds, parked):
-    """SIGSTOP ends no wait (DESIGN.md: TSTP, TTIN and TTOU do)."""
+@pytest.mark.parametrize("threaded", [False, True], ids=["alone", "threaded"])
+@pytest.mark.parametrize("when", ["before the file is there", "after"])
+def test_a_stopped_reader_gets_its_file_when_it_goes_on(sandbox, mount, crowds, parked, when, threaded):
+    """SIGSTOP ends no wait (DESIGN.md: TSTP, TTIN and TTOU do). SIGCONT takes it from what is pending, and
+    of several threads but one ever has it pending: the daemon must not take either for the freezer."""
+    sandbox.hold_jobs()
+    crowd = crowds([responses(mount, SMALL)], 1, threaded=threaded)
+    parked(mount, 1)
+    crowd.kill(signal.SIGSTOP)
+    wait_for_polls(sandbox, 2)
+    if when == "after":
+        sandbox.release_jobs()
+        assert sandbox.wait_for("export_file", 1, 20 * SLOW, answered=True)
+    crowd.kill(signal.SIGCONT)
+    if when != "after":
+        wait_for_polls(sandbox, 2)
+        parked(mount, 1)
+        sandbox.release_jobs()
+    assert crowd.answers()[0][1:4] == exact(sandbox, SMALL)
+
+
+@pytest.mark.concurrency
+def test_a_reader_that_was_stopped_is_still_freed_by_a_signal(sandbox, mount, crowds, parked):
     sandbox.hold_jobs()
     crowd = crowds([responses(mount, SMALL)], 1)
     parked(mount, 1)
     crowd.kill(signal.SIGSTOP)
-    polls = sandbox.count("export_progress")
-    assert sandbox.wait_for("export_progress", polls + 2)
-    sandbox.release_jobs()
-    assert sandbox.wait_for("export_file", 1, 20 * SLOW, answered=True)
+    wait_for_polls(sandbox, 1)
     crowd.kill(signal.SIGCONT)
-    assert crowd.answers()[0][1:4] == exact(sandbox, SMALL)
+    wait_for_polls(sandbox, 1)
+    begin = time.monotonic()
+    crowd.kill(signal.SIGTERM)
+    assert crowd.answers() == []
+    assert time.monotonic() - begin < AT_ONCE + 0.05 * SLOW
+    parked(mount, 0)
+
+
+def wait_for_polls(sandbox, more):
+    """Long enough for the daemon to have looked at a waiting program: the polls tell the time."""
+    assert sandbox.wait_for("export_progress", sandbox.count("export_progress") + more)
 
 
 @pytest.fixture

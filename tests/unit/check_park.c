@@ -353,6 +353,38 @@ static void test_a_benign_signal_is_looked_at_again(void **state)
 	waitpid(pid, &status, 0);
 }
 
+/* SIGCONT takes a pending SIGSTOP away: the silence that follows is not the freezer's. */
+static void test_a_signal_that_went_away_ends_no_wait(void **state)
+{
+	int status;
+	(void)state;
+	pid_t pid = fork();
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL); /* a failed test leaves nobody behind */
+		raise(SIGSTOP);
+		for (;;)
+			pause();
+	}
+	assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
+	kill(pid, SIGSTOP);
+	park_as(pid);
+	interrupt(req);
+	pause_ms(100); /* it is seen */
+	kill(pid, SIGCONT);
+	assert_int_equal(waitpid(pid, &status, WCONTINUED), pid);
+	pause_ms(170);
+	assert_int_equal(req->replies, 0);
+
+	kill(pid, SIGSTOP);
+	assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
+	kill(pid, SIGTERM); /* pending: it cannot be taken */
+	await_reply(req);
+	assert_int_equal(req->err, EINTR);
+	finish(-ECANCELED);
+	kill(pid, SIGKILL);
+	waitpid(pid, &status, 0);
+}
+
 static void test_changed_attributes_go_first(void **state)
 {
 	(void)state;
@@ -493,6 +525,7 @@ int main(void)
 		TEST(interrupt_inside_registration),
 		TEST(done_wins_over_an_interrupt_while_parking),
 		TEST(a_benign_signal_is_looked_at_again),
+		TEST(a_signal_that_went_away_ends_no_wait),
 		TEST(changed_attributes_go_first),
 		TEST(a_handle_the_kernel_refuses_is_closed),
 		TEST(no_lock_is_held_during_a_reply),
