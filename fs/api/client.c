@@ -210,6 +210,7 @@ static void fill_transfer(struct client *c, struct call *call)
 		.content_type = "application/json",
 		.sink_fd = call->sink_fd,
 		.max_bytes = JSON_MAX_BYTES,
+		.once = row->repeat != REPEAT_ALWAYS,
 		.answer_ms = answer_limit_ms(call),
 		.on_room = room_for,
 		.on_bytes = bytes_came,

@@ -205,23 +205,21 @@ static void notice_sleep(struct http *h)
  * moment, in whole seconds, and until that tells them apart it can refuse to reuse any.
  *
  * Reuse has a price: when a kept connection dies before the first byte of its answer, libcurl asks
- * again by itself. A request that must never arrive twice needs FRESH_CONNECT too. */
-static void set_reuse(const struct http *h, CURL *easy)
+ * again by itself. So a request that must not arrive twice gets a connection of its own. */
+static void set_reuse(const struct http *h, const struct transfer *t, CURL *easy)
 {
 	int64_t age_s = (awake_ms() - h->forgot_ms) / 1000;
 
-	if (!h->forgot)
-		return;
-	if (age_s < FORGET_FRESH_S)
+	if (t->once || (h->forgot && age_s < FORGET_FRESH_S))
 		curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
-	else
+	else if (h->forgot)
 		curl_easy_setopt(easy, CURLOPT_MAXLIFETIME_CONN, (long)(age_s - 1));
 }
 
 static void join_multi(struct http *h, struct flight *f)
 {
 	notice_sleep(h);
-	set_reuse(h, f->easy);
+	set_reuse(h, f->t, f->easy);
 	if (curl_multi_add_handle(h->multi, f->easy) == CURLM_OK)
 		f->in_multi = true;
 	else

@@ -860,6 +860,34 @@ static void test_a_connection_is_kept_until_it_is_to_be_forgotten(void **state)
 	assert_int_equal(server_accepted(&w->server), 2);
 }
 
+/* The other end closes a kept connection when the next request has come, and does not answer it. */
+static void test_what_must_not_arrive_twice_is_not_sent_on_a_kept_connection(void **state)
+{
+	struct world *w = *state;
+	static const struct step steps[] = {
+		{ .send = OK_JSON, .then = KEEP, .times = 1 },
+		{ .send = "", .then = CLOSE, .times = 1 },
+		{ .send = OK_JSON, .then = KEEP },
+	};
+	struct flown f;
+
+	server_script(&w->server, steps, countof(steps));
+	fly_simply(w);
+	fly_simply(w); /* libcurl asks again by itself, and nobody is told */
+	assert_int_equal(server_requests(&w->server), 3);
+
+	server_script(&w->server, steps, countof(steps));
+	fly_simply(w);
+	prepare(w, &f);
+	f.t.method = "POST";
+	f.t.once = true;
+	fly(&f);
+	assert_int_equal(f.t.outcome, OUTCOME_BROKEN);
+	assert_int_equal(server_requests(&w->server), 5);
+	assert_int_equal(server_count(&w->server, "POST "), 1);
+	flown_free(&f);
+}
+
 static void test_an_aborted_transfer_ends_once(void **state)
 {
 	struct world *w = *state;
@@ -1054,6 +1082,7 @@ int main(void)
 		test(test_no_redirect_is_followed),
 		test(test_other_schemes_are_not_spoken),
 		test(test_a_connection_is_kept_until_it_is_to_be_forgotten),
+		test(test_what_must_not_arrive_twice_is_not_sent_on_a_kept_connection),
 		test(test_an_aborted_transfer_ends_once),
 		test(test_stopping_ends_also_what_callbacks_begin),
 		test(test_tasks_run_at_their_moment_and_once),
