@@ -239,9 +239,9 @@ int worker_new(const char *name, struct worker **ret)
 	return 0;
 }
 
-void worker_post(struct worker *w, struct task *t)
+bool worker_post(struct worker *w, struct task *t)
 {
-	worker_post_at(w, t, 0);
+	return worker_post_at(w, t, 0);
 }
 
 /* An awake worker looks itself before it sleeps. Caller holds w->lock. */
@@ -257,14 +257,14 @@ static void enqueue(struct worker *w, struct task *t)
 		arm(w);
 }
 
-void worker_post_at(struct worker *w, struct task *t, int64_t at_ms)
+bool worker_post_at(struct worker *w, struct task *t, int64_t at_ms)
 {
 	if (at_ms < 0)
 		at_ms = 0;
 
 	pthread_mutex_lock(&w->lock);
-	bool wanted = !w->stopping && !(t->queued && t->at_ms <= at_ms);
-	if (wanted) {
+	bool taken = !w->stopping;
+	if (taken && !(t->queued && t->at_ms <= at_ms)) {
 		if (t->queued)
 			(void)remove_task(&w->later, t); /* there: it was not due at once */
 		t->queued = true;
@@ -272,6 +272,7 @@ void worker_post_at(struct worker *w, struct task *t, int64_t at_ms)
 		enqueue(w, t);
 	}
 	pthread_mutex_unlock(&w->lock);
+	return taken;
 }
 
 bool worker_cancel(struct worker *w, struct task *t)

@@ -43,11 +43,18 @@ static void send_attr(struct task *task)
 	n->then(n); /* may free n */
 }
 
+/* A notifier that has ended has nothing to tell: so will the connection in a moment. */
+static void hand_over(struct notice *n)
+{
+	if (!worker_post(n->notifier->worker, &n->task))
+		n->then(n);
+}
+
 void notify_attr(struct notifier *nr, struct notice *n, uint64_t node,
                  void (*then)(struct notice *n))
 {
 	*n = (struct notice){ .task.fn = send_attr, .notifier = nr, .node = node, .then = then };
-	worker_post(nr->worker, &n->task);
+	hand_over(n);
 }
 
 static void send_name(struct task *task)
@@ -68,7 +75,7 @@ void notify_name(struct notifier *nr, struct notice *n, uint64_t parent, const c
 	*n = (struct notice){
 		.task.fn = send_name, .notifier = nr, .node = parent, .name = name, .then = then
 	};
-	worker_post(nr->worker, &n->task);
+	hand_over(n);
 }
 
 void notifier_stop(struct notifier *nr)

@@ -3,7 +3,8 @@
  * A notification must not be sent while its sender executes a request (libfuse's
  * README.notifications), so a FUSE worker hands it over, and what has to come after it too.
  *
- * Threads: any, holding no lock; `then` runs on the notifier's thread.
+ * Threads: any, holding no lock; `then` runs on the notifier's thread, or, when that has been
+ * stopped, within the call.
  * Guards: none of its own; the queue is the worker's.
  */
 #ifndef QXFS_FRONT_NOTIFY_H

@@ -210,19 +210,23 @@ unsigned session_connection(const struct session *s)
 }
 
 /* Ending. The workers serve until every wait is over, so that whatever the end takes, nobody hangs
- * in a `stat`; then the notifier may hold the last replies; only then the device is closed. */
+ * in a `stat`, and until the notifier has ended: the kernel wants a folder's lock for its notice,
+ * and that may be held by a LOOKUP that waits for a worker. Only then the device is closed.
+ *
+ * What `umount -l` took away is not there to be unmounted, but another mount may be. */
 void session_close(struct session *s)
 {
 	if (s->front.lot)
 		lot_close(s->front.lot);
-	loop_stop(s->loop);
-	s->loop = NULL;
 	if (s->front.notifier)
 		notifier_stop(s->front.notifier);
+	loop_stop(s->loop);
+	s->loop = NULL;
 	if (!s->mountpoint)
 		return;
 
-	fuse_session_unmount(s->fuse);
+	if (mounted_minor(s->mountpoint) == s->connection)
+		fuse_session_unmount(s->fuse);
 	unmount_rest(s->mountpoint, s->connection);
 	free(s->mountpoint);
 	s->mountpoint = NULL;

@@ -1,10 +1,12 @@
 /* check_mount.c: each operation on a real mount. */
 #include "harness.h"
 
+#include <qxfs/base/worker.h>
 #include <qxfs/front/control.h>
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -247,6 +249,42 @@ static void test_a_touch_is_answered_when_the_name_is_forgotten(void)
 	mount_down(&m);
 }
 
+static void *close_mount(void *arg)
+{
+	mount_close(arg);
+	return NULL;
+}
+
+/* The notice of a touch needs the folder's lock. A LOOKUP holds it that nobody will serve: when the
+ * last worker is in the touch and the others have ended, waiting for either would be for ever. */
+static void test_a_touch_and_a_lookup_do_not_hold_up_the_end(void)
+{
+	struct ask touch = { .verb = REMOTE_DO, .flags = DEED_TOUCH, .path = "f0000" };
+	struct ask look = { .verb = REMOTE_STAT, .path = "nothing" };
+	pthread_t closer;
+	struct mount m;
+	struct told t;
+
+	mount_up(&m, &(struct fake_config){
+			     .files = 1, .ttl_s = 60, .file_name_ttl_s = 60, .touch_ms = 900 });
+	struct remote toucher = remote_new(), looker = remote_new();
+	fake_ready(m.tree, 0, false);
+	CHECK_EQ(stat_of(&toucher, "f0000").ret, 0);
+
+	remote_send(&toucher, &touch);
+	pause_ms(200);
+	CHECK_EQ(thread_start(&closer, "closer", close_mount, &m), 0);
+	pause_ms(200);
+	remote_send(&looker, &look);
+	CHECK(remote_take(&toucher, &t, 10000));
+	CHECK_EQ(t.ret, 0);
+	CHECK(remote_take(&looker, &t, 10000));
+	pthread_join(closer, NULL);
+	remote_end(&toucher);
+	remote_end(&looker);
+	mount_down(&m);
+}
+
 static void test_listings_are_complete(void)
 {
 	struct mount m;
@@ -369,6 +407,8 @@ int main(int argc, char **argv)
 		  test_readers_of_a_replaced_node_keep_reading },
 		{ "a_touch_is_answered_when_the_name_is_forgotten",
 		  test_a_touch_is_answered_when_the_name_is_forgotten },
+		{ "a_touch_and_a_lookup_do_not_hold_up_the_end",
+		  test_a_touch_and_a_lookup_do_not_hold_up_the_end },
 		{ "listings_are_complete", test_listings_are_complete },
 		{ "lookups_are_counted_exactly", test_lookups_are_counted_exactly },
 		{ "control", test_control },

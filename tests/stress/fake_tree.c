@@ -184,6 +184,8 @@ int tree_touch(struct tree *t, uint64_t node, const struct tree_caller *who, str
 	if (node < NODE_FILES || !tree_is_owner(t, who->uid))
 		return -EPERM;
 
+	const struct timespec touch = { .tv_nsec = 1000000L * t->config.touch_ms };
+	(void)nanosleep(&touch, NULL);
 	pthread_mutex_lock(&t->lock);
 	unsigned file = t->nodes[node].file;
 	next_version(t, file)->ready = true;

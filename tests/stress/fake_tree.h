@@ -31,6 +31,7 @@ struct fake_config {
 	 * thread: by dice from this seed. 0: they last until fake_ready, tree_cancel or tree_stop.
 	 */
 	uint64_t dice;
+	unsigned touch_ms; /* how long a touch takes */
 };
 
 struct fake_counts {

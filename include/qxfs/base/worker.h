@@ -33,15 +33,15 @@ int thread_start(pthread_t *ret, const char *name, void *(*fn)(void *), void *ar
 
 struct worker;
 int worker_new(const char *name, struct worker **ret);
-/* Queues a task; one that is already queued keeps the earlier of its two moments. Any thread. */
-void worker_post(struct worker *w, struct task *t);
-void worker_post_at(struct worker *w, struct task *t, int64_t at_ms);
+/* Queues a task; one that is already queued keeps the earlier of its two moments. Any thread.
+ * False: the worker is being stopped and has not taken it. */
+bool worker_post(struct worker *w, struct task *t);
+bool worker_post_at(struct worker *w, struct task *t, int64_t at_ms);
 /* Takes a task out of the queue; true if it was there. Only on the worker's own thread can the
  * caller be sure that the task is not running. */
 bool worker_cancel(struct worker *w, struct task *t);
 bool worker_is_me(const struct worker *w);
-/* Runs what is due, then ends the thread; tasks that are not yet due are dropped unrun.
- * Posting afterwards is a bug of the caller until worker_free, and ignored. */
+/* Runs what is due, then ends the thread; tasks that are not yet due are dropped unrun. */
 void worker_stop(struct worker *w);
 void worker_free(struct worker *w);
 
