@@ -510,6 +510,33 @@ def test_umount_l_lets_a_parked_reader_finish(sandbox, mount, crowds, parked):
     assert mount.process.wait(20 * SLOW) == 0
 
 
+@pytest.mark.concurrency
+def test_more_signals_do_not_break_off_the_end(sandbox, mount, crowds, parked):
+    """A login session ends with SIGTERM and SIGHUP together: both must not leave a dead mount behind."""
+    sandbox.hold_jobs()
+    crowd = crowds([responses(mount, survey) for survey in OTHERS], 50)
+    parked(mount, 50)
+    while mount.process.poll() is None:
+        mount.process.send_signal(signal.SIGTERM)
+        mount.process.send_signal(signal.SIGHUP)
+        time.sleep(0.001)
+    assert {answer[1] for answer in crowd.answers()} <= {errno.EINTR, errno.ECONNABORTED}
+    assert mount.process.wait(20 * SLOW) == 0
+    assert f" {mount.path} " not in pathlib.Path("/proc/self/mountinfo").read_text()
+
+
+def test_the_end_of_a_detached_mount_leaves_its_successor_alone(sandbox, mounts):
+    first = mounts(sandbox, name="m")
+    path = responses(first, SMALL)
+    content = read_all(path)
+    with open(path, "rb"):  # keeps the daemon
+        subprocess.run(["umount", "-l", str(first.path)], check=True)
+        second = mounts(sandbox, name="m")
+        first.process.send_signal(signal.SIGTERM)
+        assert first.process.wait(20 * SLOW) == 0
+        assert read_all(responses(second, SMALL)) == content
+
+
 # --- readers that stand still -------------------------------------------------------------------------------
 
 
