@@ -57,8 +57,8 @@ static void on_stop(int number)
 {
 	int saved = errno;
 
-	/* A second Ctrl-C is a person's who has lost patience. SIGTERM and SIGHUP come together, when
-	 * a login session ends, and must not break off what they began. */
+	/* A second Ctrl-C is a person's who has lost patience. SIGTERM and SIGHUP come together,
+	 * when a login session ends, and must not break off what they began. */
 	if (number == SIGINT)
 		(void)signal(SIGINT, SIG_DFL);
 	stop_asked = 1;

@@ -29,7 +29,8 @@ struct strict {
 	bool started; /* the root's brace came */
 	unsigned depth, max_depth;
 	size_t word_len; /* of the number or word so far */
-	int err;         /* the first failure, final */
+	size_t opened, commas;
+	int err; /* the first failure, final */
 	size_t len;
 	unsigned char skeleton[SKELETON_SIZE];
 };
@@ -60,6 +61,7 @@ static bool outside(struct strict *s, unsigned char c)
 	case '{':
 	case '[':
 		s->started = true;
+		s->opened++;
 		if (++s->depth > s->max_depth)
 			return false;
 		break;
@@ -71,8 +73,10 @@ static bool outside(struct strict *s, unsigned char c)
 	case '\t':
 	case '\r':
 	case '\n':
-	case ',':
 	case ':':
+		break;
+	case ',':
+		s->commas++;
 		break;
 	default:
 		/* yajl takes \v and \f for white space (found by fuzzing). */
@@ -178,4 +182,10 @@ int strict_finish(struct strict *s)
 	if (s->err == 0 && (s->place != OUTSIDE || yajl_complete_parse(s->yajl) != yajl_status_ok))
 		s->err = -EBADMSG;
 	return s->err;
+}
+
+void strict_count(const struct strict *s, size_t *ret_opened, size_t *ret_commas)
+{
+	*ret_opened = s->opened;
+	*ret_commas = s->commas;
 }

@@ -17,5 +17,7 @@ void strict_free(struct strict *s);
 /* 0: these bytes, after those before, are the beginning of such a value. */
 int strict_feed(struct strict *s, const char *bytes, size_t len);
 int strict_finish(struct strict *s);
+/* Of what was fed: objects and arrays, and the commas in them. */
+void strict_count(const struct strict *s, size_t *ret_opened, size_t *ret_commas);
 
 #endif

@@ -156,6 +156,37 @@ static void test_32_levels_are_read_and_33_refused(void **state)
 	check_refused(text, strlen(text));
 }
 
+/* {"a":[unit,unit,…]} of `n` units. */
+static size_t repeat(char *out, const char *unit, size_t n)
+{
+	char *end = stpcpy(out, "{\"a\":[");
+	for (size_t i = 0; i < n; i++)
+		end = stpcpy(stpcpy(end, i > 0 ? "," : ""), unit);
+	return (size_t)(stpcpy(end, "]}") - out);
+}
+
+/* A few bytes of the service's become many of ours. */
+static void test_what_would_fill_the_memory_is_refused(void **state)
+{
+	static const struct {
+		const char *unit;
+		size_t fine, too_many;
+	} rows[] = { { "{}", 80000, 90000 }, { "[]", 80000, 90000 }, { "0", 800000, 900000 } };
+	char *text = malloc(4 << 20);
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		repeat(text, rows[i].unit, rows[i].fine);
+		json_free(parse(text));
+		check_refused(text, repeat(text, rows[i].unit, rows[i].too_many));
+	}
+	/* In a string they are but text. */
+	memset(text, ',', 4 << 20);
+	memcpy(text, "{\"a\":\"", 6);
+	memcpy(text + (4 << 20) - 3, "\"}", 3);
+	json_free(parse(text));
+	free(text);
+}
+
 static void test_fields_are_found_by_dotted_path(void **state)
 {
 	(void)state;
@@ -309,6 +340,7 @@ int main(void)
 		cmocka_unit_test(test_a_value_cut_anywhere_is_refused),
 		cmocka_unit_test(test_white_space_around_the_value_is_fine),
 		cmocka_unit_test(test_32_levels_are_read_and_33_refused),
+		cmocka_unit_test(test_what_would_fill_the_memory_is_refused),
 		cmocka_unit_test(test_fields_are_found_by_dotted_path),
 		cmocka_unit_test(test_a_field_of_another_type_reads_as_absent),
 		cmocka_unit_test(test_a_string_with_nul_reads_as_absent),

@@ -30,8 +30,8 @@ struct transfer {
 	const char *content_type; /* of the body */
 	int sink_fd;              /* a 200's body is written there from offset 0; -1: to memory */
 	size_t max_bytes;         /* of a body in memory; more is OUTCOME_LOCAL with EFBIG */
-	bool once;                /* must not arrive twice: never on a kept connection, see http.c */
-	int64_t answer_ms;        /* whole answer within this; 0: none, but 1 kB/s over 30 s */
+	bool once;         /* must not arrive twice: never on a kept connection, see http.c */
+	int64_t answer_ms; /* whole answer within this; 0: none, but 1 kB/s over 30 s */
 	/* Before `len` more bytes of a 200 are written to sink_fd: 0, or a negative errno to stop.
 	 */
 	int (*on_room)(struct transfer *t, uint64_t written, size_t len);

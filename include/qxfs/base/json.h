@@ -1,8 +1,9 @@
 /* json.h: JSON that fits in memory: envelopes, pages, facts. Documents of any size: document.h.
  *
  * Strict: one value that must be an object, whole, at most 32 deep, UTF-8, nothing but white space
- * after it. Fields are asked for by a dotted path ("meta.error.errorCode"); a field that is absent
- * or of another type reads as absent, so nothing the service sends can be taken for something else.
+ * after it; its objects and arrays take at most 64 MB of memory or so, as do its other values.
+ * Fields are asked for by a dotted path ("meta.error.errorCode"); a field that is absent or of
+ * another type reads as absent, so nothing the service sends can be taken for something else.
  *
  * Threads: a value belongs to one thread at a time. Values got from a value are borrowed from it.
  */
