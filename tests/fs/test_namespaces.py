@@ -1,10 +1,12 @@
-"""The account behind https, as it lives in a data centre: certificates, proxies, and the move to another one.
+"""What takes a machine of its own, which a mount namespace is: other certificates, other limits of the kernel.
 
-The hosts' names need no resolver: a proxy on loopback is told them, answers with a certificate of its own for
-*.qualtrics.com, and hands what it decrypts to the sandbox. The daemon trusts it in a mount namespace of its own.
+Above all the account behind https, as it lives in a data centre, and the move to another one. The hosts' names need
+no resolver: a proxy on loopback is told them, answers with a certificate of its own for *.qualtrics.com, and hands
+what it decrypts to the sandbox.
 """
 
 import collections
+import errno
 import os
 import pathlib
 import shutil
@@ -12,6 +14,7 @@ import socket
 import ssl
 import subprocess
 import threading
+import time
 
 import pytest
 
@@ -23,7 +26,7 @@ NOTICE = "Request proxied. For faster response times, use this host instead: "
 
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate")
 needs_root = pytest.mark.skipif(
-    os.geteuid() != 0 or not os.path.exists(TRUSTED), reason="only root can have the daemon trust a test"
+    os.geteuid() != 0 or not os.path.exists(TRUSTED), reason="only root can give the daemon a namespace"
 )
 
 
@@ -46,7 +49,7 @@ class Door:
         self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.tls.load_cert_chain(self.certificate, key)
         self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
         threading.Thread(target=self.serve, daemon=True).start()
 
     def serve(self):
@@ -105,24 +108,24 @@ def door(tmp_path, sandbox):
 
 
 class Mount:
-    """Its mount is seen by its own namespace: `path` leads there."""
+    """`instead`: what stands for what in its namespace. Its mount is seen by that alone: `path` leads there."""
 
-    def __init__(self, folder, door, token, trusting=True):
+    def __init__(self, folder, url, token, instead=(), **more):
         env = {k: v for k, v in os.environ.items() if "proxy" not in k.lower() and not k.startswith("QUALTRICS_")}
         env |= {
             "HOME": str(folder),
             "XDG_CACHE_HOME": str(folder / "cache"),
             "XDG_STATE_HOME": str(folder / "state"),
-            "QUALTRICS_BASE_URL": "co1.qualtrics.com",
+            "QUALTRICS_BASE_URL": url,
             "QUALTRICS_API_TOKEN": token,
-            "https_proxy": f"http://127.0.0.1:{door.port}",
+            **more,
         }
         point = folder / "m"
         point.mkdir(exist_ok=True)
         command = [QXFS, "-f", "-o", "log=debug", str(point)]
-        if trusting:
-            script = f'mount --bind "$0" {TRUSTED} && exec "$@"'
-            command = ["unshare", "-m", "--propagation", "private", "sh", "-c", script, str(door.certificate), *command]
+        if instead:
+            script = 'mount --bind "$0" "$1" && shift && exec "$@"'
+            command = ["unshare", "-m", "--propagation", "private", "sh", "-c", script, *map(str, instead), *command]
         self.log = folder / "log"
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
@@ -139,11 +142,11 @@ class Mount:
 
 
 @pytest.fixture
-def mounts(tmp_path, door, sandbox, until):
+def mounts(tmp_path, sandbox, until):
     made = []
 
-    def make():
-        mount = Mount(tmp_path, door, sandbox.token)
+    def make(url, instead, **more):
+        mount = Mount(tmp_path, url, sandbox.token, instead, **more)
         made.append(mount)
         until(mount.is_there, 20, "the mount")
         return mount
@@ -154,14 +157,20 @@ def mounts(tmp_path, door, sandbox, until):
         assert sandbox.token not in mount.log.read_text()
 
 
+@pytest.fixture
+def away(door, mounts):
+    """A mount of the account at co1.qualtrics.com."""
+    return lambda: mounts("co1.qualtrics.com", (door.certificate, TRUSTED), https_proxy=door.url)
+
+
 def responses(mount):
     return (mount.path / "surveys" / SMALL / "responses.csv").read_bytes()
 
 
 @needs_root
-def test_a_notice_moves_the_mount_and_the_next_one_begins_there(sandbox, door, mounts):
+def test_a_notice_moves_the_mount_and_the_next_one_begins_there(sandbox, door, away):
     sandbox.settings(notice=NOTICE + "az1.qualtrics.com")
-    mount = mounts()
+    mount = away()
     assert responses(mount) == sandbox.entry(SMALL)
     assert door.asked["co1.qualtrics.com"] == ["GET /API/v3/whoami"]
     assert len(door.asked["az1.qualtrics.com"]) > 3
@@ -170,24 +179,24 @@ def test_a_notice_moves_the_mount_and_the_next_one_begins_there(sandbox, door, m
     assert mount.stop() == 0
 
     door.forget()
-    again = mounts()
+    again = away()
     assert responses(again) == sandbox.entry(SMALL)
     assert door.hosts() == {"az1.qualtrics.com"}
 
 
 @needs_root
 @pytest.mark.parametrize("host", ["evil.example", "az1.qualtrics.com.evil.example", "az1.qualtrics.com:8443", "qualtrics.com"])
-def test_a_notice_of_any_other_place_moves_nothing(sandbox, door, mounts, host):
+def test_a_notice_of_any_other_place_moves_nothing(sandbox, door, away, host):
     sandbox.settings(notice=NOTICE + host)
-    assert responses(mounts()) == sandbox.entry(SMALL)
+    assert responses(away()) == sandbox.entry(SMALL)
     assert door.hosts() == {"co1.qualtrics.com"}
 
 
 @needs_root
-def test_a_proxied_list_is_followed_to_the_data_centre_it_names(sandbox, door, mounts):
+def test_a_proxied_list_is_followed_to_the_data_centre_it_names(sandbox, door, away):
     sandbox.add_surveys(150, prefix="Page")
     sandbox.settings(proxied_host="sjc1.qualtrics.com")
-    mount = mounts()
+    mount = away()
     assert len(os.listdir(mount.path / "surveys" / "by-name")) > 150
     assert door.hosts() == {"co1.qualtrics.com", "sjc1.qualtrics.com"}
     assert all("proxyDepth=1" in line for line in door.asked["sjc1.qualtrics.com"])
@@ -195,8 +204,25 @@ def test_a_proxied_list_is_followed_to_the_data_centre_it_names(sandbox, door, m
 
 
 def test_an_unknown_certificate_gets_no_token(sandbox, door, tmp_path):
-    mount = Mount(tmp_path, door, sandbox.token, trusting=False)
+    mount = Mount(tmp_path, "co1.qualtrics.com", sandbox.token, https_proxy=door.url)
     assert mount.process.wait(60 * SLOW) in (1, 32)
     assert "no trustworthy connection to co1.qualtrics.com" in mount.log.read_text()
     assert door.hosts() == {"co1.qualtrics.com"} and not any(door.asked.values())
     assert sandbox.token not in mount.log.read_text()
+
+
+@needs_root
+@pytest.mark.skipif(not os.path.exists("/proc/sys/fs/fuse"), reason="this kernel has no limits")
+def test_no_open_waits_longer_than_the_kernel_lets_it(sandbox, mounts, tmp_path):
+    """Else the kernel ends the mount for everybody (fs.fuse.max_request_timeout)."""
+    limits = tmp_path / "limits"
+    limits.mkdir()
+    (limits / "max_request_timeout").write_text("4\n")
+    mount = mounts(sandbox.url, (limits, "/proc/sys/fs/fuse"))
+    sandbox.hold_jobs()
+    begin = time.monotonic()
+    with pytest.raises(OSError) as caught:
+        responses(mount)
+    assert caught.value.errno == errno.ETIMEDOUT
+    assert 1.95 < time.monotonic() - begin < 2 + 0.5 * SLOW
+    assert "fs.fuse.max_request_timeout" in mount.log.read_text()
