@@ -114,6 +114,21 @@ static int fill_lists(struct parts *p, struct qx_fail *fail)
 	return tree_fetch_lists(p->tree, stderr, fail);
 }
 
+/* An open that takes longer than the kernel allows would end the mount for everybody. */
+static int64_t open_wait_s(const struct options *o)
+{
+	int64_t longest_s = session_longest_wait_s();
+
+	if (longest_s == 0 || (o->open_wait_s > 0 && o->open_wait_s <= longest_s))
+		return o->open_wait_s;
+	log_warn(TOPIC,
+	         "opening a file waits %lld s at most (open_wait=): the kernel ends mounts that "
+	         "take "
+	         "longer, see fs.fuse.max_request_timeout",
+	         (long long)longest_s);
+	return longest_s;
+}
+
 static int build_tree(const struct wiring *w, struct parts *p, struct qx_fail *fail)
 {
 	const struct options *o = w->options;
@@ -123,7 +138,7 @@ static int build_tree(const struct wiring *w, struct parts *p, struct qx_fail *f
 		.gid = (gid_t)o->gid,
 		.umask = (mode_t)o->umask,
 		.fresh_s = o->fresh_s,
-		.open_wait_s = o->open_wait_s,
+		.open_wait_s = open_wait_s(o),
 		.share = share_of(o),
 		.job_timeout_s = o->job_timeout_s,
 		.client = p->client,

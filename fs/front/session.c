@@ -6,7 +6,6 @@
 #include <qxfs/base/sys.h>
 
 #include <errno.h>
-#include <fcntl.h>
 #include <fuse_lowlevel.h>
 #include <poll.h>
 #include <stdio.h>
@@ -20,6 +19,7 @@
 #include "notify.h"
 #include "ops.h"
 #include "park.h"
+#include "patience.h"
 #include "unmount.h"
 
 struct session {
@@ -60,23 +60,9 @@ static void log_of_libfuse(enum fuse_log_level level, const char *format, va_lis
 	         "libfuse", "%s", said.text);
 }
 
-/* A request that outlives the limit makes the kernel abort the whole connection. */
-static void warn_of_limit(const char *name)
+int64_t session_longest_wait_s(void)
 {
-	char path[64];
-	struct buf text = { 0 };
-	int64_t limit_s;
-
-	(void)snprintf(path, sizeof(path), "/proc/sys/fs/fuse/%s", name);
-	if (sys_read_file_at(AT_FDCWD, path, 64, &text) == 0 && text.len > 0) {
-		text.data[strcspn(text.data, "\n")] = '\0';
-		if (sys_parse_int(text.data, 0, INT64_MAX, &limit_s) == 0 && limit_s > 0)
-			log_warn("front",
-			         "%s is %lld: the kernel ends the mount when opening a file takes "
-			         "longer than that many seconds",
-			         path, (long long)limit_s);
-	}
-	buf_done(&text);
+	return patience_read("/proc/sys/fs/fuse");
 }
 
 /* Mounting. */
@@ -161,8 +147,6 @@ int session_new(const struct session_config *config, struct session **ret, struc
 	s->front.tree = config->tree;
 
 	fuse_set_log_func(log_of_libfuse);
-	warn_of_limit("max_request_timeout");
-	warn_of_limit("default_request_timeout");
 
 	int err = new_fuse(s, config, fail);
 	if (err == 0) {

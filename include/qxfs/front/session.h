@@ -7,6 +7,7 @@
 #define QXFS_FRONT_SESSION_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include <qxfs/base/fail.h>
 #include <qxfs/tree/tree.h>
@@ -21,6 +22,10 @@ struct session_config {
 	bool allow_other;
 	bool debug;
 };
+
+/* Seconds that a wait may take at most: a request that outlives the kernel's limit makes it abort
+ * the whole mount. 0: there is no limit. Before tree_new, which is told. */
+int64_t session_longest_wait_s(void);
 
 /* Mounts. The threads of the process may exist already, but fork() is over. */
 int session_new(const struct session_config *config, struct session **ret, struct qx_fail *fail);

@@ -1,0 +1,231 @@
+"""What takes a machine of its own, which a mount namespace is: other certificates, other limits of the kernel.
+
+Above all the account behind https, as it lives in a data centre, and the move to another one. The hosts' names need
+no resolver: a proxy on loopback is told them, answers with a certificate of its own for *.qualtrics.com, and hands
+what it decrypts to the sandbox.
+"""
+
+import collections
+import errno
+import os
+import pathlib
+import shutil
+import socket
+import ssl
+import subprocess
+import threading
+import time
+
+import pytest
+
+QXFS = os.environ.get("QXFS", str(pathlib.Path(__file__).resolve().parents[2] / "build" / "qxfs"))
+SLOW = float(os.environ.get("QXFS_SLOW", "1"))
+SMALL = "SV_demoSmall000014"
+TRUSTED = "/etc/ssl/certs/ca-certificates.crt"
+NOTICE = "Request proxied. For faster response times, use this host instead: "
+
+pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate")
+needs_root = pytest.mark.skipif(
+    os.geteuid() != 0 or not os.path.exists(TRUSTED), reason="only root can give the daemon a namespace"
+)
+
+
+class Door:
+    """A proxy that knows CONNECT, and the data centres behind it."""
+
+    def __init__(self, folder, port):
+        self.port_of_sandbox = port
+        self.heads = []  # what it was told in the clear
+        self.asked = collections.defaultdict(list)  # host -> request lines
+        self.certificate = folder / "door.pem"
+        key = folder / "door.key"
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+            + ["-subj", "/CN=a test", "-addext", "subjectAltName=DNS:*.qualtrics.com", "-days", "2"]
+            + ["-keyout", str(key), "-out", str(self.certificate)],
+            check=True,
+            capture_output=True,
+        )
+        self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.tls.load_cert_chain(self.certificate, key)
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.connect, args=(client,), daemon=True).start()
+
+    def connect(self, client):
+        head = b""
+        while b"\r\n\r\n" not in head:
+            piece = client.recv(4096)
+            if not piece:
+                return
+            head += piece
+        self.heads.append(head.decode())
+        host, _, port = head.split()[1].decode().partition(":")
+        if not host.endswith(".qualtrics.com") or port != "443":
+            client.sendall(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n")
+            return
+        client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        try:
+            inside = self.tls.wrap_socket(client, server_side=True)
+        except (ssl.SSLError, OSError):
+            return  # who does not trust us hangs up
+        behind = socket.create_connection(("127.0.0.1", self.port_of_sandbox))
+        threading.Thread(target=self.hand_over, args=(behind, inside), daemon=True).start()
+        self.hand_over(inside, behind, self.asked[host])
+
+    @staticmethod
+    def hand_over(source, sink, asked=None):
+        try:
+            while piece := source.recv(65536):
+                if asked is not None and piece.startswith((b"GET ", b"POST ")):
+                    asked.append(piece.split(b"\r\n")[0].decode().removesuffix(" HTTP/1.1"))
+                sink.sendall(piece)
+            sink.shutdown(socket.SHUT_WR)
+        except (OSError, ssl.SSLError):
+            pass
+
+    def hosts(self):
+        return {head.split()[1].partition(":")[0] for head in self.heads}
+
+    def forget(self):
+        self.heads.clear()
+        self.asked.clear()
+
+
+@pytest.fixture
+def door(tmp_path, sandbox):
+    made = Door(tmp_path, int(sandbox.url.rpartition(":")[2]))
+    yield made
+    made.listener.close()
+
+
+class Mount:
+    """`instead`: what stands for what in its namespace. Its mount is seen by that alone: `path` leads there."""
+
+    def __init__(self, folder, url, token, instead=(), **more):
+        env = {k: v for k, v in os.environ.items() if "proxy" not in k.lower() and not k.startswith("QUALTRICS_")}
+        env |= {
+            "HOME": str(folder),
+            "XDG_CACHE_HOME": str(folder / "cache"),
+            "XDG_STATE_HOME": str(folder / "state"),
+            "QUALTRICS_BASE_URL": url,
+            "QUALTRICS_API_TOKEN": token,
+            **more,
+        }
+        point = folder / "m"
+        point.mkdir(exist_ok=True)
+        command = [QXFS, "-f", "-o", "log=debug", str(point)]
+        if instead:
+            script = 'mount --bind "$0" "$1" && shift && exec "$@"'
+            command = ["unshare", "-m", "--propagation", "private", "sh", "-c", script, *map(str, instead), *command]
+        self.log = folder / "log"
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        self.path = pathlib.Path(f"/proc/{self.process.pid}/root{point}")
+
+    def is_there(self):
+        assert self.process.poll() is None, self.log.read_text()
+        return (self.path / "README.txt").exists()
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.terminate()
+        return self.process.wait(30 * SLOW)
+
+
+@pytest.fixture
+def mounts(tmp_path, sandbox, until):
+    made = []
+
+    def make(url, instead, **more):
+        mount = Mount(tmp_path, url, sandbox.token, instead, **more)
+        made.append(mount)
+        until(mount.is_there, 20, "the mount")
+        return mount
+
+    yield make
+    for mount in made:
+        assert mount.stop() == 0, mount.log.read_text()
+        assert sandbox.token not in mount.log.read_text()
+
+
+@pytest.fixture
+def away(door, mounts):
+    """A mount of the account at co1.qualtrics.com."""
+    return lambda: mounts("co1.qualtrics.com", (door.certificate, TRUSTED), https_proxy=door.url)
+
+
+def responses(mount):
+    return (mount.path / "surveys" / SMALL / "responses.csv").read_bytes()
+
+
+@needs_root
+def test_a_notice_moves_the_mount_and_the_next_one_begins_there(sandbox, door, away):
+    sandbox.settings(notice=NOTICE + "az1.qualtrics.com")
+    mount = away()
+    assert responses(mount) == sandbox.entry(SMALL)
+    assert door.asked["co1.qualtrics.com"] == ["GET /API/v3/whoami"]
+    assert len(door.asked["az1.qualtrics.com"]) > 3
+    assert "the account lives at az1.qualtrics.com" in mount.log.read_text()
+    assert all(sandbox.token not in head for head in door.heads)
+    assert mount.stop() == 0
+
+    door.forget()
+    again = away()
+    assert responses(again) == sandbox.entry(SMALL)
+    assert door.hosts() == {"az1.qualtrics.com"}
+
+
+@needs_root
+@pytest.mark.parametrize("host", ["evil.example", "az1.qualtrics.com.evil.example", "az1.qualtrics.com:8443", "qualtrics.com"])
+def test_a_notice_of_any_other_place_moves_nothing(sandbox, door, away, host):
+    sandbox.settings(notice=NOTICE + host)
+    assert responses(away()) == sandbox.entry(SMALL)
+    assert door.hosts() == {"co1.qualtrics.com"}
+
+
+@needs_root
+def test_a_proxied_list_is_followed_to_the_data_centre_it_names(sandbox, door, away):
+    sandbox.add_surveys(150, prefix="Page")
+    sandbox.settings(proxied_host="sjc1.qualtrics.com")
+    mount = away()
+    assert len(os.listdir(mount.path / "surveys" / "by-name")) > 150
+    assert door.hosts() == {"co1.qualtrics.com", "sjc1.qualtrics.com"}
+    assert all("proxyDepth=1" in line for line in door.asked["sjc1.qualtrics.com"])
+    assert all(sandbox.token not in head for head in door.heads)
+
+
+def test_an_unknown_certificate_gets_no_token(sandbox, door, tmp_path):
+    mount = Mount(tmp_path, "co1.qualtrics.com", sandbox.token, https_proxy=door.url)
+    try:
+        assert mount.process.wait(60 * SLOW) in (1, 32)
+    finally:
+        mount.stop()
+    assert "no trustworthy connection to co1.qualtrics.com" in mount.log.read_text()
+    assert door.hosts() == {"co1.qualtrics.com"} and not any(door.asked.values())
+    assert sandbox.token not in mount.log.read_text()
+
+
+@needs_root
+@pytest.mark.skipif(not os.path.exists("/proc/sys/fs/fuse"), reason="this kernel has no limits")
+def test_no_open_waits_longer_than_the_kernel_lets_it(sandbox, mounts, tmp_path):
+    """Else the kernel ends the mount for everybody (fs.fuse.max_request_timeout)."""
+    limits = tmp_path / "limits"
+    limits.mkdir()
+    (limits / "max_request_timeout").write_text("4\n")
+    mount = mounts(sandbox.url, (limits, "/proc/sys/fs/fuse"))
+    sandbox.hold_jobs()
+    begin = time.monotonic()
+    path = mount.path / "surveys" / SMALL / "responses.csv"
+    cat = subprocess.run(["cat", path], capture_output=True, text=True, timeout=20 * SLOW)
+    assert cat.returncode == 1 and os.strerror(errno.ETIMEDOUT) in cat.stderr
+    assert 1.95 < time.monotonic() - begin < 2 + 0.5 * SLOW
+    assert "fs.fuse.max_request_timeout" in mount.log.read_text()
