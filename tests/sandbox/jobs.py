@@ -9,6 +9,7 @@ import uuid
 from replies import ApiError, not_found
 from rows import make_id
 
+GOLDEN = 1.2360679774997896       # its multiples spread evenly between 0 and 2
 ODD_PERCENT = 83.33333333333334
 # what a fault may force on a job: it fails, vanishes, never ends, is complete without a file id or without a file
 FORCED = ('job_failed', 'job_vanished', 'job_never_ends', 'no_file_id', 'file_404')
@@ -70,7 +71,9 @@ class Jobs:
     def add(self, work, owner: str, forced: str | None, polls: int, seconds: float) -> Job:
         with self.lock:
             self.number += 1
-            job = Job(work, make_id(work.prefix, uuid.uuid4()), owner, polls, seconds, self.box.clock(), self.number)
+            spread = self.box.settings.job_spread * (self.number * GOLDEN % 2 - 1)
+            job = Job(work, make_id(work.prefix, uuid.uuid4()), owner, polls, seconds * (1 + spread), self.box.clock(),
+                      self.number)
             job.forced = forced
             job.held = self.holding
             self.table[job.id] = job
@@ -151,5 +154,5 @@ class Jobs:
     def describe(self) -> list[dict]:
         with self.lock:
             return [{'id': job.id, 'owner': job.owner, 'state': job.state, 'polled': job.polled, 'held': job.held,
-                     'forced': job.forced, 'file': getattr(job.work, 'file_id', None),
+                     'forced': job.forced, 'seconds': job.seconds, 'file': getattr(job.work, 'file_id', None),
                      'params': getattr(job.work, 'params', None)} for job in self.table.values()]

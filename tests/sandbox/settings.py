@@ -39,6 +39,7 @@ class Settings:
     # export jobs (API.md 3.1)
     job_polls: int = 2                   # polls answered inProgress before the job is complete
     job_seconds: float = 0.0             # shortest time a job runs
+    job_spread: float = 0.0              # by this share of it, at most, jobs take more or less
     job_lifetime: float = 120.0          # a job nobody polls leaves the running ones after this
     job_percents: list = field(default_factory=lambda: [0.0])   # of the running polls; the last one stays
     odd_percent_every: int = 5           # every k-th job says 83.33333333333334 before it is complete; 0 never
