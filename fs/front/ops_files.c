@@ -79,7 +79,7 @@ static void reply_from_fd(fuse_req_t req, int fd, uint64_t from, size_t size)
 	data.buf[0].flags = FUSE_BUF_IS_FD | FUSE_BUF_FD_SEEK;
 	data.buf[0].fd = fd;
 	data.buf[0].pos = (off_t)from;
-	(void)fuse_reply_data(req, &data, FUSE_BUF_SPLICE_MOVE); /* replies I/O errors itself */
+	(void)fuse_reply_data(req, &data, 0); /* replies I/O errors itself */
 }
 
 void ops_read(fuse_req_t req, fuse_ino_t node, size_t size, off_t off, struct fuse_file_info *fi)
