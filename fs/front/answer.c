@@ -11,7 +11,8 @@ void answer_open(struct tree *tree, fuse_req_t req, struct tree_handle *handle)
 {
 	struct fuse_file_info fi = {
 		.fh = (uintptr_t)handle,
-		.keep_cache = !handle->is_dir && handle->keep_cache && !handle->attr_changed,
+		.keep_cache = handle->keep_cache && !handle->attr_changed,
+		.cache_readdir = handle->may_keep,
 		.noflush = !handle->is_dir,
 	};
 

@@ -11,7 +11,6 @@
 #define UNKNOWN_EXPORT 2000000000ull /* an export's own limit is 1.8 GB: measured harmless */
 #define UNKNOWN_DOCUMENT (16 * KB * KB)
 #define LONG_TTL_S 3600.0
-#define FOLDER_TTL_S 60.0
 
 uint64_t row_ino(const struct tree *t, const struct node_row *row, const char *arg)
 {

@@ -214,6 +214,7 @@ int tree_set_list(struct tree *t, struct list *list)
 
 	pthread_mutex_lock(&t->lock);
 	struct catalog *former = t->catalog;
+	made->version = ++t->catalogs;
 	t->catalog = made;
 	pthread_mutex_unlock(&t->lock);
 	catalog_unref(former);

@@ -69,6 +69,12 @@ struct node {
 	struct text *text;
 	int64_t mtime_s;   /* data: fixed when the node was made */
 	uint64_t estimate; /* data, pending */
+
+	/* a folder: what the kernel may keep of its listing */
+	unsigned listings;     /* handles */
+	bool mixed;            /* they list different versions */
+	uint64_t kept_version; /* what the newest of them lists */
+	int64_t kept_ms;       /* since when it is kept; 0: it is not */
 };
 
 struct table {
@@ -79,6 +85,7 @@ struct table {
 /* The list of surveys with their names; immutable, refcounted. */
 struct catalog {
 	atomic_int refs;
+	uint64_t version; /* 1 for the mount's first; set with tree.lock held */
 	struct list *list;
 	char **names;    /* of items, same order */
 	size_t *by_name; /* indexes, sorted by name */
@@ -94,6 +101,7 @@ struct tree {
 	struct table places, nodes;
 	uint64_t next_id;
 	struct catalog *catalog;
+	uint64_t catalogs;     /* how many there were */
 	struct found *found;   /* ids found by name, not in the list */
 	struct absent *absent; /* ids the service did not know, for a minute */
 	struct op *ops;
@@ -147,6 +155,9 @@ int present(struct tree *t, const struct node_row *row, const char *arg, bool te
 void tree_key(struct tree *t, const struct node_row *row, const char *arg, struct buf *out);
 void text_unref(struct text *text);
 
+/* How long the kernel may keep a folder, its attributes, its listing. */
+#define FOLDER_TTL_S 60
+
 /* attrs.c: call with tree.lock held */
 void node_attr(const struct tree *t, const struct node *n, struct stat *ret);
 void row_attr(const struct tree *t, const struct node_row *row, uint64_t ino, struct stat *ret);
@@ -160,6 +171,10 @@ uint64_t row_ino(const struct tree *t, const struct node_row *row, const char *a
 /* listing.c */
 int listing_new(struct tree *t, const struct node_row *dir, const char *arg, struct listing **ret);
 void listing_free(struct listing *l);
+/* A handle on a listing of this node begins: what the kernel may keep of it, what it has kept.
+ * Ends with listing_closed. Both with tree.lock held. */
+void listing_opened(struct node *n, const struct listing *l, struct tree_handle *h);
+void listing_closed(struct node *n);
 
 /* opens.c */
 bool list_is_fresh(struct tree *t, const struct catalog *c);

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <qxfs/base/sys.h>
+
 int listing_new(struct tree *t, const struct node_row *dir, const char *arg, struct listing **ret)
 {
 	struct listing *l = calloc(1, sizeof(*l));
@@ -33,6 +35,31 @@ void listing_free(struct listing *l)
 		return;
 	catalog_unref(l->catalog);
 	free(l);
+}
+
+/* What the kernel keeps of a folder is one for all its handles: any of them fills it, and any, also
+ * one that is half-way through, goes on in it by its offset. So only handles of one version may
+ * keep; while another is open none that comes does, and its coming drops what was kept. The
+ * entries' lookups come with the listing and end with it: else each `stat` were a request. */
+void listing_opened(struct node *n, const struct listing *l, struct tree_handle *h)
+{
+	uint64_t version = l->catalog ? l->catalog->version : 0;
+	int64_t now_ms = sys_now_ms();
+	bool same = n->kept_version == version;
+
+	n->mixed = n->listings > 0 && (n->mixed || !same);
+	h->may_keep = !n->mixed;
+	h->keep_cache =
+		h->may_keep && same && n->kept_ms && now_ms - n->kept_ms < FOLDER_TTL_S * 1000;
+	if (!h->keep_cache)
+		n->kept_ms = h->may_keep ? now_ms : 0;
+	n->kept_version = version;
+	n->listings++;
+}
+
+void listing_closed(struct node *n)
+{
+	n->listings--;
 }
 
 /* Row, argument and name of the index-th entry. */

@@ -61,6 +61,8 @@ void tree_close(struct tree *t, struct tree_handle *pub)
 	text_unref(h->text);
 	generation_unref(h->gen);
 	pthread_mutex_lock(&t->lock);
+	if (h->pub.is_dir)
+		listing_closed(h->node);
 	h->node->pins--;
 	node_release(t, h->node);
 	pthread_mutex_unlock(&t->lock);
@@ -120,6 +122,8 @@ static int open_folder(struct tree *t, struct node *n, struct tree_handle **ret)
 		return r;
 	pthread_mutex_lock(&t->lock);
 	struct handle *h = handle_new(n);
+	if (h)
+		listing_opened(n, listing, &h->pub);
 	pthread_mutex_unlock(&t->lock);
 	if (!h) {
 		listing_free(listing);

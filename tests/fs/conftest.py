@@ -40,7 +40,7 @@ def wait_until(fact, seconds=10.0, what="it"):
 class Mount:
     """One mount in the foreground (-f), so that its output and its end can be seen."""
 
-    def __init__(self, folder, url, token, *options, name="m", env=None):
+    def __init__(self, folder, url, token, *options, name="m", env=None, flag="-f"):
         self.folder = pathlib.Path(folder)
         self.path = self.folder / name
         self.cache = self.folder / "cache"
@@ -49,6 +49,7 @@ class Mount:
         self.url, self.token = url, token
         self.options = ["log=debug", *options]
         self.extra_env = env or {}
+        self.flag = flag  # "-d": the log has every request of the kernel
         self.process = None
 
     def env(self):
@@ -69,7 +70,7 @@ class Mount:
 
     def start(self):
         self.path.mkdir(exist_ok=True)
-        command = [QXFS, "-f", "-o", ",".join(self.options), str(self.path)]
+        command = [QXFS, self.flag, "-o", ",".join(self.options), str(self.path)]
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
                 command, env=self.env(), stdin=subprocess.DEVNULL, stdout=log, stderr=log

@@ -290,9 +290,59 @@ def test_a_listing_under_way_neither_skips_nor_repeats(sandboxes, mounts):
     assert set(seen) == before
 
 
+def test_a_listing_under_way_does_not_go_on_in_a_newer_one(sandboxes, mounts, until):
+    """The kernel would go on by the offset, where other names stand in the newer one."""
+    account = sandboxes(limits="off")
+    account.add_surveys(2000)
+    mount = mounts(account, "fresh=3")
+    surveys = mount.path / "surveys"
+    for _ in range(2):  # the second time the kernel has it
+        before = os.listdir(surveys)
+    with os.scandir(surveys) as listing:
+        seen = [next(listing).name]  # and all that the same system call gave
+        for ident in before[10:110]:
+            account.delete_survey(ident)
+        until(lambda: len(os.listdir(surveys)) == len(before) - 100, what="the newer list")
+        os.listdir(surveys)
+        seen += [entry.name for entry in listing]
+    assert seen == before
+
+
+def readdirs(mount):
+    return len(re.findall(r"opcode: READDIR", mount.text_of_log()))
+
+
+@pytest.mark.parametrize("folder", ["surveys", "surveys/by-name", f"surveys/{SMALL}"])
+def test_a_folder_listed_again_is_not_read_again(sandbox, mounts, folder):
+    mount = mounts(sandbox, flag="-d")
+    first = sorted(os.listdir(mount.path / folder))
+    before = readdirs(mount)
+    assert before > 0
+    for _ in range(3):
+        assert sorted(os.listdir(mount.path / folder)) == first
+    assert readdirs(mount) == before
+
+
+@pytest.mark.parametrize("folder", ["surveys", "surveys/by-name"])
+def test_what_the_kernel_keeps_of_an_older_listing_is_not_believed(sandbox, mounts, folder):
+    mount = mounts(sandbox, "fresh=0")
+    for name in ("Old", "New", "Newest"):
+        old = os.open(mount.path / folder, os.O_RDONLY)
+        before = set(os.listdir(mount.path / folder))
+        made = sandbox.add_survey(name, 1)
+        newer = os.open(mount.path / folder, os.O_RDONLY)
+        assert set(os.listdir(old)) == before, "an open folder lists what it was opened with"
+        shown = {name if folder.endswith("by-name") else made}
+        assert set(os.listdir(mount.path / folder)) == before | shown
+        os.close(old)
+        os.close(newer)
+        assert set(os.listdir(mount.path / folder)) == before | shown
+
+
 def test_a_new_survey_appears_and_a_deleted_one_goes(sandbox, mounts):
     mount = mounts(sandbox, "fresh=0")
     surveys = mount.path / "surveys"
+    assert STAFF in os.listdir(surveys)
     made = sandbox.add_survey("Brand new", 3)
     sandbox.delete_survey(STAFF)
     names = os.listdir(surveys)

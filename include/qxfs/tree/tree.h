@@ -57,9 +57,10 @@ struct tree_handle {
 	int fd;            /* data of a file; -1: in memory */
 	const char *bytes; /* in memory, borrowed from the handle */
 	uint64_t length;   /* exact */
-	bool keep_cache;   /* the kernel's pages of this node are still right */
+	bool keep_cache;   /* the kernel's pages of this node, or its listing, are still right */
 	bool attr_changed; /* the kernel may hold an old size: invalidate attributes before replying
 	                    */
+	bool may_keep;     /* a folder: the kernel may keep what it lists for other handles */
 	bool is_dir;
 };
 
