@@ -75,9 +75,8 @@ static void save(struct task *task)
 	worker_post(lj->jobs->worker, &lj->save_task);
 }
 
-static int take_elements(struct list_job *lj)
+static int take_elements(struct list_job *lj, const struct json *answer)
 {
-	const struct json *answer = lj->call.answer;
 	size_t n = json_len(answer, "result.elements");
 
 	if (!json_is_array(answer, "result.elements"))
@@ -103,11 +102,11 @@ static void page_over(struct task *task)
 	lj->calling = false;
 	if (lj->jobs->stopping)
 		fail_set(&lj->fail, ECANCELED, "the mount is being ended");
-	else if (lj->call.fail.err)
+	else if (!lj->fail.err && lj->call.fail.err)
 		lj->fail = lj->call.fail;
-	else
-		(void)take_elements(lj); /* lj->fail says it */
 
+	struct json *page = lj->call.answer;
+	lj->call.answer = NULL;
 	free(lj->page_url);
 	lj->page_url = lj->call.next_page;
 	lj->call.next_page = NULL;
@@ -118,10 +117,17 @@ static void page_over(struct task *task)
 		fail_set(&lj->fail, EIO,
 		         "the service's pages of %s lead in a circle, or are over %d",
 		         list_row(lj->id)->name, PAGES_MAX);
+	/* This one is taken while the next one is on its way; a failure is seen when that comes. */
+	bool more = !lj->fail.err && lj->page_url;
+	if (more)
+		next_page(lj);
+	if (!lj->fail.err)
+		(void)take_elements(lj, page); /* lj->fail says it */
+	json_free(page);
+	if (more)
+		return;
 	if (lj->fail.err) {
 		over(lj);
-	} else if (lj->page_url) {
-		next_page(lj);
 	} else {
 		lj->save_task.fn = save;
 		pool_post(lj->jobs->pool, &lj->save_task);

@@ -62,7 +62,7 @@ def bench_cold_open() -> list[Row]:
     for seconds in (0, 2, 5, 10):
         with rig.account(job_polls=0, job_seconds=seconds) as box, rig.scratch() as folder:
             service = rig.Service(box)
-            service.export(LARGE)           # from now on the sandbox has it ready
+            service.export(LARGE)               # from now on the sandbox has it rendered
             ours, rests = [], []
             for _ in range(2):
                 with rig.mounted(box) as mount:

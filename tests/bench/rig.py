@@ -122,11 +122,11 @@ class Service:
         base = f'/API/v3/surveys/{survey}/export-responses'
         began = time.monotonic()
         job = self.call('POST', base, {'format': 'csv'})['progressId']
+        self.box.call('wait_ready', timeout=100)            # the sandbox has rendered it
         time.sleep(max(0.0, began + seconds - time.monotonic()))
-        while True:
-            answer = self.call('GET', f'{base}/{job}')
-            if answer['status'] == 'complete':
-                return f'{self.box.url}{base}/{answer["fileId"]}/file'
+        while (answer := self.call('GET', f'{base}/{job}'))['status'] != 'complete':
+            time.sleep(0.01)
+        return f'{self.box.url}{base}/{answer["fileId"]}/file'
 
     def pages(self) -> int:
         """All pages of the list of surveys, one after another; how many."""
