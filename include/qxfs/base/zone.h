@@ -1,0 +1,31 @@
+/* zone.h: time zones, several at once. (The C library knows one for the whole process.)
+ *
+ * Zones are read from the machine's tz database (TZif files, RFC 8536); "Z" and "UTC" need none.
+ * Threads: any; a zone never changes. Times are seconds since 1970: `utc_s` is a moment, `local_s`
+ * what a clock on the wall there shows, counted as if it were UTC.
+ */
+#ifndef QXFS_BASE_ZONE_H
+#define QXFS_BASE_ZONE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct zone;
+
+/* NULL or "": the machine's zone (TZ, /etc/localtime; UTC where there is none). Names come from
+ * others too: -EINVAL for what is no zone's name, -ENOENT for a zone that this machine does not
+ * know, -EBADMSG for a damaged file, -ENOMEM. */
+int zone_new(const char *name, struct zone **ret);
+void zone_free(struct zone *z);              /* NULL is fine */
+const char *zone_name(const struct zone *z); /* "Europe/Berlin", "UTC", "local time" */
+
+int64_t zone_local_s(const struct zone *z, int64_t utc_s);
+/* Of an hour that came twice the first, of one that was left out the hour after it. */
+int64_t zone_utc_s(const struct zone *z, int64_t local_s);
+
+/* Days since 1970 of a date of the Gregorian calendar; month 1 to 12. */
+int64_t zone_days(int64_t year, int month, int day);
+/* "2020-02-19 18:16:42", also with a "T" between, as seconds; rest: what follows it. */
+bool zone_parse_clock(const char *text, int64_t *ret_s, const char **rest);
+
+#endif
