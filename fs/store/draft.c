@@ -4,8 +4,9 @@
  * its lock tells that the maker lives. A crash leaves files that nobody has locked. The moment
  * between a file's creation and its lock is no gap: whoever sweeps takes the lock too, so either
  * the maker fails to get it, or the maker holds it and then looks whether the file still has its
- * name; in both cases it takes another name. (O_TMPFILE would need no sweep, but network and older
- * overlay filesystems have none, and two ways are worse than one.)
+ * name; in both cases it takes another name. A scratch folder goes by the same lock. (O_TMPFILE
+ * would need no sweep, but network and older overlay filesystems have none, and two ways are worse
+ * than one.)
  *
  * Publishing: data fsync, rename into gen/, fsync of the folder, then the facts in the same way.
  * Only now the new bytes exist for others; what stood there before goes last. */
@@ -41,6 +42,7 @@ struct draft {
 	int lock_fd; /* holds KEY_MAKER */
 	int fds[FILES];
 	uint64_t reserved[FILES]; /* each used by one thread at a time */
+	bool has_scratch;
 };
 
 int draft_raw_fd(const struct draft *d)
@@ -59,6 +61,23 @@ static const char *draft_name(char name[FOLDER_NAME_SIZE], const char *stem, int
 	return name;
 }
 
+static const char *scratch_name(char name[FOLDER_NAME_SIZE], const char *stem)
+{
+	(void)snprintf(name, FOLDER_NAME_SIZE, "%.16s.tmp", stem);
+	return name;
+}
+
+/* Often there is none. */
+static void remove_scratch(const struct cache *c, const char *stem)
+{
+	char name[FOLDER_NAME_SIZE];
+
+	scratch_name(name, stem);
+	if (folder_empty(c->draft_fd, name, NULL) == 0)
+		(void)unlinkat(c->draft_fd, name, AT_REMOVEDIR); /* else the next start tries again
+		                                                  */
+}
+
 /* --- what a crash left ----------------------------------------------------------------------- */
 
 static void sweep_stem(struct cache *c, const char *stem)
@@ -71,7 +90,8 @@ static void sweep_stem(struct cache *c, const char *stem)
 	if (fd < 0 && errno != ENOENT)
 		return;
 	if (fd >= 0 && sys_lock_fd(fd, true) < 0)
-		return;                       /* its maker lives */
+		return; /* its maker lives */
+	remove_scratch(c, stem);
 	(void)unlinkat(c->draft_fd, data, 0); /* often there is none */
 	(void)unlinkat(c->draft_fd, raw, 0);
 }
@@ -258,6 +278,21 @@ int draft_rewind(struct draft *d)
 	return 0;
 }
 
+int draft_scratch(struct draft *d, char ret_path[DRAFT_PATH_SIZE])
+{
+	char name[FOLDER_NAME_SIZE];
+
+	if (d->fds[RAW] < 0)
+		return -EINVAL;
+	scratch_name(name, d->stem);
+	if (!d->has_scratch && mkdirat(d->cache->draft_fd, name, 0700) < 0)
+		return errno == ENOENT ? -EIO : -errno;
+	d->has_scratch = true;
+	(void)snprintf(ret_path, DRAFT_PATH_SIZE, "/proc/self/fd/%d/%.40s", d->cache->draft_fd,
+	               name);
+	return 0;
+}
+
 /* --- publish --------------------------------------------------------------------------------- */
 
 /* Gives back the blocks behind the end, which were reserved, and makes the bytes last. */
@@ -337,10 +372,13 @@ static int publish(struct draft *d, const struct facts *f, struct generation **r
 static void close_files(struct draft *d)
 {
 	drop_reserved(d);
+	if (d->has_scratch)
+		remove_scratch(d->cache, d->stem);
+	d->has_scratch = false;
 	if (d->fds[DATA] >= 0)
 		remove_file(d, DATA);
 	if (d->fds[RAW] >= 0)
-		remove_file(d, RAW); /* last: its lock is what guards the other */
+		remove_file(d, RAW); /* last: its lock is what guards the others */
 	sys_close_cleanup(&d->fds[DATA]);
 	sys_close_cleanup(&d->fds[RAW]);
 	d->fds[DATA] = d->fds[RAW] = -1;

@@ -475,6 +475,37 @@ static void test_a_draft_that_is_given_up_leaves_nothing(void **state)
 	close_mount(&m);
 }
 
+static void test_a_scratch_folder_goes_with_its_draft(void **state)
+{
+	(void)state;
+	char path[DRAFT_PATH_SIZE], again[DRAFT_PATH_SIZE], file[DRAFT_PATH_SIZE + 10];
+	struct stat st;
+	struct generation *g = NULL;
+	struct mount m = open_mount();
+	for (int published = 0; published < 2; published++) {
+		struct draft *d = new_draft(&m, "k");
+		assert_int_equal(draft_scratch(d, path), 0);
+		assert_int_equal(draft_scratch(d, again), 0);
+		assert_string_equal(path, again);
+		assert_int_equal(stat(path, &st), 0);
+		assert_int_equal(st.st_mode, S_IFDIR | 0700);
+		snprintf(file, sizeof(file), "%s/left", path);
+		write_file(file, "x", 1);
+		struct mount other = open_mount(); /* its sweep leaves the living alone */
+		close_mount(&other);
+		assert_int_equal(files_in("draft", "left"), 1);
+		if (published)
+			assert_int_equal(publish_draft(d, 1, 10, &g), 0);
+		if (published)
+			assert_int_equal(draft_scratch(d, path), -EINVAL);
+		draft_free(d);
+		assert_int_equal(stat(path, &st), -1);
+		assert_int_equal(files_in("draft", ""), 0);
+	}
+	drop(g);
+	close_mount(&m);
+}
+
 static void test_a_published_draft_keeps_only_its_lock(void **state)
 {
 	(void)state;
@@ -1137,6 +1168,9 @@ static void test_drafts_of_the_dead_are_swept_and_of_the_living_kept(void **stat
 	plant("draft", "0123456789abcdef.data");
 	plant("draft", "1123456789abcdef.raw");
 	plant("draft", "2123456789abcdef.data");
+	plant("draft/3123456789abcdef.tmp", "tmp.a1b2c3d4e5");
+	plant("draft", "3123456789abcdef.raw");
+	plant("draft/4123456789abcdef.tmp", "out.xlsx");
 	struct mount b = open_mount();
 	assert_int_equal(files_in("draft", ""), 2);
 	assert_int_equal(publish_draft(living, 1, 10, &g), 0);
@@ -1456,6 +1490,7 @@ int main(void)
 		TEST(test_a_generation_outlives_its_cache_entry),
 		TEST(test_bytes_behind_the_length_are_cut),
 		TEST(test_a_draft_that_is_given_up_leaves_nothing),
+		TEST(test_a_scratch_folder_goes_with_its_draft),
 		TEST(test_a_published_draft_keeps_only_its_lock),
 		TEST(test_two_mounts_make_a_key_one_after_the_other),
 		TEST(test_rewind_makes_both_files_empty),

@@ -84,6 +84,11 @@ int draft_data_fd(const struct draft *d); /* the bytes that will be served, read
  * steps, and evicts unpinned generations beyond max_bytes. -ENOSPC. Any thread, one at a time for
  * each fd. */
 int draft_reserve(struct draft *d, int fd, uint64_t upto);
+/* A folder for whatever else is written meanwhile (0700, not reserved, not counted): its path, good
+ * in this process while the draft has its files. It goes with them, and after a crash with the next
+ * cache_new. */
+#define DRAFT_PATH_SIZE 80
+int draft_scratch(struct draft *d, char ret_path[DRAFT_PATH_SIZE]);
 /* Both files empty again, for a new attempt. */
 int draft_rewind(struct draft *d);
 /* fsync, rename, facts. The draft keeps only its lock then. *ret has a reference. */
