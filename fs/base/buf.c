@@ -1,7 +1,7 @@
 /* buf.c: bytes that grow. Room for the closing NUL is always kept behind `len`. */
 #include <qxfs/base/buf.h>
 
-#include "utf8.h"
+#include <qxfs/base/utf8.h>
 
 #include <stdint.h>
 #include <stdio.h>

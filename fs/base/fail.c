@@ -1,7 +1,7 @@
 /* fail.c: a failure as people need it. */
 #include <qxfs/base/fail.h>
 
-#include "utf8.h"
+#include <qxfs/base/utf8.h>
 
 #include <stdarg.h>
 #include <stdio.h>

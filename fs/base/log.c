@@ -5,7 +5,7 @@
 
 #include <qxfs/base/sys.h>
 
-#include "utf8.h"
+#include <qxfs/base/utf8.h>
 
 #include <pthread.h>
 #include <stdarg.h>

@@ -7,7 +7,7 @@
  */
 #include "strict.h"
 
-#include "utf8.h"
+#include <qxfs/base/utf8.h>
 
 #include <errno.h>
 #include <stdbool.h>

@@ -1,6 +1,6 @@
 /* utf8.c: one UTF-8 sequence. The first byte says how many follow and narrows the second; all later
  * ones are 0x80 to 0xbf (RFC 3629, section 4). */
-#include "utf8.h"
+#include <qxfs/base/utf8.h>
 
 #include <string.h>
 
