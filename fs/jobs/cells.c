@@ -20,13 +20,12 @@
 
 /* --- text ------------------------------------------------------------------------------------ */
 
-/* The length of the UTF-8 sequence at the start, 0 if it is none or XML cannot hold it. */
-static size_t sequence(const char *text, size_t len)
+/* Whether the sequence of `step` bytes (0: it is none) is a character that XML can hold. */
+static bool is_character(const char *text, size_t step)
 {
-	size_t step = utf8_valid(text, len);
-	bool is_none = *text == '\0' || (step == 3 && (memcmp(text, "\xef\xbf\xbe", 3) == 0 ||
-	                                               memcmp(text, "\xef\xbf\xbf", 3) == 0));
-	return is_none ? 0 : step;
+	if (step == 3 && memcmp(text, "\xef\xbf", 2) == 0) /* U+FFFE and U+FFFF are none */
+		return (unsigned char)text[2] < 0xbe;
+	return step > 0 && *text != '\0';
 }
 
 /* "_x0041_": Excel reads it as the character of that number. */
@@ -60,7 +59,7 @@ const char *cell_text(const char *text, size_t len, struct buf *work, bool *ret_
 	buf_clear(work);
 	while (len > 0) {
 		bool escape = looks_escaped(text, len);
-		size_t step = sequence(text, len);
+		size_t step = utf8_valid(text, len);
 		size_t more = escape ? 7 : step == 4 ? 2 : 1; /* "_x005F_"; a pair of surrogates */
 		if (units + more > CELL_CHARS_MAX) {
 			*ret_cut = true;
@@ -69,7 +68,7 @@ const char *cell_text(const char *text, size_t len, struct buf *work, bool *ret_
 		units += more;
 		if (escape)
 			buf_add_str(work, "_x005F_");
-		else if (step == 0)
+		else if (!is_character(text, step))
 			buf_add_str(work, REPLACEMENT);
 		else
 			buf_add(work, text, step);

@@ -95,7 +95,8 @@ static int check_piece(void *arg, const char *name, const char *bytes, size_t le
 		keep_tail(c, bytes, len);
 		return 0;
 	}
-	if (c->total == 0 || c->last != '>')
+	if (c->total == 0 || !strchr(">\n", c->last)) /* each is one element; the theme has a line
+	                                                 end */
 		r = -EIO;
 	if (strncmp(name, SHEET_PATH, strlen(SHEET_PATH)) == 0) {
 		number = strtol(name + strlen(SHEET_PATH), NULL, 10);
