@@ -227,6 +227,10 @@ int xlsx_close(struct xlsx *x)
 
 void xlsx_drop(struct xlsx *x)
 {
+	for (unsigned i = 0; x->book && i < x->count; i++) { /* freeing leaves these open */
+		(void)fclose(x->sheets[i]->optimize_tmpfile);
+		x->sheets[i]->optimize_tmpfile = x->sheets[i]->file = NULL;
+	}
 	if (x->book)
 		lxw_workbook_free(x->book);
 	x->book = NULL;

@@ -22,7 +22,8 @@ static int open_input(const char *path, uint64_t *ret_len)
 int main(int argc, char *argv[])
 {
 	const struct render_row *row = argc == 7 ? render_find(argv[1]) : NULL;
-	struct render_input in = { .scratch = argc == 7 ? argv[5] : NULL, .exported_s = 1600000000 };
+	struct render_input in = { .scratch = argc == 7 ? argv[5] : NULL,
+		                   .exported_s = 1600000000 };
 	struct zone *zone = NULL;
 	struct qx_fail fail;
 	uint64_t len = 0;
