@@ -118,3 +118,43 @@ int sys_parse_int(const char *text, int64_t min, int64_t max, int64_t *ret)
 	*ret = n;
 	return 0;
 }
+
+int64_t sys_days(int64_t year, int month, int day)
+{
+	/* Years begin in March, so the leap day is their last; 400 of them have 146097 days. */
+	int64_t y = month <= 2 ? year - 1 : year;
+	int64_t era = (y >= 0 ? y : y - 399) / 400;
+	int64_t of_era = y - era * 400;
+	int64_t of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
+	return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
+}
+
+static int two_digits(const char *text)
+{
+	if (!isdigit((unsigned char)text[0]) || !isdigit((unsigned char)text[1]))
+		return -1;
+	return (text[0] - '0') * 10 + (text[1] - '0');
+}
+
+bool sys_parse_clock(const char *text, int64_t *ret_s, const char **rest)
+{
+	static const char form[] = "dddd-dd-dd dd:dd:dd";
+	static const int lengths[] = { 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
+
+	for (size_t i = 0; i < sizeof(form) - 1; i++) /* ends at a NUL, which is none of them */
+		if (form[i] == 'd' ? !isdigit((unsigned char)text[i])
+		                   : text[i] != form[i] && !(i == 10 && text[i] == 'T'))
+			return false;
+	int year = two_digits(text) * 100 + two_digits(text + 2);
+	int month = two_digits(text + 5), day = two_digits(text + 8);
+	int hour = two_digits(text + 11), minute = two_digits(text + 14);
+	int second = two_digits(text + 17);
+	bool is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+
+	if (month < 1 || month > 12 || day < 1 || day > lengths[month - 1] ||
+	    (month == 2 && day == 29 && !is_leap) || hour > 23 || minute > 59 || second > 60)
+		return false;
+	*ret_s = sys_days(year, month, day) * 86400 + hour * 3600 + minute * 60 + second;
+	*rest = text + sizeof(form) - 1;
+	return true;
+}

@@ -1,7 +1,7 @@
 /* zone_rule.c: a zone as POSIX writes it in TZ=. */
 #include "zone_rule.h"
 
-#include <qxfs/base/zone.h>
+#include <qxfs/base/sys.h>
 
 #include <ctype.h>
 #include <errno.h>
@@ -116,12 +116,12 @@ static bool is_leap(int64_t year)
 /* The clock's seconds since 1970 at which this date of that year begins to count. */
 static int64_t date_s(const struct zone_date *date, int64_t year)
 {
-	int64_t day = zone_days(year, 1, 1);
+	int64_t day = sys_days(year, 1, 1);
 
 	if (date->kind == 'M') {
-		int64_t first = zone_days(year, date->month, 1);
-		int64_t next = date->month == 12 ? zone_days(year + 1, 1, 1)
-		                                 : zone_days(year, date->month + 1, 1);
+		int64_t first = sys_days(year, date->month, 1);
+		int64_t next = date->month == 12 ? sys_days(year + 1, 1, 1)
+		                                 : sys_days(year, date->month + 1, 1);
 		int64_t weekday = ((first + 4) % 7 + 7) % 7; /* 1 January 1970 was a Thursday */
 		day = first + (date->day - weekday + 7) % 7 + (int64_t)7 * (date->week - 1);
 		while (day >= next)
@@ -141,7 +141,7 @@ static int64_t year_of(int64_t clock_s)
 
 	if (days < 0)
 		year = 1970 + days / 365 - 1;
-	while (zone_days(year + 1, 1, 1) <= days)
+	while (sys_days(year + 1, 1, 1) <= days)
 		year++;
 	return year;
 }

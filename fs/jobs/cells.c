@@ -115,7 +115,7 @@ bool cell_date(const char *text, const struct zone *from, const struct zone *to,
 	const char *rest;
 	int64_t s;
 
-	if (!zone_parse_clock(text, &s, &rest))
+	if (!sys_parse_clock(text, &s, &rest))
 		return false;
 	if (*rest) {
 		if (sys_parse_time(text, &s) < 0)

@@ -22,7 +22,6 @@
 #include <qxfs/store/zip.h>
 
 #define ZIP64_FROM 3000000000u /* below 4 GB, as is what stands around the rows */
-#define SHEET_PATH "xl/worksheets/sheet"
 #define ROWS_BEGIN "<sheetData>"
 #define ROWS_END "</sheetData>"
 #define SHEET_END "</worksheet>"
@@ -69,7 +68,7 @@ static void find_rows(struct checker *c, const char *bytes, size_t len)
 	c->behind += len - i;
 }
 
-static int judge_sheet(const struct checker *c, unsigned number)
+static int judge_sheet(const struct checker *c, uint64_t size)
 {
 	const char *end = strstr(c->tail, ROWS_END);
 	size_t len = strlen(SHEET_END);
@@ -77,13 +76,13 @@ static int judge_sheet(const struct checker *c, unsigned number)
 	if (!end || c->tail_len < len || strcmp(c->tail + c->tail_len - len, SHEET_END) != 0)
 		return -EIO;
 	uint64_t rows = c->behind - (c->tail_len - (size_t)(end - c->tail));
-	return rows == c->x->sizes[number - 1] ? 0 : -EIO;
+	return rows == size ? 0 : -EIO;
 }
 
 static int check_piece(void *arg, const char *name, const char *bytes, size_t len)
 {
 	struct checker *c = arg;
-	int64_t number = 0;
+	char sheet[64];
 	int r = render_go_on(c->x->in);
 
 	if (r < 0)
@@ -98,11 +97,9 @@ static int check_piece(void *arg, const char *name, const char *bytes, size_t le
 	if (c->total == 0 || !strchr(">\n", c->last)) /* each is one element; the theme has a line
 	                                                 end */
 		r = -EIO;
-	if (strncmp(name, SHEET_PATH, strlen(SHEET_PATH)) == 0) {
-		number = strtol(name + strlen(SHEET_PATH), NULL, 10);
-		r = number < 1 || number > c->x->count ? -EIO : judge_sheet(c, (unsigned)number);
-		c->seen++;
-	}
+	(void)snprintf(sheet, sizeof(sheet), "xl/worksheets/sheet%u.xml", c->seen + 1);
+	if (c->seen < c->x->count && strcmp(name, sheet) == 0 && r == 0)
+		r = judge_sheet(c, c->x->sizes[c->seen++]);
 	*c = (struct checker){ .x = c->x, .seen = c->seen };
 	return r;
 }

@@ -97,7 +97,7 @@ ONE = [('Q1', 'One?', {'ImportId': 'QID1_TEXT'})]
 
 class Plain(Case):
     def test_one_heading_row_and_the_service_s_rows_byte_for_byte(self):
-        rest = b'a,"b ""c""\nd"\r\n\r\n"",  x \r\nlast,row without an end'
+        rest = b'a,"b ""c""\nz"\r\n\r\n"",  x \r\nlast,row without an end'
         columns = [('Q1', 'One?', {'ImportId': 'QID1'}), ('a,"b"', 'x\ny', {'ImportId': 'QID2_TEXT'})]
         made = self.render('responses.plain.csv', headed(columns, []) + rest)
         self.assertEqual(made, b'Q1,"a,""b"""\r\n' + rest)
@@ -132,7 +132,7 @@ class Plain(Case):
         self.assertEqual(names, ['x_A', 'x_A_2', 'x_A_3', 'x_A_4', 'x_A_label'])
 
     def test_what_is_no_such_table_is_refused_in_words(self):
-        for base in (b'', b'a,b\r\nc,d\r\n', b'a\r\nb\r\nc\r\nd\r\n', b'a\r\nb\r\n"{""ImportId"":""x""}',
+        for base in (b'', b'a,b\r\nc,d\r\n', b'a\r\nb\r\nc\r\nz\r\n', b'a\r\nb\r\n"{""ImportId"":""x""}',
                      b'"' + b'x' * 20_000_000):
             done, _ = self.run_program('responses.plain.csv', base)
             if base.endswith(b'}'):

@@ -34,6 +34,10 @@ int64_t sys_wall_s(void);
 char *sys_format_time(int64_t wall_s, char *out);
 /* Reads "2020-02-20T01:19:11Z" (also fractions, also +hh:mm); -EINVAL when it is none. */
 int sys_parse_time(const char *text, int64_t *ret_wall_s);
+/* "2020-02-19 18:16:42", also with a "T" between, as if it were UTC; *rest: what follows it. */
+bool sys_parse_clock(const char *text, int64_t *ret_s, const char **rest);
+/* Days since 1970 of a date of the Gregorian calendar; month 1 to 12. */
+int64_t sys_days(int64_t year, int month, int day);
 /* Strict decimal integer: whole text, no sign but '-', in [min, max]; else -EINVAL or -ERANGE. */
 int sys_parse_int(const char *text, int64_t min, int64_t max, int64_t *ret);
 /* A random number from the kernel. */

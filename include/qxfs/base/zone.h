@@ -7,7 +7,6 @@
 #ifndef QXFS_BASE_ZONE_H
 #define QXFS_BASE_ZONE_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 struct zone;
@@ -22,10 +21,5 @@ const char *zone_name(const struct zone *z); /* "Europe/Berlin", "UTC", "local t
 int64_t zone_local_s(const struct zone *z, int64_t utc_s);
 /* Of an hour that came twice the first, of one that was left out the hour after it. */
 int64_t zone_utc_s(const struct zone *z, int64_t local_s);
-
-/* Days since 1970 of a date of the Gregorian calendar; month 1 to 12. */
-int64_t zone_days(int64_t year, int month, int day);
-/* "2020-02-19 18:16:42", also with a "T" between, as seconds; rest: what follows it. */
-bool zone_parse_clock(const char *text, int64_t *ret_s, const char **rest);
 
 #endif
