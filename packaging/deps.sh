@@ -3,10 +3,11 @@
 # and run-tests.
 
 BUILD_PACKAGES=(gcc libc6-dev meson ninja-build pkg-config libfuse3-dev libcurl4-openssl-dev
-	libjson-c-dev libyajl-dev libarchive-dev libzip-dev zlib1g-dev libssl-dev libutf8proc-dev)
-RUN_PACKAGES=(fuse3 python3 ca-certificates)
+	libjson-c-dev libyajl-dev libarchive-dev libzip-dev zlib1g-dev libssl-dev libutf8proc-dev
+	libcsv-dev libxlsxwriter-dev)
+RUN_PACKAGES=(fuse3 python3 ca-certificates tzdata)
 # shellcheck disable=SC2034 # used by run-tests
-TEST_PACKAGES=(clang codespell e2fsprogs git libcmocka-dev libglib2.0-bin python3-pandas
+TEST_PACKAGES=(clang codespell e2fsprogs git libcmocka-dev libglib2.0-bin python3-openpyxl python3-pandas
 	python3-pytest python3-pytest-timeout python3-pytest-xdist rsync)
 
 die() {

@@ -1,8 +1,6 @@
 /* render.c: the table of what is made here, and the file it goes to. */
 #include "render_out.h"
 
-#include "heading.h"
-
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -86,29 +84,6 @@ int out_copy(struct render_out *out, int fd, uint64_t from, uint64_t end)
 		from += (uint64_t)n;
 	}
 	return out->err;
-}
-
-/* --- plain.csv ------------------------------------------------------------------------------- */
-
-/* Only the headings are read and made anew: each row stays the service's, byte for byte. */
-int plain_render(const struct render_input *in, struct render_out *out)
-{
-	struct heading h;
-
-	int r = heading_read(in, HEADING_RESPONSES, &h);
-	if (r < 0)
-		return r;
-	if (in->bom)
-		buf_add_str(&out->buf, "\xef\xbb\xbf");
-	for (size_t i = 0; i < h.count; i++) {
-		if (i > 0)
-			buf_add_str(&out->buf, ",");
-		buf_add_csv(&out->buf, h.columns[i].name);
-	}
-	buf_add_str(&out->buf, "\r\n");
-	r = out_copy(out, in->base_fd, h.rows_at, in->base_len);
-	heading_done(&h);
-	return r;
 }
 
 /* --- any of them ----------------------------------------------------------------------------- */

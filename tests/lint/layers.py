@@ -42,6 +42,7 @@ ONLY = (
     ('utf8proc.h', ('fs/tree/*',)),
     ('csv.h', ('fs/jobs/*',)),
     ('xlsxwriter.h', ('fs/jobs/*',)),
+    ('xlsxwriter/*', ('fs/jobs/*',)),
 )
 
 MAX_FILE = 500

@@ -132,11 +132,8 @@ class Plain(Case):
         self.assertEqual(names, ['x_A', 'x_A_2', 'x_A_3', 'x_A_4', 'x_A_label'])
 
     def test_what_is_no_such_table_is_refused_in_words(self):
-        for base in (b'', b'a,b\r\nc,d\r\n', b'a\r\nb\r\nc\r\nz\r\n', b'a\r\nb\r\n"{""ImportId"":""x""}',
-                     b'"' + b'x' * 20_000_000):
+        for base in (b'', b'a,b\r\nc,d\r\n', b'a\r\nb\r\nc\r\nz\r\n', b'"' + b'x' * 20_000_000):
             done, _ = self.run_program('responses.plain.csv', base)
-            if base.endswith(b'}'):
-                continue
             self.assertEqual(done.returncode, 1, base[:20])
             self.assertIn('responses.csv is not of the form', done.stderr)
 
