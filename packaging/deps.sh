@@ -6,7 +6,7 @@ BUILD_PACKAGES=(gcc libc6-dev meson ninja-build pkg-config libfuse3-dev libcurl4
 	libjson-c-dev libyajl-dev libarchive-dev libzip-dev zlib1g-dev libssl-dev libutf8proc-dev)
 RUN_PACKAGES=(fuse3 python3 ca-certificates)
 # shellcheck disable=SC2034 # used by run-tests
-TEST_PACKAGES=(clang codespell git libcmocka-dev libglib2.0-bin python3-pandas
+TEST_PACKAGES=(clang codespell e2fsprogs git libcmocka-dev libglib2.0-bin python3-pandas
 	python3-pytest python3-pytest-timeout python3-pytest-xdist rsync)
 
 die() {

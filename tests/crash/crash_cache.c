@@ -18,6 +18,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -42,6 +43,7 @@ struct shared {
 
 static struct shared *shared;
 static char root[256];
+static pid_t judge;
 static int round_number;
 static bool cutting; /* power: the disk's errors are what we made ourselves */
 
@@ -178,8 +180,12 @@ static pid_t start_child(void)
 	pid_t pid = fork();
 	if (pid < 0)
 		wrong("no fork: %s", strerror(errno));
-	if (pid == 0)
+	if (pid == 0) {
+		/* A judge that is killed, or finds something wrong, leaves nobody behind. */
+		if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != judge)
+			_exit(1);
 		publish_for_ever();
+	}
 	return pid;
 }
 
@@ -401,6 +407,7 @@ int main(int argc, char **argv)
 {
 	int64_t rounds;
 
+	judge = getpid();
 	cutting = argc > 1 && strcmp(argv[1], "power") == 0;
 	rounds = cutting ? POWER_ROUNDS : KILL_ROUNDS;
 	if (argc > 2 && sys_parse_int(argv[2], 1, 1000000, &rounds) < 0)

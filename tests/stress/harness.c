@@ -17,7 +17,7 @@
 #define SKIP 77
 #define LIMIT_S 240 /* the whole program; under a sanitizer, on a busy machine */
 
-char harness_dir[24] = "/tmp/qxfs-front-XXXXXX";
+char harness_dir[128];
 static const char *running = "start";
 
 void harness_unmount(const char *dir)
@@ -64,6 +64,14 @@ static void killed(int signal)
 	fail_now();
 }
 
+static bool make_dir(void)
+{
+	const char *tmp = getenv("TMPDIR");
+	int len = snprintf(harness_dir, sizeof(harness_dir), "%s/qxfs-front-XXXXXX",
+	                   tmp ? tmp : "/tmp");
+	return (size_t)len < sizeof(harness_dir) && mkdtemp(harness_dir);
+}
+
 int harness_main(int argc, char **argv, const struct scenario *scenarios)
 {
 	if (argc > 2 && strcmp(argv[1], "--remote") == 0)
@@ -75,7 +83,7 @@ int harness_main(int argc, char **argv, const struct scenario *scenarios)
 		printf("SKIP: cannot mount here\n");
 		return SKIP;
 	}
-	if (!mkdtemp(harness_dir))
+	if (!make_dir())
 		return 1;
 	signal(SIGTERM, killed);
 	signal(SIGINT, killed);

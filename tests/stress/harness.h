@@ -32,8 +32,8 @@ struct scenario {
 /* Detaches what is mounted there, if anything is, and removes the folder. Async-signal-safe. */
 void harness_unmount(const char *dir);
 
-/* Where each scenario may mount; empty between them. */
-extern char harness_dir[24];
+/* Where each scenario may mount, below TMPDIR; empty between them. */
+extern char harness_dir[128];
 
 /* Runs those whose name contains argv[1], or all. Also main() of the remotes. */
 int harness_main(int argc, char **argv, const struct scenario *scenarios);
