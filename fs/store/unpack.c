@@ -10,6 +10,7 @@
 #include <qxfs/store/unpack.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -100,6 +101,12 @@ static int cancelled(struct qx_fail *fail)
 	return fail_set(fail, ECANCELED, "the download failed");
 }
 
+static int refuse(struct qx_fail *fail, const char *what)
+{
+	return fail_set(fail, EBADMSG, "the archive is damaged or of a kind that is not known: %s",
+	                what);
+}
+
 static int no_archive(const char *head, struct qx_fail *fail)
 {
 	const char *p = head + strspn(head, "\xef\xbb\xbf \t\r\n"); /* a BOM and white space */
@@ -117,13 +124,34 @@ static int no_archive(const char *head, struct qx_fail *fail)
 	return -EBADMSG;
 }
 
+#define LOCAL_HEADER "PK\3\4"
+#define NO_ENTRY "PK\5\6" /* the end of a directory that lists nothing */
+#define METHOD_AT 8       /* in a local header, two bytes, little end first */
+#define METHOD_END 10
+
+/* The kind of packing stands in the first entry's header, and is judged before libarchive begins:
+ * LZMA, PPMd and zstd take as much memory as the archive tells them to. */
+static int check_first_header(const char head[METHOD_END], struct qx_fail *fail)
+{
+	unsigned method = (unsigned char)head[METHOD_AT] |
+	                  (unsigned)(unsigned char)head[METHOD_AT + 1] << 8;
+
+	if (memcmp(head, NO_ENTRY, 4) == 0)
+		return fail_set(fail, EBADMSG, "the archive holds no file");
+	if (memcmp(head, LOCAL_HEADER, 4) != 0)
+		return refuse(fail, "it does not begin with a file");
+	if (method != ZIP_CM_DEFLATE && method != ZIP_CM_STORE)
+		return refuse(fail, "it is not packed by deflate");
+	return 0;
+}
+
 /* Looks at the first bytes, so that a web page is called a web page. */
 static int check_head(const struct unpack_job *job, struct qx_fail *fail)
 {
 	char head[33] = "";
 	uint64_t written;
 
-	int r = follow_wait(job->follow, 3, &written);
+	int r = follow_wait(job->follow, METHOD_END - 1, &written);
 	if (r < 0)
 		return cancelled(fail);
 	if (written == 0)
@@ -132,7 +160,9 @@ static int check_head(const struct unpack_job *job, struct qx_fail *fail)
 	size_t want = written < sizeof(head) - 1 ? (size_t)written : sizeof(head) - 1;
 	if (read_at(job->raw_fd, head, want, 0) != (ssize_t)want)
 		return lost_bytes(fail);
-	return head[0] == 'P' && head[1] == 'K' ? 0 : no_archive(head, fail);
+	if (head[0] != 'P' || head[1] != 'K')
+		return no_archive(head, fail);
+	return check_first_header(head, fail);
 }
 
 /* --- unpacking ------------------------------------------------------------------------------- */
@@ -292,12 +322,6 @@ static int unpack_stream(struct stream *s, struct qx_fail *fail)
 
 /* --- verifying ------------------------------------------------------------------------------- */
 
-static int refuse(struct qx_fail *fail, const char *what)
-{
-	return fail_set(fail, EBADMSG, "the archive is damaged or of a kind that is not known: %s",
-	                what);
-}
-
 #define MODE_SHIFT 16 /* a Unix archiver keeps st_mode in the upper half of the attributes */
 
 static bool is_regular(zip_t *zip)
@@ -354,7 +378,7 @@ static int verify(const struct unpack_job *job, const struct unpacked *sum, stru
 	int code = 0;
 
 	/* libzip closes the fd that it is given. It moves the offset, which nobody else uses. */
-	int fd = dup(job->raw_fd);
+	int fd = fcntl(job->raw_fd, F_DUPFD_CLOEXEC, 0);
 	if (fd < 0)
 		return fail_set(fail, errno, "the download cannot be read: %s", strerror(errno));
 	zip_t *zip = zip_fdopen(fd, ZIP_RDONLY | ZIP_CHECKCONS, &code);

@@ -742,6 +742,20 @@ static void test_other_packings_are_refused(void **state)
 	e.told_size = sizeof(plain) - 1;
 	e.crc_xor = (uint32_t)(crc32(0, bzip2, sizeof(bzip2)) ^ crc32(0, plain, sizeof(plain) - 1));
 	expect_entry_refused(&e, EBADMSG, "deflate");
+	/* LZMA, PPMd and zstd take as much memory as the archive tells them to, so their bytes must
+	 * not even be begun; nor those of an archive that hides behind something else. */
+	struct buf zip = make_zip(&e, 1, 1), hidden = { 0 };
+	struct run run;
+	assert_int_equal(run_over(&run, zip.data, zip.len), -EBADMSG);
+	assert_int_equal(run.room_asked, 0);
+	end(&run);
+	put(&hidden, 0x08074b50, 4);
+	buf_add(&hidden, zip.data, zip.len);
+	assert_int_equal(run_over(&run, hidden.data, hidden.len), -EBADMSG);
+	assert_int_equal(run.room_asked, 0);
+	end(&run);
+	buf_done(&hidden);
+	buf_done(&zip);
 }
 
 static void test_a_bomb_stops_at_the_limit(void **state)
