@@ -284,6 +284,12 @@ static int verify(struct known *k, int fd)
 	return r;
 }
 
+/* Says nothing about the file. */
+static bool is_passing(int err)
+{
+	return err == EMFILE || err == ENFILE || err == ENOMEM || err == EINTR;
+}
+
 /* An fd, -ENOENT: it is gone, -EBADMSG: it is damaged; other: cannot be opened just now. */
 static int open_data(const struct cache *c, struct known *k)
 {
@@ -291,9 +297,9 @@ static int open_data(const struct cache *c, struct known *k)
 	struct stat st;
 
 	qx_auto_fd fd = openat(c->gen_fd, gen_path_of(path, k->g.data_name),
-	                       O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	                       O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
-		return -errno;
+		return errno == ENOENT || is_passing(errno) ? -errno : -EBADMSG;
 	int r = sys_lock_fd(fd, false);
 	if (r < 0)
 		return r == -EAGAIN ? -ENOENT : r; /* its lock is taken only to remove it */
@@ -305,7 +311,7 @@ static int open_data(const struct cache *c, struct known *k)
 		return -EBADMSG;
 	r = verify(k, fd);
 	if (r < 0)
-		return r;
+		return is_passing(-r) ? r : -EBADMSG; /* also a bad sector */
 	touch(k, fd);
 	return sys_steal_fd(&fd);
 }

@@ -52,6 +52,7 @@ struct cache {
 	uint64_t generations;  /* the same; guarded by lock */
 	uint64_t reserved;     /* for our own drafts; guarded by lock */
 	int64_t full_until_ms; /* nothing to evict was found: do not look before; guarded by lock */
+	int64_t counted_ms;    /* when what all mounts hold was counted; guarded by lock */
 
 	pthread_mutex_t evict_lock; /* one evictor at a time; taken before cache.lock */
 };

@@ -19,6 +19,7 @@
 
 #define HASH_LEN (HASH_HEX_SIZE - 1)
 #define LOOK_AGAIN_MS 1000
+#define COUNT_EVERY_MS 30000 /* while something is written; other mounts write too */
 
 uint64_t stat_bytes(const struct stat *st)
 {
@@ -296,6 +297,7 @@ static int take_inventory(struct cache *c, bool repair, struct inventory *ret)
 	pthread_mutex_lock(&c->lock);
 	c->bytes = inv.bytes;
 	c->generations = inv.generations;
+	c->counted_ms = sys_now_ms();
 	pthread_mutex_unlock(&c->lock);
 	*ret = inv;
 	return 0;
@@ -334,11 +336,14 @@ static uint64_t evict_oldest(struct cache *c, const struct inventory *inv, uint6
 	return freed;
 }
 
+/* By our own count, or because that is too old to tell. */
 static bool seems_over(struct cache *c, uint64_t more)
 {
+	int64_t now_ms = sys_now_ms();
+
 	pthread_mutex_lock(&c->lock);
-	bool over =
-		c->bytes + c->reserved + more > c->max_bytes && sys_now_ms() >= c->full_until_ms;
+	bool over = c->bytes + c->reserved + more > c->max_bytes && now_ms >= c->full_until_ms;
+	over = over || now_ms - c->counted_ms >= COUNT_EVERY_MS;
 	pthread_mutex_unlock(&c->lock);
 	return over;
 }

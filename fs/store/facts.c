@@ -152,6 +152,7 @@ int facts_parse(const char *text, size_t len, const char *hash, struct facts *re
 
 /* --- files ----------------------------------------------------------------------------------- */
 
+/* -EBADMSG: it is no file. */
 int facts_stamp(const struct cache *c, const char *hash, struct stamp *ret)
 {
 	char path[GEN_PATH_SIZE];
@@ -159,6 +160,8 @@ int facts_stamp(const struct cache *c, const char *hash, struct stamp *ret)
 
 	if (fstatat(c->gen_fd, gen_path(path, hash, "facts"), &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return -errno;
+	if (!S_ISREG(st.st_mode))
+		return -EBADMSG;
 	*ret = (struct stamp){ .inode = st.st_ino, .size = st.st_size, .mtime = st.st_mtim };
 	return 0;
 }

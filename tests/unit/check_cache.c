@@ -122,6 +122,15 @@ int fallocate(int fd, int mode, off_t offset, off_t len)
 	return (int)syscall(SYS_fallocate, fd, mode, offset, len);
 }
 
+static int64_t later_s; /* so much later it seems to be */
+
+int clock_gettime(clockid_t clock, struct timespec *ret)
+{
+	int r = (int)syscall(SYS_clock_gettime, clock, ret);
+	ret->tv_sec += later_s;
+	return r;
+}
+
 /* Where a watched line begins and ends like this, from `from` on; fails the test if nowhere. */
 static size_t seen(size_t from, const char *begin, const char *end)
 {
@@ -201,6 +210,7 @@ static int tear_down(void **state)
 	disk_max_piece = 0;
 	fail_call = 0;
 	before_lock = NULL;
+	later_s = 0;
 	watching = false;
 	remove_all(root);
 	return 0;
@@ -789,6 +799,32 @@ static void test_a_changed_byte_of_a_small_file_is_a_miss(void **state)
 	close_mount(&m);
 }
 
+/* A link, a folder, a pipe in the place of a file; a bad sector ends in the same way. */
+static void test_what_is_no_file_is_a_miss(void **state)
+{
+	(void)state;
+	struct mount m = open_mount();
+	for (unsigned i = 0; i < 4; i++) {
+		char path[400];
+		struct generation *g = make(&m, "k", i, 100);
+		if (i < 2)
+			data_path(path, g);
+		else
+			facts_path(path, g);
+		assert_int_equal(unlink(path), 0);
+		assert_int_equal(i % 2 ? symlink("/dev/null", path) : mkfifo(path, 0600), 0);
+		struct generation *found = cache_find(m.cache, "k");
+		assert_true(!found || cache_open(m.cache, found) == -ENOENT);
+		drop(found);
+		assert_int_equal(cache_open(m.cache, g), -ENOENT);
+		drop(g);
+		expect_none(&m, "k");
+	}
+	make_and_drop(&m, "k", 9, 100);
+	expect_found(&m, "k", 9, 100);
+	close_mount(&m);
+}
+
 static void test_bytes_without_a_checksum_are_served(void **state)
 {
 	(void)state;
@@ -1053,6 +1089,30 @@ static void test_what_other_mounts_made_counts(void **state)
 	cache_view(m.cache, &view);
 	assert_true(view.bytes <= 1 * MB);
 	close_mount(&other);
+	close_mount(&m);
+}
+
+static void test_what_mounts_make_together_stays_below_the_limit(void **state)
+{
+	(void)state;
+	struct mount m = open_mount_of(4 * MB), other = open_mount_of(4 * MB);
+	struct cache_view view;
+	for (unsigned i = 0; i < 3; i++) { /* each by itself is far from the limit */
+		char key[16];
+		snprintf(key, sizeof(key), "k%u", i);
+		make_and_drop(&m, key, i, 1000 * KB);
+		snprintf(key, sizeof(key), "o%u", i);
+		make_and_drop(&other, key, i, 1000 * KB);
+	}
+	later_s = 60;
+	reserve(&m, 100 * KB, 0);
+	later_s = 120;
+	reserve(&other, 100 * KB, 0);
+	close_mount(&other);
+	close_mount(&m);
+	m = open_mount_of(4 * MB); /* counts anew */
+	cache_view(m.cache, &view);
+	assert_true(view.bytes > 1 * MB && view.bytes <= 4 * MB);
 	close_mount(&m);
 }
 
@@ -1470,6 +1530,7 @@ int main(void)
 		TEST(test_a_truncated_data_file_is_a_miss),
 		TEST(test_a_missing_data_file_is_a_miss),
 		TEST(test_a_changed_byte_of_a_small_file_is_a_miss),
+		TEST(test_what_is_no_file_is_a_miss),
 		TEST(test_bytes_without_a_checksum_are_served),
 		TEST(test_facts_with_a_flipped_bit_are_a_miss),
 		TEST(test_facts_that_are_cut_or_too_long_are_a_miss),
@@ -1480,6 +1541,7 @@ int main(void)
 		TEST(test_what_is_open_in_any_mount_is_never_evicted),
 		TEST(test_what_is_being_made_is_not_evicted),
 		TEST(test_what_other_mounts_made_counts),
+		TEST(test_what_mounts_make_together_stays_below_the_limit),
 		TEST(test_a_full_disk_evicts_and_tries_again),
 		TEST(test_near_the_end_of_the_disk_steps_are_small),
 		TEST(test_limits_are_told),
