@@ -347,7 +347,8 @@ static int open_known(const char *state_parent, struct qx_fail *fail)
 	int fd = buf_failed(&path) ? -ENOMEM : sys_open_private_dir(buf_text(&path));
 	if (fd == -EPERM) {
 		fail_set(fail, EPERM, "other users may look into %s, or own it", buf_text(&path));
-		fail_remedy(fail, "chmod 700 %s", buf_text(&path));
+		qx_auto_free char *word = sys_shell_word(buf_text(&path));
+		fail_remedy(fail, "chmod 700 %s", word);
 	} else if (fd < 0) {
 		fail_set(fail, -fd, "the folder %s cannot be used: %s", buf_text(&path),
 		         strerror(-fd));

@@ -138,11 +138,13 @@ static int ask_in_child(const char *mountpoint, enum control_verb verb, const ch
 
 static int explain(const char *mountpoint, int r, struct qx_fail *fail)
 {
+	qx_auto_free char *word = sys_shell_word(mountpoint);
+
 	switch (r) {
 	case -ENOTCONN:
 	case -ECONNABORTED:
 		fail_set(fail, ENOTCONN, "the qxfs that served %s is gone", mountpoint);
-		fail_remedy(fail, "'qxfs umount %s' clears it, or mount there again", mountpoint);
+		fail_remedy(fail, "mount there again, or clear it: qxfs umount %s", word);
 		return -ENOTCONN;
 	case -EACCES:
 	case -EPERM:

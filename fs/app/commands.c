@@ -155,7 +155,8 @@ int command_umount(int argc, char *const argv[])
 	int r = find_spot(path, &spot, &fail);
 	if (r == 0 && *spot.below) {
 		r = fail_set(&fail, EINVAL, "%s is not the mount point", spot.path);
-		fail_remedy(&fail, "qxfs umount %s", spot.mount->point);
+		qx_auto_free char *word = sys_shell_word(spot.mount->point);
+		fail_remedy(&fail, "qxfs umount %s", word);
 	} else if (r == 0) {
 		r = unmount(spot.path, &fail);
 	} else if (spot.path && spot.mount) {

@@ -85,6 +85,7 @@ static int check_file(int fd, const char *path, struct qx_fail *fail)
 {
 	struct stat st;
 	int r = 0;
+	qx_auto_free char *word = sys_shell_word(path);
 
 	if (fstat(fd, &st) < 0)
 		return fail_set(fail, errno, "the token file %s cannot be read: %s", path,
@@ -93,12 +94,12 @@ static int check_file(int fd, const char *path, struct qx_fail *fail)
 		r = fail_set(fail, EINVAL, "the token file %s is not a file", path);
 	} else if (st.st_uid != geteuid()) {
 		r = fail_set(fail, EPERM, "the token file %s belongs to another user", path);
-		fail_remedy(fail, "sudo chown %u %s && chmod 600 %s", geteuid(), path, path);
+		fail_remedy(fail, "sudo chown %u %s && chmod 600 %s", geteuid(), word, word);
 	} else if (st.st_mode & 077) {
 		r = fail_set(fail, EPERM,
 		             "the token file %s can be used by other users (mode %04o)", path,
 		             st.st_mode & 07777);
-		fail_remedy(fail, "chmod 600 %s", path);
+		fail_remedy(fail, "chmod 600 %s", word);
 	}
 	return r;
 }

@@ -136,7 +136,8 @@ static int busy(const char *mountpoint, struct qx_fail *fail)
 	                 "%s is still in use: a program has a file open in it, or a shell "
 	                 "stands in it",
 	                 mountpoint);
-	fail_remedy(fail, "Close it and try again; 'fuser -vm %s' names it", mountpoint);
+	qx_auto_free char *word = sys_shell_word(mountpoint);
+	fail_remedy(fail, "Close it and try again; this names it: fuser -vm %s", word);
 	return r;
 }
 
@@ -198,7 +199,8 @@ static int check_mounts(const struct mounts *mounts, const char *path, struct qx
 	}
 	if (!mountpoint_is_dead(path)) {
 		r = fail_set(fail, EBUSY, "%s is a qxfs mount already (%s)", path, holding->source);
-		fail_remedy(fail, "'qxfs umount %s' ends it", path);
+		qx_auto_free char *word = sys_shell_word(path);
+		fail_remedy(fail, "to end it: qxfs umount %s", word);
 		return r;
 	}
 	r = mountpoint_detach(path, true, fail);
@@ -247,7 +249,8 @@ static int check_folder(const char *path, struct qx_fail *fail)
 		int err = errno;
 		if (err == ENOENT) {
 			r = fail_set(fail, err, "there is no folder %s", path);
-			fail_remedy(fail, "mkdir -p %s", path);
+			qx_auto_free char *word = sys_shell_word(path);
+			fail_remedy(fail, "mkdir -p %s", word);
 			return r;
 		}
 		return fail_set(fail, err, "the mount point %s cannot be reached: %s", path,

@@ -5,6 +5,21 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
+
+#define ELLIPSIS "\xe2\x80\xa6"
+
+/* `len` is what snprintf wanted to write. */
+static void tell_cut(char *text, size_t size, int len)
+{
+	if (len < 0 || (size_t)len < size) {
+		utf8_trim(text);
+		return;
+	}
+	text[size - sizeof(ELLIPSIS)] = '\0';
+	utf8_trim(text);
+	memcpy(text + strlen(text), ELLIPSIS, sizeof(ELLIPSIS));
+}
 
 /* Words come from libraries and from the service: one line, and no tab, for files made of them. */
 static void one_line(char *text)
@@ -26,9 +41,9 @@ int fail_set(struct qx_fail *f, int err, const char *format, ...)
 
 	va_list args;
 	va_start(args, format);
-	(void)vsnprintf(fresh.why, sizeof(fresh.why), format, args); /* cut is fine */
+	tell_cut(fresh.why, sizeof(fresh.why),
+	         vsnprintf(fresh.why, sizeof(fresh.why), format, args));
 	va_end(args);
-	utf8_trim(fresh.why);
 	one_line(fresh.why);
 
 	*f = fresh;
@@ -41,9 +56,8 @@ void fail_remedy(struct qx_fail *f, const char *format, ...)
 
 	va_list args;
 	va_start(args, format);
-	(void)vsnprintf(remedy, sizeof(remedy), format, args); /* cut is fine */
+	tell_cut(remedy, sizeof(remedy), vsnprintf(remedy, sizeof(remedy), format, args));
 	va_end(args);
-	utf8_trim(remedy);
 	one_line(remedy);
 
 	(void)snprintf(f->remedy, sizeof(f->remedy), "%s", remedy); /* same size */

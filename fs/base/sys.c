@@ -46,6 +46,25 @@ int64_t sys_wall_s(void)
 	return (int64_t)time(NULL);
 }
 
+char *sys_shell_word(const char *path)
+{
+	static const char plain[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/._-+,:@%";
+	struct buf word = { 0 };
+
+	if (*path && strspn(path, plain) == strlen(path))
+		return strdup(path);
+	buf_add_str(&word, "'");
+	for (; *path; path++) {
+		if (*path == '\'')
+			buf_add_str(&word, "'\\''");
+		else
+			buf_add(&word, path, 1);
+	}
+	buf_add_str(&word, "'");
+	return buf_steal(&word);
+}
+
 uint64_t sys_random(void)
 {
 	uint64_t n = 0;

@@ -430,9 +430,8 @@ int cache_new(struct dirs *dirs, const struct cache_config *config, struct cache
 		cache_free(c);
 		fail_set(fail, -r, "the cache %s cannot be used: %s", dirs_cache_path(dirs),
 		         strerror(-r));
-		fail_remedy(fail,
-		            "rm -rf %s/gen %s/draft (it is only a cache), or choose cache_dir=",
-		            dirs_cache_path(dirs), dirs_cache_path(dirs));
+		fail_remedy(fail, "delete that folder, it is only a cache, or choose another with "
+		                  "cache_dir=");
 		return r;
 	}
 	*ret = c;

@@ -62,14 +62,15 @@ static bool is_one_name(const char *name)
 static int refuse_folder(const char *path, int err, struct qx_fail *fail)
 {
 	struct stat st;
+	qx_auto_free char *word = sys_shell_word(path);
 
 	if (err == EPERM && stat(path, &st) == 0 && st.st_uid != geteuid()) {
 		fail_set(fail, EPERM, "%s belongs to another user", path);
-		fail_remedy(fail, "sudo chown -R %u %s && chmod 700 %s", (unsigned)geteuid(), path,
-		            path);
+		fail_remedy(fail, "sudo chown -R %u %s && chmod 700 %s", (unsigned)geteuid(), word,
+		            word);
 	} else if (err == EPERM) {
 		fail_set(fail, EPERM, "other users may look into %s", path);
-		fail_remedy(fail, "chmod 700 %s", path);
+		fail_remedy(fail, "chmod 700 %s", word);
 	} else if (err == ENOTDIR || err == ELOOP) {
 		fail_set(fail, err, "%s is not a folder, or a link to one", path);
 		fail_remedy(fail,
@@ -128,6 +129,20 @@ static int write_version(int dirfd, int version)
 	return sys_write_file_at(dirfd, VERSION_NAME, text, (size_t)len);
 }
 
+/* What is disposable and what is not must never share a folder: the one is emptied. */
+static int check_apart(const struct dirs *d, struct qx_fail *fail)
+{
+	struct stat cache, state;
+
+	if (fstat(d->cache_fd, &cache) < 0 || fstat(d->state_fd, &state) < 0)
+		return fail_set(fail, errno, "%s: %s", d->cache_path, strerror(errno));
+	if (cache.st_dev != state.st_dev || cache.st_ino != state.st_ino)
+		return 0;
+	fail_set(fail, EINVAL, "%s cannot be both the cache and the state folder", d->cache_path);
+	fail_remedy(fail, "give cache_dir= and state_dir= two folders");
+	return -EINVAL;
+}
+
 static int check_state(const struct dirs *d, struct qx_fail *fail)
 {
 	int64_t version = 0;
@@ -137,8 +152,8 @@ static int check_state(const struct dirs *d, struct qx_fail *fail)
 		r = write_version(d->state_fd, STATE_VERSION);
 	if (r == -EBADMSG) {
 		fail_set(fail, EBADMSG, "%s/" VERSION_NAME " is damaged", d->state_path);
-		fail_remedy(fail, "if only this qxfs used the folder: echo %d > %s/" VERSION_NAME,
-		            STATE_VERSION, d->state_path);
+		fail_remedy(fail, "if only this qxfs used the folder, write %d into that file",
+		            STATE_VERSION);
 	} else if (r < 0) {
 		fail_set(fail, -r, "%s/" VERSION_NAME ": %s", d->state_path, strerror(-r));
 	} else if (version > STATE_VERSION) {
@@ -208,8 +223,8 @@ static int check_cache(struct dirs *d, struct qx_fail *fail)
 		fail_remedy(fail, "unmount that one first (qxfs umount DIR), or choose cache_dir=");
 	} else if (r < 0) {
 		fail_set(fail, -r, "the cache %s cannot be used: %s", d->cache_path, strerror(-r));
-		fail_remedy(fail,
-		            "rm -rf %s (it is only a cache), or choose cache_dir=", d->cache_path);
+		fail_remedy(fail, "delete that folder, it is only a cache, or choose another with "
+		                  "cache_dir=");
 	}
 	return r;
 }
@@ -229,6 +244,8 @@ int dirs_open(const char *cache_parent, const char *state_parent, const char *ac
 	int r = open_account(state_parent, account, &d->state_path, &d->state_fd, fail);
 	if (r == 0)
 		r = open_account(cache_parent, account, &d->cache_path, &d->cache_fd, fail);
+	if (r == 0)
+		r = check_apart(d, fail);
 	if (r == 0)
 		r = check_state(d, fail);
 	if (r == 0)

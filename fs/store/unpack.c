@@ -133,8 +133,8 @@ static int no_archive(const char *head, struct qx_fail *fail)
  * LZMA, PPMd and zstd take as much memory as the archive tells them to. */
 static int check_first_header(const char head[METHOD_END], struct qx_fail *fail)
 {
-	unsigned method = (unsigned char)head[METHOD_AT] |
-	                  (unsigned)(unsigned char)head[METHOD_AT + 1] << 8;
+	unsigned method =
+		(unsigned char)head[METHOD_AT] | (unsigned)(unsigned char)head[METHOD_AT + 1] << 8;
 
 	if (memcmp(head, NO_ENTRY, 4) == 0)
 		return fail_set(fail, EBADMSG, "the archive holds no file");

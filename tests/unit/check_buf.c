@@ -192,8 +192,24 @@ static void test_a_long_failure_is_cut_between_characters(void **state)
 		fail_set(&f, 5, "%s", text);
 		size_t len = strlen(f.why);
 		assert_in_range(len, sizeof(f.why) - 4, sizeof(f.why) - 1);
-		assert_int_equal((len - shift) % 4, 0);
+		assert_int_equal((len - 3 - shift) % 4, 0);
+		assert_string_equal(f.why + len - 3, "\xe2\x80\xa6");
 	}
+}
+
+/* Half a path names another folder, and people paste remedies. */
+static void test_a_remedy_that_is_cut_shows_it(void **state)
+{
+	(void)state;
+	struct qx_fail f = { 0 };
+	char path[sizeof(f.remedy)];
+
+	memset(path, 'x', sizeof(path));
+	path[sizeof(path) - sizeof("rm ")] = '\0';
+	fail_remedy(&f, "rm %s", path);
+	assert_string_equal(f.remedy + sizeof("rm ") - 1, path); /* it just fits */
+	fail_remedy(&f, "rm  %s", path);
+	assert_string_equal(f.remedy + strlen(f.remedy) - 3, "\xe2\x80\xa6");
 }
 
 static void test_a_secret_wipes_its_source_and_reads_back(void **state)
@@ -225,6 +241,7 @@ int main(void)
 		cmocka_unit_test(test_urls_keep_only_unreserved_characters),
 		cmocka_unit_test(test_a_failure_has_words_and_returns_its_errno),
 		cmocka_unit_test(test_a_long_failure_is_cut_between_characters),
+		cmocka_unit_test(test_a_remedy_that_is_cut_shows_it),
 		cmocka_unit_test(test_a_secret_wipes_its_source_and_reads_back),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

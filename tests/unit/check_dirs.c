@@ -189,6 +189,37 @@ static void test_a_parent_that_cannot_be_made_is_told(void **state)
 	expect_refused(ENOTDIR, "c/cache/abc", "cache_dir=");
 }
 
+/* A cache of another version is emptied: nothing else may be in it. */
+static void test_one_folder_cannot_be_both(void **state)
+{
+	struct dirs *d;
+	struct qx_fail fail = { 0 };
+	char one[400], other[400];
+	(void)state;
+	dirs_free(open_dirs());
+	assert_int_equal(symlink("s", at(other, "link")), 0);
+	assert_int_equal(dirs_open(at(one, "s/state"), at(other, "link/state"), ACCOUNT, &d, &fail),
+	                 -EINVAL);
+	assert_non_null(strstr(fail.why, "both"));
+	assert_non_null(strstr(fail.remedy, "state_dir="));
+}
+
+static void test_a_remedy_survives_blanks(void **state)
+{
+	struct dirs *d;
+	struct qx_fail fail = { 0 };
+	char cache[400], state_parent[400], want[500];
+	(void)state;
+	make_folder("My Files");
+	make_folder("My Files/" ACCOUNT);
+	assert_int_equal(chmod(at(cache, "My Files/" ACCOUNT), 0755), 0);
+	snprintf(want, sizeof(want), "chmod 700 '%s'", cache);
+	assert_int_equal(
+		dirs_open(at(cache, "My Files"), at(state_parent, "s"), ACCOUNT, &d, &fail),
+		-EPERM);
+	assert_string_equal(fail.remedy, want);
+}
+
 static void test_an_account_is_one_name(void **state)
 {
 	static const char *const names[] = { "", ".", "..", "a/b", "/a", "../a" };
@@ -319,7 +350,7 @@ static void test_a_newer_or_damaged_state_is_refused_and_kept(void **state)
 	write_file("s/state/abc/VERSION", "2\n");
 	expect_refused(EPROTO, "newer qxfs", "state_dir=");
 	write_file("s/state/abc/VERSION", "one\n");
-	expect_refused(EBADMSG, "damaged", "VERSION");
+	expect_refused(EBADMSG, "damaged", "write 1");
 	expect_text("s/state/abc/account.json", "{}");
 	write_file("s/state/abc/VERSION", "1\n");
 	dirs_free(open_dirs());
@@ -406,6 +437,8 @@ int main(void)
 		TEST(test_a_link_or_file_is_refused),
 		TEST(test_a_parent_that_cannot_be_made_is_told),
 		TEST(test_an_account_is_one_name),
+		TEST(test_one_folder_cannot_be_both),
+		TEST(test_a_remedy_survives_blanks),
 		TEST(test_a_cache_of_our_version_is_kept),
 		TEST(test_a_cache_of_another_version_is_emptied),
 		TEST(test_a_cache_in_use_is_not_emptied),

@@ -399,6 +399,24 @@ static void test_a_log_without_a_sink_does_no_harm(void **state)
 	dup2(saved, STDERR_FILENO);
 }
 
+static void test_a_path_is_one_word_for_a_shell(void **state)
+{
+	static const struct {
+		const char *path, *word;
+	} rows[] = {
+		{ "/home/u/.cache/qxfs", "/home/u/.cache/qxfs" },
+		{ "/home/u/My Files", "'/home/u/My Files'" },
+		{ "/it's; rm -rf $HOME", "'/it'\\''s; rm -rf $HOME'" },
+		{ "~root/x", "'~root/x'" },
+		{ "", "''" },
+	};
+	(void)state;
+	for (size_t i = 0; i < countof(rows); i++) {
+		qx_auto_free char *word = sys_shell_word(rows[i].path);
+		assert_string_equal(word, rows[i].word);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -420,6 +438,7 @@ int main(void)
 		cmocka_unit_test(test_a_name_cannot_forge_a_log_line),
 		cmocka_unit_test(test_a_long_log_line_is_cut),
 		cmocka_unit_test(test_a_log_without_a_sink_does_no_harm),
+		cmocka_unit_test(test_a_path_is_one_word_for_a_shell),
 	};
 	/* The file size limit speaks by a signal, too. */
 	(void)signal(SIGXFSZ, SIG_IGN);

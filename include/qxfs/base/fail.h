@@ -13,12 +13,13 @@ struct qx_fail {
 	char code[40];       /* the service's errorCode */
 	char request_id[64]; /* the service's requestId, for its support */
 	char why[280];       /* the cause, one sentence */
-	char remedy[220];    /* what to do, one sentence; may be empty */
+	char remedy[320];    /* what to do, one sentence; may be empty */
 	bool unreachable;    /* the network, not the service, failed: old data may be served */
 };
 
 void fail_clear(struct qx_fail *f);
-/* Sets err and why (printf form); the rest is cleared. Returns -err. */
+/* Sets err and why (printf form); the rest is cleared. Returns -err. Words that had to be cut end
+ * with "…", so that nobody runs half a command on half a path. */
 int fail_set(struct qx_fail *f, int err, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 void fail_remedy(struct qx_fail *f, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -36,6 +36,9 @@ char *sys_format_time(int64_t wall_s, char *out);
 int sys_parse_time(const char *text, int64_t *ret_wall_s);
 /* Strict decimal integer: whole text, no sign but '-', in [min, max]; else -EINVAL or -ERANGE. */
 int sys_parse_int(const char *text, int64_t min, int64_t max, int64_t *ret);
+/* A path as one word for a shell, in quotes where it needs them: for remedies that people paste.
+ * The caller frees it; NULL: no memory. */
+char *sys_shell_word(const char *path);
 /* A random number from the kernel. */
 uint64_t sys_random(void);
 
