@@ -217,7 +217,7 @@ static void reword(const struct account *a, struct qx_fail *fail)
 		fail_set(fail, EACCES, "the token was refused by %s (%d%s%s%s)", host, f.http,
 		         f.code[0] ? ", " : "", f.code, said(&f));
 		fail_remedy(fail, "Make a new one under Account Settings > Qualtrics IDs and set "
-		                  "QUALTRICS_API_TOKEN");
+		                  "QUALTRICS_API_TOKEN, or put it in the token_file");
 	} else if (f.unreachable) {
 		fail_remedy(fail, "Check the network, and QUALTRICS_BASE_URL: Account Settings > "
 		                  "Qualtrics IDs names your data centre");

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #define TOKEN_MAX 4096 /* a token has 40 characters; an OAuth one may have some thousand */
+#define BLANKS " \t\r\n"
 #define HOST_NAME "QUALTRICS_BASE_URL"
 #define WHERE_TOKENS_ARE "Account Settings > Qualtrics IDs > API in Qualtrics shows it"
 
@@ -45,14 +46,21 @@ static void wipe_and_free(char *text)
 	free(text);
 }
 
+/* Also the mark that Windows' editors put in front of a text. */
+static const char *skip_blanks(const char *text)
+{
+	if (strncmp(text, "\xef\xbb\xbf", 3) == 0)
+		text += 3;
+	return text + strspn(text, BLANKS);
+}
+
 int credentials_take_token(char *text, const char *where, char **ret, struct qx_fail *fail)
 {
-	static const char blanks[] = " \t\r\n";
-	const char *start = text + strspn(text, blanks);
+	const char *start = skip_blanks(text);
 	size_t len = strlen(start);
 	int r = 0;
 
-	while (len > 0 && strchr(blanks, start[len - 1]))
+	while (len > 0 && strchr(BLANKS, start[len - 1]))
 		len--;
 	if (len == 0) {
 		r = fail_set(fail, EINVAL, "%s holds no API token", where);
@@ -159,9 +167,21 @@ static int read_token(const char *token_file, char **ret, struct qx_fail *fail)
 static int read_base(struct base_url *ret, struct qx_fail *fail)
 {
 	const char *text = getenv(HOST_NAME);
+	qx_auto_free char *host = text ? strdup(skip_blanks(text)) : NULL;
 
-	if (text && *text)
-		return url_parse_base(text, ret, fail);
+	if (text && !host)
+		return fail_set(fail, ENOMEM, "there is no memory left");
+	for (size_t len = host ? strlen(host) : 0; len > 0 && strchr(BLANKS, host[len - 1]); len--)
+		host[len - 1] = '\0';
+	if (host && *host) {
+		struct qx_fail why;
+		int r = url_parse_base(host, ret, &why);
+		if (r < 0) {
+			fail_set(fail, why.err, HOST_NAME ": %s", why.why);
+			fail_remedy(fail, "%s", why.remedy);
+		}
+		return r;
+	}
 	int r = fail_set(fail, ENOENT, HOST_NAME " is not set");
 	fail_remedy(fail, "It names your data centre, as in 'export " HOST_NAME
 	                  "=fra1.qualtrics.com': Account Settings > Qualtrics IDs shows it");

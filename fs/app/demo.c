@@ -106,8 +106,9 @@ static int make_temp(struct demo *d, struct qx_fail *fail)
 	if (len < 0 || (size_t)len >= sizeof(d->temp) || !mkdtemp(d->temp)) {
 		int err = errno;
 		d->temp[0] = '\0';
-		return fail_set(fail, err, "no folder can be made in %s: %s", d->tmpdir,
-		                strerror(err));
+		fail_set(fail, err, "no folder can be made in %s: %s", d->tmpdir, strerror(err));
+		fail_remedy(fail, "set TMPDIR to a folder that you can write to");
+		return -err;
 	}
 	int r = take_lock(d->temp, &d->lock_fd);
 	if (r < 0)
@@ -240,9 +241,12 @@ static int prepare(struct demo *d, struct qx_fail *fail)
 		d->options.mountpoint = default_dir();
 	if (!d->options.mountpoint)
 		return fail_set(fail, ENOENT, "no home folder is known: qxfs demo DIR");
-	if (mkdir(d->options.mountpoint, 0755) < 0 && errno != EEXIST)
-		return fail_set(fail, errno, "the folder %s cannot be made: %s",
-		                d->options.mountpoint, strerror(errno));
+	if (mkdir(d->options.mountpoint, 0755) < 0 && errno != EEXIST) {
+		fail_set(fail, errno, "the folder %s cannot be made: %s", d->options.mountpoint,
+		         strerror(errno));
+		fail_remedy(fail, "name another one: qxfs demo DIR");
+		return -fail->err;
+	}
 
 	int r = mountpoint_can_mount(d->options.allow_other, fail);
 	if (r == 0)

@@ -129,16 +129,33 @@ static void drop(void *arg)
 	m->credentials.base = base; /* for the greeting */
 }
 
+/* What people try first, and no command is near. */
+static const struct {
+	const char *word;
+	const char *instead;
+} meant[] = {
+	{ "help", "qxfs --help" },
+	{ "version", "qxfs --version" },
+	{ "mount", "qxfs [-o OPTIONS] MOUNTPOINT" },
+	{ "unmount", "qxfs umount DIR" },
+};
+
 /* "A mount point has a slash or is a folder that exists": all else was meant otherwise. */
 static int check_word(const char *word, struct qx_fail *fail)
 {
 	struct stat st;
 	const char *near = nearest(word, command_at);
 
-	if (strchr(word, '/') || strcmp(word, ".") == 0 || strcmp(word, "..") == 0)
+	if (!*word || *word == '-' || strchr(word, '/') || strcmp(word, ".") == 0 ||
+	    strcmp(word, "..") == 0)
 		return 0;
 	if (stat(word, &st) == 0 || errno == ENOTCONN)
 		return 0;
+	for (size_t i = 0; i < countof(meant); i++) {
+		if (strcmp(word, meant[i].word) == 0)
+			return fail_set(fail, EINVAL, "there is no command '%s'; this does it: %s",
+			                word, meant[i].instead);
+	}
 	int r = fail_set(fail, EINVAL, "'%s' is neither a command nor a folder%s%s%s", word,
 	                 near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 	if (!near)
@@ -189,7 +206,9 @@ static int mount_or_tell(int argc, char *const argv[])
 	struct qx_fail fail = { 0 };
 	int status = STATUS_OK;
 
-	if (options_parse(argc, argv, false, &m.options, &fail) < 0) {
+	/* First: a command that is not one has arguments that are none either. */
+	if (check_word(argv[0], &fail) < 0 ||
+	    options_parse(argc, argv, false, &m.options, &fail) < 0) {
 		status = (int)say_fail(&fail);
 	} else if (m.options.help) {
 		status = print_help();
@@ -225,8 +244,8 @@ int main(int argc, char *argv[])
 {
 	fill_standard_streams();
 	if (argc < 2) {
-		say("a mount point is wanted: qxfs [-o OPTIONS] MOUNTPOINT; 'qxfs --help' tells "
-		    "more");
+		say("a mount point is wanted: qxfs [-o OPTIONS] MOUNTPOINT; 'qxfs demo' needs no "
+		    "account, 'qxfs --help' tells more");
 		return STATUS_REFUSED;
 	}
 	for (size_t i = 0; i < countof(commands); i++) {

@@ -98,15 +98,22 @@ static int parse_octal(const char *text, struct range range, void *field)
 static int parse_path(const char *text, struct range range, void *field)
 {
 	char cwd[PATH_MAX] = "";
+	const char *home = getenv("HOME");
+	const char *before = cwd;
 	char *path;
 
 	(void)range;
 	if (!*text)
 		return -EINVAL;
-	if (*text != '/' && !getcwd(cwd, sizeof(cwd)))
+	/* Shells put the home in place of "~" at the start of a word only, and here is "-o x=~". */
+	if (text[0] == '~' && text[1] == '/' && home && home[0] == '/') {
+		before = home;
+		text += 2;
+	} else if (*text != '/' && !getcwd(cwd, sizeof(cwd))) {
 		return -errno;
+	}
 	/* Absolute, for the daemon works in "/". */
-	if (asprintf(&path, "%s%s%s", cwd, *text == '/' ? "" : "/", text) < 0)
+	if (asprintf(&path, "%s%s%s", before, *text == '/' ? "" : "/", text) < 0)
 		return -ENOMEM;
 	free(*(char **)field);
 	*(char **)field = path;
@@ -169,7 +176,7 @@ static const struct {
 	[VALUE_NONE] = { parse_nothing, "no value" },
 	[VALUE_NUMBER] = { parse_number, "a whole number of seconds" },
 	[VALUE_SHARE] = { parse_share, "a number from 0.01 to 1" },
-	[VALUE_SIZE] = { parse_size, "a whole number with K, M, G or T behind it" },
+	[VALUE_SIZE] = { parse_size, "a whole number, perhaps with K, M, G or T behind it," },
 	[VALUE_PATH] = { parse_path, "a path" },
 	[VALUE_USER] = { parse_user, "a user's name or number" },
 	[VALUE_GROUP] = { parse_group, "a group's name or number" },

@@ -176,7 +176,7 @@ def test_print_tree_names_what_a_mount_holds(caller):
 @pytest.mark.parametrize(
     "arguments, words",
     [
-        ([], ["mount point", "--help"]),
+        ([], ["mount point", "qxfs demo", "--help"]),
         (["-o", "fersh=3", "./m"], ["'fersh'", "did you mean 'fresh'"]),
         (["-o", "tokenfile=/x", "./m"], ["'tokenfile'", "did you mean 'token_file'"]),
         (["-o", "xyzzyplugh", "./m"], ["'xyzzyplugh'", "--help"]),
@@ -190,6 +190,12 @@ def test_print_tree_names_what_a_mount_holds(caller):
         (["-x", "./m"], ["'-x'", "--help"]),
         (["--verison"], ["'--verison'", "did you mean '--version'"]),
         (["statsu"], ["'statsu'", "did you mean 'status'"]),
+        (["statsu", "./m"], ["'statsu'", "did you mean 'status'"]),
+        (["umuont", "./m"], ["did you mean 'umount'"]),
+        (["help"], ["qxfs --help"]),
+        (["mount", "./m"], [r"qxfs \[-o OPTIONS\] MOUNTPOINT"]),
+        (["unmount", "./m"], ["qxfs umount DIR"]),
+        (["demo", "./no/such"], ["no/such", "qxfs demo DIR"]),
         (["nothing-like-it"], ["neither a command nor a folder", r"\./nothing-like-it"]),
         (["./m", "./n"], ["one mount point", r"\./m", r"\./n"]),
         ([""], ["mount point"]),
@@ -267,7 +273,7 @@ def test_the_first_mount_fails_when_the_lists_cannot_be_had(sandbox, caller):
         ("https://user:secret@fra1.qualtrics.com", ["user and password"]),
         ("fra1", ["domain"]),
         ("https://", ["host"]),
-        ("fra1.qualtrics.com more", ["characters"]),
+        ("fra1.qualtrics.com more", ["characters", "QUALTRICS_BASE_URL"]),
     ],
     ids=lambda value: re.sub(r"\W+", "-", value) if isinstance(value, str) else None,
 )

@@ -157,6 +157,14 @@ static void test_white_space_around_is_trimmed(void **state)
 	(void)state;
 	write_file(" \t\r\ntoken\r\n\n", 11);
 	assert_token(token_file, "token");
+	write_file("\xef\xbb\xbftoken\r\n", 10); /* as Windows' editors write it */
+	assert_token(token_file, "token");
+	setenv("QUALTRICS_BASE_URL", " fra1.qualtrics.com\r\n", 1);
+	assert_token(token_file, "token");
+	setenv("QUALTRICS_BASE_URL", " \n", 1);
+	assert_refused(token_file, ENOENT, "QUALTRICS_BASE_URL is not set", "data centre");
+	setenv("QUALTRICS_BASE_URL", "fra1", 1);
+	assert_refused(token_file, EINVAL, "QUALTRICS_BASE_URL: ", "fra1.qualtrics.com");
 }
 
 static void test_what_is_no_token_is_refused(void **state)
@@ -169,7 +177,7 @@ static void test_what_is_no_token_is_refused(void **state)
 	} rows[] = {
 		{ "two words", 9, "blank" },
 		{ "two\nlines", 9, "line break" },
-		{ "\xef\xbb\xbftoken", 8, "no token has" },
+		{ "to\xef\xbb\xbfken", 8, "no token has" },
 		{ "to\x1bken", 6, "no token has" },
 		{ "to\0ken", 6, "not a text file" },
 		{ "", 0, "holds no API token" },

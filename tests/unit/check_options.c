@@ -126,6 +126,11 @@ static void test_relative_folders_become_absolute(void **state)
 	struct options o;
 
 	assert_int_equal(chdir("/usr"), 0);
+	setenv("HOME", "/home/u", 1); /* a shell leaves the ~ of -o x=~/y alone */
+	parse_well(&o, WORDS("-o", "token_file=~/t,cache_dir=~b/c", "/m"));
+	assert_string_equal(o.token_file, "/home/u/t");
+	assert_string_equal(o.cache_dir, "/usr/~b/c");
+	options_done(&o);
 	parse_well(&o, WORDS("-o", "token_file=t,cache_dir=a/b", "/m"));
 	assert_string_equal(o.token_file, "/usr/t");
 	assert_string_equal(o.cache_dir, "/usr/a/b");
@@ -187,7 +192,10 @@ static void test_what_is_wrong_is_named(void **state)
 		{ { "-o", "umask=888", "/m" }, "octal" },
 		{ { "-o", "umask=1777", "/m" }, "octal" },
 		{ { "-o", "log=loud", "/m" }, "debug, info, warn or error" },
-		{ { "-o", "max_export=0", "/m" }, "K, M, G or T" },
+		{ { "-o", "max_export=0", "/m" }, "too small" },
+		{ { "-o", "max_export=0G", "/m" }, "too small" },
+		{ { "-o", "cache_size=99999999T", "/m" }, "too large" },
+		{ { "-o", "cache_size=20GB", "/m" }, "perhaps with K, M, G or T" },
 		{ { "-o", "uid=nobody-of-that-name", "/m" }, "user's name" },
 		{ { "-o", "cache_dir=", "/m" }, "a path is wanted" },
 		{ { "/m", "-o" }, "-o lacks its options" },
