@@ -133,8 +133,8 @@ static int set_option(struct options *o, const struct option_row *row, const cha
 		return fail_set(fail, EINVAL, "%s=%s is out of range: it may be %lld to %lld",
 		                row->name, value, (long long)row->min, (long long)row->max);
 	if (r == -ERANGE && row->kind == VALUE_SIZE)
-		return fail_set(fail, EINVAL, "%s=%s is out of range: it is too %s",
-		                row->name, value, value[strspn(value, "0KMGTkmgt")] ? "large" : "small");
+		return fail_set(fail, EINVAL, "%s=%s is out of range: it is too %s", row->name,
+		                value, value[strspn(value, "0KMGTkmgt")] ? "large" : "small");
 	if (r < 0)
 		return fail_set(fail, EINVAL, "%s=%s is not understood: %s is wanted", row->name,
 		                value, value_wanted(row->kind));
