@@ -2,7 +2,8 @@
  *
  * Cache and state lie in a folder of their own below TMPDIR, which goes when the mount ends. Its
  * "lock" is held while the daemon lives, so that the next demo can tell what a killed one left
- * behind.
+ * behind. The process that was called makes the folder, and takes it away if the start fails: a
+ * daemon that Ctrl-C ends before it mounted cannot.
  */
 #include "demo.h"
 
@@ -110,9 +111,6 @@ static int make_temp(struct demo *d, struct qx_fail *fail)
 		fail_remedy(fail, "set TMPDIR to a folder that you can write to");
 		return -err;
 	}
-	int r = take_lock(d->temp, &d->lock_fd);
-	if (r < 0)
-		return fail_set(fail, -r, "%s cannot be used: %s", d->temp, strerror(-r));
 	return mountpoint_apart(d->mountpoint, "the demo's cache", d->temp, fail);
 }
 
@@ -156,9 +154,10 @@ static int run(struct daemon *daemon, void *arg)
 	struct credentials credentials = { 0 };
 	int status;
 
-	sweep(d->tmpdir);
-	int r = make_temp(d, &fail);
-	if (r == 0) {
+	int r = take_lock(d->temp, &d->lock_fd);
+	if (r < 0) {
+		fail_set(&fail, -r, "%s cannot be used: %s", d->temp, strerror(-r));
+	} else {
 		qx_auto_free char *log = below_temp(d, "sandbox.log");
 		r = log ? sandbox_start(d->sandbox, log, &sandbox, &credentials, &fail)
 		        : fail_set(&fail, ENOMEM, "there is no memory left");
@@ -167,8 +166,7 @@ static int run(struct daemon *daemon, void *arg)
 
 	credentials_done(&credentials);
 	sandbox_stop(&sandbox);
-	if (d->temp[0])
-		remove_tree(d->temp);
+	remove_tree(d->temp);
 	if (d->lock_fd >= 0)
 		close(d->lock_fd);
 	return status;
@@ -253,6 +251,10 @@ static int prepare(struct demo *d, struct qx_fail *fail)
 		r = sandbox_find(&d->sandbox, fail);
 	if (r == 0)
 		r = mountpoint_prepare(d->options.mountpoint, &d->mountpoint, fail);
+	if (r == 0) {
+		sweep(d->tmpdir);
+		r = make_temp(d, fail);
+	}
 	return r;
 }
 
@@ -279,6 +281,10 @@ int command_demo(int argc, char *const argv[])
 		.arg = &demo,
 	};
 	int status = r < 0 ? (int)say_fail(&fail) : daemon_run(&plan);
+	if (status != STATUS_OK && demo.temp[0]) {
+		sweep_one(demo.temp);
+		(void)rmdir(demo.temp); /* nothing is in it if the daemon never came to lock it */
+	}
 	options_done(&demo.options);
 	free(demo.mountpoint);
 	free(demo.sandbox);

@@ -793,6 +793,16 @@ def test_a_killed_demo_takes_its_sandbox_along_and_the_next_one_sweeps(demo, unt
     assert (demo.path / FILE).read_bytes()
 
 
+def test_ctrl_c_while_the_demo_starts_leaves_nothing(demo, until):
+    start = subprocess.Popen([demo.program, "demo", demo.path], env=demo.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    (temp,) = until(lambda: temp_of(demo), 20, "the demo's folder")
+    until(lambda: (temp / "sandbox.log").exists() or start.poll() is not None, 20, "the sandbox")
+    start.send_signal(signal.SIGINT)
+    start.communicate(timeout=30 * SLOW)
+    assert start.returncode == 128 + signal.SIGINT
+    assert temp_of(demo) == [] and mounted_at(demo.path) == []
+
+
 def test_demo_without_its_sandbox_says_so(stranger):
     program = stranger.folder / "qxfs"
     shutil.copy(QXFS, program)
