@@ -149,7 +149,7 @@ static int check_word(const char *word, struct qx_fail *fail)
 	if (!*word || *word == '-' || strchr(word, '/') || strcmp(word, ".") == 0 ||
 	    strcmp(word, "..") == 0)
 		return 0;
-	if (stat(word, &st) == 0 || errno == ENOTCONN)
+	if (stat(word, &st) == 0 || errno != ENOENT) /* dead, or another user's: it exists */
 		return 0;
 	for (size_t i = 0; i < countof(meant); i++) {
 		if (strcmp(word, meant[i].word) == 0)

@@ -177,6 +177,12 @@ int mountpoint_detach(const char *mountpoint, bool lazily, struct qx_fail *fail)
 	}
 	if (strstr(words, "busy"))
 		return busy(mountpoint, fail);
+	if (strstr(words, "not found in")) { /* of the mounts that are this user's */
+		qx_auto_free char *word = sys_shell_word(point);
+		r = fail_set(fail, EPERM, "%s was mounted by another user", point);
+		fail_remedy(fail, "sudo qxfs umount %s", word);
+		return r;
+	}
 	return fail_set(fail, -r, "%s cannot be unmounted: %s", mountpoint,
 	                *words ? words : strerror(-r));
 }

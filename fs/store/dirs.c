@@ -66,8 +66,7 @@ static int refuse_folder(const char *path, int err, struct qx_fail *fail)
 
 	if (err == EPERM && stat(path, &st) == 0 && st.st_uid != geteuid()) {
 		fail_set(fail, EPERM, "%s belongs to another user", path);
-		fail_remedy(fail, "sudo chown -R %u %s && chmod 700 %s", (unsigned)geteuid(), word,
-		            word);
+		fail_remedy(fail, "sudo chown -R %u %s", (unsigned)geteuid(), word);
 	} else if (err == EPERM) {
 		fail_set(fail, EPERM, "other users may look into %s", path);
 		fail_remedy(fail, "chmod 700 %s", word);

@@ -889,6 +889,7 @@ def test_another_user_and_even_root_cannot_look_inside(ordinary):
     with pytest.raises(PermissionError):
         os.listdir(ordinary.path)
     sentence(ordinary.run(ordinary.program, "status", ordinary.path, user=OTHER), REFUSED, "another user")
+    sentence(ordinary.run(ordinary.program, "umount", ordinary.path, user=OTHER), REFUSED, "another user", "sudo qxfs umount")
 
 
 @needs_root
