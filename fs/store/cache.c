@@ -253,8 +253,7 @@ static void touch(struct known *k, int fd)
 		(void)futimens(fd, times); /* it is evicted a little too early, else */
 }
 
-/* -EBADMSG: other bytes than were published. */
-static int check_bytes(int fd, uint64_t length, uint64_t crc)
+int cache_sum(int fd, uint64_t length, uint32_t *ret)
 {
 	unsigned char piece[16384];
 	uint64_t at = 0;
@@ -270,7 +269,8 @@ static int check_bytes(int fd, uint64_t length, uint64_t crc)
 		sum = crc32_z(sum, piece, (size_t)n);
 		at += (uint64_t)n;
 	}
-	return sum == crc ? 0 : -EBADMSG;
+	*ret = (uint32_t)sum;
+	return 0;
 }
 
 static int verify(struct known *k, int fd)
@@ -278,10 +278,14 @@ static int verify(struct known *k, int fd)
 	/* crc 0: its maker told none (or it is one in four billion) */
 	if (k->g.length > VERIFY_MAX || k->g.crc == 0 || atomic_load(&k->verified))
 		return 0;
-	int r = check_bytes(fd, k->g.length, k->g.crc);
-	if (r == 0)
-		atomic_store(&k->verified, true);
-	return r;
+	uint32_t sum;
+	int r = cache_sum(fd, k->g.length, &sum);
+	if (r < 0)
+		return r;
+	if (sum != k->g.crc)
+		return -EBADMSG;
+	atomic_store(&k->verified, true);
+	return 0;
 }
 
 /* An fd, -ENOENT: it is gone, -EBADMSG: it is damaged; other: cannot be opened just now. */

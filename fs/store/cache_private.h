@@ -118,6 +118,8 @@ void cache_forget(struct cache *c, const char *data_name);
 /* bytes += added - removed; likewise the generations */
 void cache_count(struct cache *c, uint64_t added, uint64_t removed, int generations);
 uint64_t stat_bytes(const struct stat *st);
+/* CRC-32 of the first `length` bytes; -EBADMSG: there are not so many. */
+int cache_sum(int fd, uint64_t length, uint32_t *ret);
 
 /* --- draft.c --------------------------------------------------------------------------------- */
 

@@ -86,6 +86,10 @@ int draft_data_fd(const struct draft *d); /* the bytes that will be served, read
 int draft_reserve(struct draft *d, int fd, uint64_t upto);
 /* Both files empty again, for a new attempt. */
 int draft_rewind(struct draft *d);
+/* CRC-32 of the first `length` bytes of its data: for what nothing summed while it was written. */
+int draft_crc(const struct draft *d, uint64_t length, uint32_t *ret);
+/* Are these bytes the generation's? Both are read; false also if its data is gone. */
+bool draft_equals(const struct draft *d, uint64_t length, struct generation *g);
 /* fsync, rename, facts. The draft keeps only its lock then. *ret has a reference. */
 int draft_publish(struct draft *d, uint64_t length, uint32_t crc, const struct gen_facts *facts,
                   struct generation **ret);
