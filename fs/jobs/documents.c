@@ -60,7 +60,8 @@ void document_unpack(struct job *job)
 	fail_clear(&job->disk_fail);
 	job->disk_err = length < 0 ? (int)length : 0;
 	job->unpacked.length = length < 0 ? 0 : (uint64_t)length;
-	job->unpacked.crc = 0;
+	if (job->disk_err == 0)
+		job->disk_err = draft_crc(job->draft, job->unpacked.length, &job->unpacked.crc);
 	if (job->disk_err == -EBADMSG)
 		fail_set(&job->disk_fail, EIO,
 		         "the service's answer is no whole JSON document with a result (a login "

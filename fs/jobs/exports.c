@@ -7,6 +7,7 @@
 #include "job.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -49,7 +50,6 @@ static void renew(struct job *job)
 
 static void renewed(struct job *job)
 {
-	job->kept = true;
 	job_succeed(job);
 }
 
@@ -80,10 +80,12 @@ static void checked(struct job *job)
 		job->jobs->config.seen(job->jobs->config.arg, &seen);
 	call_clear(&job->call);
 
-	if (job->old && !job->full && unchanged(job))
+	if (job->old && !job->full && unchanged(job)) {
+		job->asked_ms = 1; /* it ends with what was asked for long ago */
 		job_disk(job, renew, renewed);
-	else
+	} else {
 		start(job);
+	}
 }
 
 static void check(struct job *job)
@@ -112,11 +114,11 @@ static void try_again(struct job *job)
 
 static void draft_made(struct job *job)
 {
-	/* Another mount had the key, and has published since. */
-	bool newer = job->waited && job->old && job->old->checked_s >= job->facts.exported_s;
+	/* Somebody else had the key, and has published since. When he asked is not known. */
+	bool newer = !job->full && job->waited && job->old &&
+	             job->old->checked_s >= job->facts.exported_s;
 
 	if (newer) {
-		job->kept = true;
 		job_succeed(job);
 	} else if (job->disk_err == -EBUSY) {
 		job->waited = true;
@@ -171,6 +173,7 @@ static void started(struct job *job)
 static void start(struct job *job)
 {
 	job_move(job, JOB_STARTING);
+	job->asked_ms = sys_now_ms();
 	call_prepare(job, EP_EXPORT_START);
 	job->call.args[0] = job->object;
 	job->call.body = job->export_body;
@@ -260,7 +263,9 @@ static void polled(struct job *job)
 	const char *status = json_str(job->call.answer, "result.status");
 	const char *file = json_str(job->call.answer, "result.fileId");
 	double percent = 0;
-	(void)json_double(job->call.answer, "result.percentComplete", &percent); /* only a hint */
+	/* Only a hint. */
+	(void)json_double(job->call.answer, "result.percentComplete", &percent);
+	percent = fmin(percent, 100);
 
 	if (status && strcmp(status, "failed") == 0) {
 		export_failed(job);

@@ -73,11 +73,19 @@ static void rewind_draft(struct job *job)
 	job->disk_err = draft_rewind(job->draft);
 }
 
+/* A document that has not changed keeps its generation, and with it the kernel's pages. */
 static void publish(struct job *job)
 {
+	struct cache *cache = job->jobs->config.cache;
+
+	bool same = job->kind == JOB_DOCUMENT && job->old &&
+	            draft_equals(job->draft, job->unpacked.length, job->old);
 	job->facts.took_ms = sys_now_ms() - job->started_ms;
-	job->disk_err = draft_publish(job->draft, job->unpacked.length, job->unpacked.crc,
-	                              &job->facts, &job->made);
+	if (same)
+		job->disk_err = cache_renew(cache, job->old, job->mtime_s);
+	if (!same || job->disk_err < 0)
+		job->disk_err = draft_publish(job->draft, job->unpacked.length, job->unpacked.crc,
+		                              &job->facts, &job->made);
 	/* Without the draft the key is free: whoever is answered may want it again at once. */
 	draft_free(job->draft);
 	job->draft = NULL;
@@ -221,6 +229,8 @@ void fetch_begin(struct job *job)
 	if (export)
 		job->call.args[1] = job->file_id;
 	job->call.sink_fd = draft_raw_fd(job->draft);
+	if (!export)
+		job->asked_ms = sys_now_ms();
 	if (!export && job->old)
 		job->call.bound_ms = STALE_BOUND_MS;
 	job->call.on_room = on_room;

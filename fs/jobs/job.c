@@ -18,7 +18,7 @@ static const struct {
 	[JOB_NEW] = { "new", "is about to start",
 	              TO(JOB_ELSEWHERE) | TO(JOB_CHECKING) | TO(JOB_FETCHING) | TO(JOB_READY) |
 	                      TO(JOB_FAILED) },
-	[JOB_ELSEWHERE] = { "elsewhere", "is being made by another mount",
+	[JOB_ELSEWHERE] = { "elsewhere", "waits for another fetch of it to end",
 	                    TO(JOB_NEW) | TO(JOB_READY) | TO(JOB_FAILED) },
 	[JOB_CHECKING] = { "checking", "is being checked for changes",
 	                   TO(JOB_STARTING) | TO(JOB_READY) | TO(JOB_FAILED) },

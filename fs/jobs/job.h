@@ -4,7 +4,7 @@
  *    │  ▲      │            ▲           │  ▲         │  │ ▲        │
  *    ▼  │      └► READY     └───────────┘  └─poll    │  │ └────────┘ a damaged download, once more
  *  ELSEWHERE   (unchanged)    vanished: once anew ◄──┘  └► PUBLISHING (unpacked while it came)
- *  another mount exports                                          any ──► FAILED
+ *  another has the key                                            any ──► FAILED
  *
  * A document goes NEW ► FETCHING ► UNPACKING ► PUBLISHING ► READY.
  *
@@ -48,8 +48,9 @@ struct job {
 
 	/* what it found out */
 	struct generation *old, *made;
-	bool kept, stale;
-	bool waited; /* another mount had the key */
+	bool stale;
+	bool waited;      /* another mount, or an older job of ours, had the key */
+	int64_t asked_ms; /* the content was asked for then; 0: not yet */
 	struct gen_facts facts;
 	char progress_id[130], file_id[130];
 	char request_id[64]; /* the service's last word on it */
@@ -131,7 +132,7 @@ void job_show(struct job *job);
 void job_call(struct job *job, job_step *then);
 void job_disk(struct job *job, job_step *fn, job_step *then);
 void job_later(struct job *job, int64_t ms, job_step *then);
-/* The end: `made`, or `old` with kept or stale. */
+/* The end: `made`, or `old`, which is current or stale. */
 void job_succeed(struct job *job);
 /* The end: job->fail says why. */
 void job_fail(struct job *job);

@@ -15,11 +15,18 @@
 
 /* --- wants ----------------------------------------------------------------------------------- */
 
-static struct job *find_job(struct jobs *j, const char *key)
+/* One that has ended is only waiting for the disk; whoever comes now wants a new one. What was
+ * asked for before a touch may lack what the touch is about: the new one waits for the key. */
+static bool serves(const struct job *job, const struct want *w)
+{
+	return job->state < JOB_READY && strcmp(job->key, w->key) == 0 &&
+	       (!w->full_since_ms || !job->asked_ms || job->asked_ms > w->full_since_ms);
+}
+
+static struct job *find_job(struct jobs *j, const struct want *w)
 {
 	struct job *job = j->live;
-	/* One that has ended is only waiting for the disk; whoever comes now wants a new one. */
-	while (job && (strcmp(job->key, key) != 0 || job->state >= JOB_READY))
+	while (job && !serves(job, w))
 		job = job->next;
 	return job;
 }
@@ -32,7 +39,7 @@ static struct job *new_job(struct jobs *j, const struct want *w)
 	job->jobs = j;
 	job->kind = w->kind;
 	job->ep = w->ep;
-	job->full = w->full;
+	job->full = w->full_since_ms > 0;
 	job->mtime_s = w->mtime_s;
 	job->uid = w->uid;
 	job->percent = -1;
@@ -80,7 +87,7 @@ static void want_arrives(struct task *task)
 		answer_one(w, ECANCELED, "the mount is being ended");
 		return;
 	}
-	struct job *job = find_job(j, w->key);
+	struct job *job = find_job(j, w);
 	bool fresh = !job;
 	if (fresh)
 		job = new_job(j, w);
@@ -92,8 +99,8 @@ static void want_arrives(struct task *task)
 	job->wants = w;
 	jobs_watch_deadline(j, w->deadline_ms);
 	if (!fresh) {
-		/* Not yet compared: then it need not be. */
-		job->full = job->full || (w->full && job->state <= JOB_CHECKING);
+		/* Not yet asked for: then it need not be compared. */
+		job->full = job->full || (w->full_since_ms && !job->asked_ms);
 		job_show(job);
 		return;
 	}

@@ -14,11 +14,13 @@
 
 #define LIST_FILE_MAX (256u << 20)
 #define ID_MAX 64
+#define LIST_BYTES_MAX (200u << 20) /* of texts: its file stays below LIST_FILE_MAX */
 
 static const struct list_row list_rows[] = {
 	[LIST_SURVEYS] = { "surveys",
 	                   EP_SURVEYS,
 	                   "id",
+	                   "SV_",
 	                   { "name", "ownerId", "isActive", "creationDate", "lastModified" } },
 };
 static_assert(countof(list_rows) == LIST_N_, "every list has its row");
@@ -97,6 +99,12 @@ static void add_member(struct buf *out, const struct json *element, const char *
 	buf_add(out, "", 1);
 }
 
+/* Begins as the ids of this list do: one like "by-name" would hide a file of ours. */
+static bool is_of(const struct list_row *row, const char *id)
+{
+	return id_is_sound(id) && strncmp(id, row->id_prefix, strlen(row->id_prefix)) == 0;
+}
+
 int list_add(struct list *l, const struct json *element)
 {
 	const struct list_row *row = list_row(l->id);
@@ -104,7 +112,7 @@ int list_add(struct list *l, const struct json *element)
 	size_t at[LIST_FIELDS] = { 0 };
 	struct buf texts = { 0 };
 
-	if (!id || !id_is_sound(id))
+	if (!id || !is_of(row, id))
 		return 0;
 	buf_add(&texts, id, strlen(id) + 1);
 	for (size_t i = 0; i < LIST_FIELDS; i++) {
@@ -115,6 +123,11 @@ int list_add(struct list *l, const struct json *element)
 			buf_add(&texts, "", 1);
 	}
 
+	l->bytes += texts.len;
+	if (l->bytes > LIST_BYTES_MAX) {
+		buf_done(&texts);
+		return -EFBIG;
+	}
 	char *block = make_room(l) < 0 ? NULL : buf_steal(&texts);
 	buf_done(&texts);
 	if (!block)

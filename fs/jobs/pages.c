@@ -94,8 +94,9 @@ static int take_elements(struct list_job *lj)
 		                list_row(lj->id)->name);
 	for (size_t i = 0; i < n; i++) {
 		const struct json *element = json_at(answer, "result.elements", i);
-		if (element && list_add(lj->made, element) < 0)
-			return fail_set(&lj->fail, ENOMEM, "no memory for the list of %s",
+		int r = element ? list_add(lj->made, element) : 0;
+		if (r < 0)
+			return fail_set(&lj->fail, -r, "the list of %s does not fit into memory",
 			                list_row(lj->id)->name);
 	}
 	for (struct list_want *w = lj->wants; w; w = w->next)

@@ -10,6 +10,8 @@
 #define KB 1024ull
 #define UNKNOWN_EXPORT 2000000000ull /* an export's own limit is 1.8 GB: measured harmless */
 #define UNKNOWN_DOCUMENT (16 * KB * KB)
+#define COUNTS_MS 60000 /* so long the service's counts say how much there is: more may come */
+#define HEADER_ROWS 50  /* three rows, but of whole question texts */
 #define LONG_TTL_S 3600.0
 #define FOLDER_TTL_S 60.0
 
@@ -23,10 +25,10 @@ uint64_t row_ino(const struct tree *t, const struct node_row *row, const char *a
 /* Fresh by the calendar: a clock that was set back does not make old data young. */
 bool place_is_fresh(const struct tree *t, const struct place *p)
 {
-	if (!p->gen || p->expired)
+	if (!p->gen || p->touched_ms)
 		return false;
 	int64_t now_s = sys_wall_s(), checked_s = p->gen->checked_s;
-	if (p->stale && now_s < p->retry_s)
+	if (p->stale && sys_now_ms() < p->retry_ms)
 		return true;
 	return checked_s <= now_s + 5 && now_s - checked_s < t->config.fresh_s;
 }
@@ -47,7 +49,7 @@ int64_t pending_mtime(struct tree *t, const struct place *p)
 
 	if (p->gen) {
 		ended_s = p->gen->checked_s + t->config.fresh_s;
-		if (p->expired || ended_s > sys_wall_s())
+		if (p->touched_ms || ended_s > sys_wall_s())
 			ended_s = sys_wall_s();
 	}
 	if (!modified_s && !ended_s)
@@ -55,29 +57,41 @@ int64_t pending_mtime(struct tree *t, const struct place *p)
 	return modified_s > ended_s ? modified_s : ended_s;
 }
 
+int64_t counted_responses(const int64_t counts[FACTS_COUNTS])
+{
+	int64_t auditable = counts[0], generated = counts[1];
+	if (auditable < 0 || generated < 0)
+		return -1;
+	return auditable > INT64_MAX - generated ? INT64_MAX : auditable + generated;
+}
+
+/* What the counts say; they are the service's word, so the result may be beyond any integer. */
+static double estimate_by_counts(const struct place *p, const struct place *survey)
+{
+	double responses = (double)survey->responses;
+	double by_count =
+		(responses + HEADER_ROWS) * (double)survey->columns * p->row->source.cell_bytes;
+	double was = p->gen ? (double)counted_responses(p->gen->facts.counts) : 0;
+	double grown = was > 0 && responses > was ? responses / was : 1;
+	double by_last = p->gen ? (double)p->gen->length * 1.25 * grown : 0;
+	return (double)(KB * KB) + (by_count > by_last ? by_count : by_last);
+}
+
 /* Never too small: tar, fread, rsync and a dozen more would lose data silently. */
 uint64_t pending_estimate(struct tree *t, const struct place *p)
 {
 	uint64_t last = p->gen ? p->gen->length : 0;
+	uint64_t most = p->row->source.is_document ? UNKNOWN_DOCUMENT : UNKNOWN_EXPORT;
 
+	if (last * 2 > most)
+		most = last * 2;
 	if (p->row->source.is_document)
-		return last * 2 > UNKNOWN_DOCUMENT ? last * 2 : UNKNOWN_DOCUMENT;
-
+		return most;
 	const struct place *survey = place_find(t, node_row(ROW_SURVEY), p->arg);
 	bool current = survey && survey->seen && survey->responses >= 0 && survey->columns >= 0 &&
-	               sys_wall_s() - survey->seen_s < t->config.fresh_s;
-	if (!current)
-		return last * 2 > UNKNOWN_EXPORT ? last * 2 : UNKNOWN_EXPORT;
-
-	double cells = (double)survey->responses * (double)survey->columns;
-	double by_count = cells * p->row->source.cell_bytes;
-	double was = p->gen ? (double)(p->gen->facts.counts[0] > p->gen->facts.counts[1]
-	                                       ? p->gen->facts.counts[0]
-	                                       : p->gen->facts.counts[1])
-	                    : 0;
-	double grown = was > 0 ? (double)survey->responses / was : 1;
-	double by_last = (double)last * 1.25 * (grown > 1 ? grown : 1);
-	return KB * KB + (uint64_t)(by_count > by_last ? by_count : by_last);
+	               sys_now_ms() - survey->seen_ms < COUNTS_MS;
+	double guess = current ? estimate_by_counts(p, survey) : (double)most;
+	return guess < (double)most ? (uint64_t)guess : most;
 }
 
 /* Type, mode, owner and number; times of the mount. */

@@ -1,7 +1,8 @@
 /* catalog.c: the list of surveys as the tree shows it: with names, and with what was found by name.
  *
- * A catalog is made whole, off the lock, and then put in place of the former one; whoever lists
- * keeps the one it began with. */
+ * A catalog is made whole, off tree.lock, and then put in place of the former one; whoever lists
+ * keeps the one it began with. catalog_lock lets one thread make one: else of two the later could
+ * be the older. */
 #include "house.h"
 
 #include <errno.h>
@@ -20,6 +21,7 @@
 struct found {
 	struct found *next;
 	char *line; /* the element as a list's page would hold it */
+	bool gone;  /* the service does not know it any more: in no later list */
 	char id[48];
 };
 
@@ -182,20 +184,18 @@ static int merge(struct list *list, char **lines, size_t n, struct list **ret)
 	return 0;
 }
 
-/* Lines of those that the list does not have. Borrowed texts: entries of `found` are never freed
- * while the tree lives. */
-static size_t missing_lines(struct tree *t, const struct list *list, char *lines[FOUND_MAX])
+/* Lines of those that the list does not have, borrowed. catalog_lock held. */
+static size_t missing_lines(const struct tree *t, const struct list *list, char *lines[FOUND_MAX])
 {
 	size_t n = 0;
-	pthread_mutex_lock(&t->lock);
 	for (const struct found *f = t->found; f && n < FOUND_MAX; f = f->next)
-		if (!list_find(list, f->id))
+		if (!f->gone && !list_find(list, f->id))
 			lines[n++] = f->line;
-	pthread_mutex_unlock(&t->lock);
 	return n;
 }
 
-int tree_set_list(struct tree *t, struct list *list)
+/* catalog_lock held. */
+static int set_list(struct tree *t, struct list *list)
 {
 	char **lines = calloc(FOUND_MAX, sizeof(*lines));
 	struct list *all = NULL;
@@ -218,6 +218,14 @@ int tree_set_list(struct tree *t, struct list *list)
 	pthread_mutex_unlock(&t->lock);
 	catalog_unref(former);
 	return 0;
+}
+
+int tree_set_list(struct tree *t, struct list *list)
+{
+	pthread_mutex_lock(&t->catalog_lock);
+	int r = set_list(t, list);
+	pthread_mutex_unlock(&t->catalog_lock);
+	return r;
 }
 
 static struct found *new_found(const struct survey_seen *seen)
@@ -247,28 +255,46 @@ static struct found *new_found(const struct survey_seen *seen)
 	return f;
 }
 
-void tree_found(struct tree *t, const struct survey_seen *seen)
+/* Remembers it; false: there is no room. catalog_lock held. */
+static bool remember(struct tree *t, const struct survey_seen *seen)
 {
 	size_t n = 0;
-	pthread_mutex_lock(&t->lock);
-	bool known = t->catalog && list_find(t->catalog->list, seen->id);
-	for (const struct found *f = t->found; f && !known; f = f->next, n++)
-		known = strcmp(f->id, seen->id) == 0;
-	pthread_mutex_unlock(&t->lock);
-	if (known || n >= FOUND_MAX)
+	struct found *f = t->found;
+
+	for (; f && strcmp(f->id, seen->id) != 0; f = f->next)
+		n++;
+	if (!f && n < FOUND_MAX && (f = new_found(seen))) {
+		f->next = t->found;
+		t->found = f;
+	}
+	if (f)
+		f->gone = false;
+	return f;
+}
+
+void tree_found(struct tree *t, const struct survey_seen *seen)
+{
+	struct catalog *c = tree_catalog(t);
+	bool known = !c || list_find(c->list, seen->id);
+	catalog_unref(c);
+	if (known)
 		return;
 
-	struct found *f = new_found(seen);
-	if (!f)
-		return;
-	pthread_mutex_lock(&t->lock);
-	f->next = t->found;
-	t->found = f;
-	struct list *list = t->catalog ? list_ref(t->catalog->list) : NULL;
-	pthread_mutex_unlock(&t->lock);
-	if (list && tree_set_list(t, list) < 0)
+	pthread_mutex_lock(&t->catalog_lock);
+	c = tree_catalog(t);
+	if (c && remember(t, seen) && set_list(t, c->list) < 0)
 		log_warn("tree", "no memory to list %s", seen->id);
-	list_unref(list);
+	catalog_unref(c);
+	pthread_mutex_unlock(&t->catalog_lock);
+}
+
+static void forget_found(struct tree *t, const char *id)
+{
+	pthread_mutex_lock(&t->catalog_lock);
+	for (struct found *f = t->found; f; f = f->next)
+		if (strcmp(f->id, id) == 0)
+			f->gone = true;
+	pthread_mutex_unlock(&t->catalog_lock);
 }
 
 void tree_absent(struct tree *t, const char *id)
@@ -282,6 +308,7 @@ void tree_absent(struct tree *t, const char *id)
 	}
 	memcpy(a->id, id, strlen(id) + 1);
 	a->until_s = now_s + ABSENT_S;
+	forget_found(t, id);
 
 	pthread_mutex_lock(&t->lock);
 	a->next = t->absent;
@@ -289,7 +316,7 @@ void tree_absent(struct tree *t, const char *id)
 	struct absent **link = &a->next, *dropped = NULL;
 	while (*link) {
 		struct absent *x = *link;
-		if (x->until_s > now_s && ++n < ABSENT_MAX) {
+		if (x->until_s > now_s && strcmp(x->id, id) != 0 && ++n < ABSENT_MAX) {
 			link = &x->next;
 			continue;
 		}
@@ -334,13 +361,13 @@ void tree_forget_found(struct tree *t)
 void tree_seen(void *arg, const struct survey_seen *seen)
 {
 	struct tree *t = arg;
-	int64_t responses = seen->counts[0] > seen->counts[1] ? seen->counts[0] : seen->counts[1];
+	int64_t responses = counted_responses(seen->counts);
 
 	pthread_mutex_lock(&t->lock);
 	struct place *p = place_get(t, node_row(ROW_SURVEY), seen->id);
 	if (p) {
 		p->seen = true;
-		p->seen_s = sys_wall_s();
+		p->seen_ms = sys_now_ms();
 		p->responses = responses;
 		p->columns = seen->columns;
 	}

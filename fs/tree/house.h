@@ -37,22 +37,20 @@ struct place {
 	uint64_t ino;
 	struct node *current, *pending;
 	unsigned nodes; /* that exist */
-	unsigned users; /* operations in flight */
 
 	/* data */
 	struct generation *gen; /* the newest known */
-	bool expired;           /* touched: not fresh whatever the clock says */
-	bool full;              /* touched: the next fill asks for no comparison */
-	unsigned touches;       /* so that a fill that began before one does not hide it */
+	int64_t touched_ms;     /* not fresh whatever the clock says, until a fill that was wanted
+	                           after this moment; 0: not touched */
 	bool stale;             /* served unchecked: the account was unreachable */
-	int64_t retry_s;        /* served stale until then: calendar */
+	int64_t retry_ms;       /* served stale until then */
 
 	/* texts */
 	int64_t rendered_ms;
 
 	/* a survey's folder: what its last GET said */
 	bool seen;
-	int64_t seen_s, responses, columns;
+	int64_t seen_ms, responses, columns;
 };
 
 struct node {
@@ -87,18 +85,19 @@ struct catalog {
 struct op;
 
 struct tree {
-	struct tree_config config; /* immutable */
-	struct jobs *jobs;         /* immutable */
-	int64_t born_s;            /* immutable */
+	struct tree_config config;    /* immutable */
+	struct jobs *jobs;            /* immutable */
+	int64_t born_s;               /* immutable */
+	pthread_mutex_t catalog_lock; /* rank 1, before `lock`: one thread makes a catalog */
 	pthread_mutex_t lock;
 	struct table places, nodes;
 	uint64_t next_id;
 	struct catalog *catalog;
-	struct found *found;   /* ids found by name, not in the list */
+	struct found *found;   /* ids found by name, not in the list; guarded by catalog_lock */
 	struct absent *absent; /* ids the service did not know, for a minute */
 	struct op *ops;
 	bool stopping;
-	int64_t list_tried_s; /* the last refresh of the list that failed */
+	int64_t list_retry_ms; /* a refresh of the list failed: the old one does until then */
 	pthread_cond_t no_ops;
 };
 
@@ -136,6 +135,10 @@ struct place *place_find(struct tree *t, const struct node_row *row, const char 
 struct place *place_get(struct tree *t, const struct node_row *row, const char *arg);
 void place_release(struct tree *t, struct place *p); /* frees it if nothing is known of it */
 struct node *node_new(struct tree *t, struct place *p);
+/* Gives a data node its generation and, unless that is served unchecked, its time: the one the node
+ * has shown, for who made or checked the generation was told it; or what another mount has shown.
+ */
+void node_fill(struct node *n, struct generation *gen);
 void node_release(struct tree *t, struct node *n); /* frees it if nobody holds it */
 /* tree.c: call without it */
 /* The child `name` of a folder: -ENOENT. *ret_tentative: nobody has confirmed it. */
@@ -154,6 +157,8 @@ double node_attr_ttl(const struct tree *t, const struct node *n);
 double node_entry_ttl(const struct tree *t, const struct node *n);
 bool place_is_fresh(const struct tree *t, const struct place *p);
 int64_t pending_mtime(struct tree *t, const struct place *p);
+/* Both kinds of response are exported. -1: the service did not say. */
+int64_t counted_responses(const int64_t counts[FACTS_COUNTS]);
 uint64_t pending_estimate(struct tree *t, const struct place *p);
 uint64_t row_ino(const struct tree *t, const struct node_row *row, const char *arg);
 
@@ -161,7 +166,13 @@ uint64_t row_ino(const struct tree *t, const struct node_row *row, const char *a
 int listing_new(struct tree *t, const struct node_row *dir, const char *arg, struct listing **ret);
 void listing_free(struct listing *l);
 
-/* opens.c */
+/* opens.c: the caller has pinned the node */
 bool list_is_fresh(struct tree *t, const struct catalog *c);
+/* A handle of a ready node's data. -ENOENT: it was evicted, or is damaged: lose_data() then. */
+int open_data(struct tree *t, struct node *n, struct generation *gen, bool refilled,
+              struct tree_handle **ret);
+int open_folder(struct tree *t, struct node *n, struct tree_handle **ret);
+/* The data is gone: the node is pending again. */
+void lose_data(struct tree *t, struct node *n, struct generation *gen);
 
 #endif

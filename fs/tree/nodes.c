@@ -1,6 +1,6 @@
 /* nodes.c: the table. Sizes of cells: a recorded CSV of 24 columns has 17 bytes a cell
- * (API.md 3.4); JSON repeats names. An estimate errs upward: too small loses data silently
- * (research/EXPERIMENTS.md 3). */
+ * (API.md 3.4), but one may hold an essay; JSON repeats names. An estimate errs upward: too small
+ * loses data silently (research/EXPERIMENTS.md 3). */
 #include "nodes.h"
 
 #include <assert.h>
@@ -58,10 +58,11 @@ static struct node_row rows[] = {
 	            "for people: the state of this survey's files"),
 	[ROW_SURVEY_JSON] = ROW("/surveys/{survey}/survey.json", NODE_DATA, GET(EP_SURVEY), 0,
 	                        "questions, blocks, flow, counts of responses"),
-	[ROW_RESPONSES_CSV] = ROW(
-		"/surveys/{survey}/responses.csv", NODE_DATA, EXPORT("{\"format\":\"csv\"}", 40), 0,
-		"all finished responses, byte for byte as the service exports them; "
-		"the first open waits for the export"),
+	[ROW_RESPONSES_CSV] =
+		ROW("/surveys/{survey}/responses.csv", NODE_DATA,
+	            EXPORT("{\"format\":\"csv\"}", 1000), 0,
+	            "all finished responses, byte for byte as the service exports them; "
+	            "the first open waits for the export"),
 	[ROW_QXFS] = ROW("/.qxfs", NODE_DIR, NONE, ROW_OWNER_ONLY | ROW_UNLISTED,
 	                 "about the mount, for its owner; found by name"),
 	[ROW_QXFS_STATUS] = ROW("/.qxfs/status.json", NODE_TEXT, TEXT(text_status_json),

@@ -30,6 +30,7 @@ int tree_new(const struct tree_config *config, struct tree **ret)
 		return -ENOMEM;
 	t->config = *config;
 	t->born_s = sys_wall_s();
+	pthread_mutex_init(&t->catalog_lock, NULL);
 	pthread_mutex_init(&t->lock, NULL);
 	pthread_cond_init(&t->no_ops, NULL);
 	nodes_init();
@@ -229,6 +230,7 @@ void tree_free(struct tree *t)
 	free_nodes(t);
 	tree_forget_found(t);
 	catalog_unref(t->catalog);
+	pthread_mutex_destroy(&t->catalog_lock);
 	pthread_mutex_destroy(&t->lock);
 	pthread_cond_destroy(&t->no_ops);
 	free(t);

@@ -129,12 +129,14 @@ int64_t text_survey_status(struct tree *t, const char *arg, struct buf *out)
 {
 	struct catalog *c = tree_catalog(t);
 	const struct list_item *item = c ? list_find(c->list, arg) : NULL;
-	char prefix[ARG_MAX_BYTES + 16];
+	char prefix[ARG_MAX_BYTES + 16], when[24];
+	int64_t modified_s;
 
 	buf_addf(out, "Survey    %s\n", arg);
 	if (item) {
 		buf_addf(out, "Name      %s\n", catalog_name(c, item));
-		buf_addf(out, "Modified  %s\n", item->field[SURVEY_MODIFIED]);
+		if (sys_parse_time(item->field[SURVEY_MODIFIED], &modified_s) == 0)
+			buf_addf(out, "Modified  %s\n", moment(modified_s, when));
 	} else {
 		buf_add_str(
 			out,

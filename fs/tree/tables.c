@@ -1,7 +1,7 @@
 /* tables.c: places and nodes in hash tables that grow, and who keeps them alive.
  *
  * A node lives while the kernel counts lookups of it or somebody pins it; a place while it has
- * nodes, operations in flight, or something is known of it that no file tells. */
+ * nodes, or something is known of it that no file tells. */
 #include "house.h"
 
 #include <stdlib.h>
@@ -62,19 +62,26 @@ static bool grow(struct table *table, bool nodes)
 	return true;
 }
 
-struct place *place_find(struct tree *t, const struct node_row *row, const char *arg)
+static struct place *find_at(struct tree *t, uint64_t ino, const struct node_row *row,
+                             const char *arg)
 {
 	if (!t->places.n_chains)
 		return NULL;
-	struct place *p = t->places.chains[place_chain(&t->places, row_ino(t, row, arg))];
+	struct place *p = t->places.chains[place_chain(&t->places, ino)];
 	while (p && (p->row != row || strcmp(p->arg, arg) != 0))
 		p = p->next;
 	return p;
 }
 
+struct place *place_find(struct tree *t, const struct node_row *row, const char *arg)
+{
+	return find_at(t, row_ino(t, row, arg), row, arg);
+}
+
 struct place *place_get(struct tree *t, const struct node_row *row, const char *arg)
 {
-	struct place *p = place_find(t, row, arg);
+	uint64_t ino = row_ino(t, row, arg);
+	struct place *p = find_at(t, ino, row, arg);
 	if (p)
 		return p;
 	p = calloc(1, sizeof(*p));
@@ -85,7 +92,7 @@ struct place *place_get(struct tree *t, const struct node_row *row, const char *
 		return NULL;
 	}
 	p->row = row;
-	p->ino = row_ino(t, row, arg);
+	p->ino = ino;
 	p->responses = p->columns = -1;
 	move_place(&t->places, p);
 	t->places.n++;
@@ -95,7 +102,7 @@ struct place *place_get(struct tree *t, const struct node_row *row, const char *
 void place_release(struct tree *t, struct place *p)
 {
 	/* A touch must be remembered; what the last GET said makes better sizes. */
-	if (p->nodes || p->users || p->expired || p->stale || p->seen)
+	if (p->nodes || p->touched_ms || p->stale || p->seen)
 		return;
 	void **link = &t->places.chains[place_chain(&t->places, p->ino)];
 	struct place *x = *link;
@@ -135,6 +142,23 @@ struct node *node_new(struct tree *t, struct place *p)
 	move_node(&t->nodes, n);
 	t->nodes.n++;
 	return n;
+}
+
+void node_fill(struct node *n, struct generation *gen)
+{
+	struct place *p = n->place;
+
+	n->refilled = n->refilled || n->gen;
+	generation_unref(n->gen);
+	n->gen = generation_ref(gen);
+	n->ready = true;
+	if (!p->stale)
+		n->mtime_s = gen->mtime_s;
+	if (p->pending == n)
+		p->pending = NULL;
+	else if (p->current && p->current->ready)
+		return; /* an older node whose bytes came again: lookups have a better one */
+	p->current = n;
 }
 
 void node_release(struct tree *t, struct node *n)

@@ -23,12 +23,10 @@ void tree_key(struct tree *t, const struct node_row *row, const char *arg, struc
 
 static int resolve_survey(struct tree *t, const char *name, bool *ret_tentative)
 {
-	if (!survey_id_is_well_formed(name))
-		return -ENOENT;
 	struct catalog *c = tree_catalog(t);
 	bool listed = c && list_find(c->list, name);
 	catalog_unref(c);
-	if (!listed && tree_is_absent(t, name))
+	if (!listed && (!survey_id_is_well_formed(name) || tree_is_absent(t, name)))
 		return -ENOENT;
 	*ret_tentative = !listed;
 	return 0;
@@ -189,9 +187,13 @@ static bool known_fresh(struct tree *t, const struct node_row *row, const char *
 
 static struct node *ready_node(struct tree *t, struct place *p)
 {
-	struct node *n = p->current;
-	/* A current node of an older generation (another mount published): a new one takes its
-	 * place. */
+	struct node *n = p->pending;
+	if (n) { /* another mount published or checked: it is not pending any more */
+		node_fill(n, p->gen);
+		return n;
+	}
+	/* A current node of an older generation: a new one takes its place. */
+	n = p->current;
 	if (n && n->ready && n->gen == p->gen)
 		return n;
 	n = node_new(t, p);
@@ -199,7 +201,7 @@ static struct node *ready_node(struct tree *t, struct place *p)
 		return NULL;
 	n->ready = true;
 	n->gen = generation_ref(p->gen);
-	n->mtime_s = p->gen->mtime_s;
+	n->mtime_s = p->stale ? pending_mtime(t, p) : p->gen->mtime_s;
 	p->current = n;
 	return n;
 }
@@ -350,10 +352,12 @@ int tree_touch(struct tree *t, uint64_t node, const struct tree_caller *who, str
 	if (!n) {
 		r = -ENOENT;
 	} else if (n->place->row->kind == NODE_DATA) {
-		n->place->expired = true;
-		n->place->full = true;
-		n->place->touches++;
-		name_of(t, n->place, ret);
+		struct place *p = n->place;
+		p->touched_ms = sys_now_ms();
+		/* One that is being filled gets what was asked for before: the next is another. */
+		if (p->pending && p->pending->pins)
+			p->pending = NULL;
+		name_of(t, p, ret);
 		r = 0;
 	}
 	pthread_mutex_unlock(&t->lock);

@@ -84,7 +84,7 @@ static const char *say_generation(struct tree *t, const struct spot *spot, struc
 
 	pthread_mutex_lock(&t->lock);
 	struct place *p = place_find(t, spot->row, spot->arg);
-	bool touched = p && p->expired, stale = p && p->stale;
+	bool touched = p && p->touched_ms, stale = p && p->stale;
 	pthread_mutex_unlock(&t->lock);
 	int64_t until_s = gen->checked_s + t->config.fresh_s;
 	if (stale)
@@ -126,6 +126,20 @@ static const char *say_data(struct tree *t, const struct spot *spot, const char 
 	return state;
 }
 
+/* A folder fails with its list, or with the document that shows whether it is there. */
+static const char *say_other(struct tree *t, const struct spot *spot, struct buf *subject,
+                             struct buf *text)
+{
+	struct board_failure failure;
+
+	if (spot->row->id == ROW_SURVEY && spot->tentative)
+		buf_add_str(subject, "/survey.json");
+	if (spot->row->kind == NODE_DIR &&
+	    board_failure_of(jobs_board(t->jobs), buf_text(subject), &failure))
+		return say_failure(&failure, text);
+	return spot->tentative ? "not confirmed" : "ready";
+}
+
 static const char *say(struct tree *t, const char *path, struct buf *text)
 {
 	struct spot spot;
@@ -148,7 +162,7 @@ static const char *say(struct tree *t, const char *path, struct buf *text)
 	if (spot.row->kind == NODE_DATA)
 		state = say_data(t, &spot, buf_text(&subject), text);
 	else
-		state = spot.tentative ? "not confirmed" : "ready";
+		state = say_other(t, &spot, &subject, text);
 	buf_done(&subject);
 	return state;
 }

@@ -312,6 +312,21 @@ def test_a_list_is_whole_or_the_old_one(sandbox, mounts, until, case):
     until(lambda: len(names_of(mount)) == 236, 20, "the new list")
 
 
+def test_a_list_that_may_not_be_seen_any_more_is_refused_each_time(sandbox, mounts, until):
+    mount = mounts(sandbox, "fresh=1")
+    surveys = mount.path / "surveys"
+    old = names_of(mount)
+    sandbox.fault("surveys", **status(403))
+    end = time.time() + 2
+    until(lambda: time.time() > end, 3, "the end of the freshness")
+    for _ in range(3):
+        assert errno_of(lambda: os.listdir(surveys)) == "EACCES"
+    told = mount.run("why", surveys).stdout
+    assert "no permission" in told and "EACCES" in told, told
+    sandbox.clear_faults()
+    assert names_of(mount) == old
+
+
 def test_pages_that_go_in_circles(sandbox, mounts, until):
     sandbox.add_surveys(220, prefix="Page")
     mount = mounts(sandbox, "fresh=1")

@@ -280,6 +280,30 @@ def test_touch_of_a_file_that_somebody_reads(sandbox, mounts):
         assert read_all(path) == sandbox.entry(SMALL)
 
 
+@pytest.mark.concurrency
+def test_a_touch_while_an_export_runs_makes_the_next_open_another(sandbox, mounts, parked):
+    """The running one was asked for before the edit that the touch is about. Its own readers get it."""
+    mount = mounts(sandbox)
+    path = responses(mount, SMALL)
+    old = sandbox.entry(SMALL)
+    sandbox.hold("export_file")
+    with concurrent.futures.ThreadPoolExecutor(5) as pool:
+        first = pool.submit(cat, path)
+        assert sandbox.wait_held("export_file", 1)
+        sandbox.append(SMALL, 1)
+        new = sandbox.entry(SMALL)
+        os.utime(path)
+        later = [pool.submit(cat, path) for _ in range(4)]
+        parked(mount, 5)
+        sandbox.release()
+        assert first.result() in (old, new)
+        assert [one.result() for one in later] == [new] * 4
+    assert sandbox.count("export_start") == 2
+    sandbox.reset_stats()
+    assert cat(path) == new
+    assert counts(sandbox) == {}
+
+
 def test_the_time_given_to_touch_is_ignored(sandbox, mounts):
     mount = mounts(sandbox)
     path = responses(mount, SMALL)
@@ -356,6 +380,73 @@ def test_the_time_stays_for_good(sandbox, mounts):
     assert (again.st_mtime_ns, again.st_size, again.st_ino) == (shown.st_mtime_ns, shown.st_size, shown.st_ino)
     assert read_all(path) == sandbox.entry(SMALL)
     assert counts(sandbox).get("export_start", 0) == 0
+
+
+def test_a_document_fetched_anew_with_equal_bytes_keeps_its_generation(sandbox, mounts, expire):
+    mount = mounts(sandbox, "fresh=1")
+    path = mount.path / "surveys" / SMALL / "survey.json"
+    old = read_all(path)
+    files = facts_of(mount)
+    expire()
+    shown = os.stat(path)
+    sandbox.reset_stats()
+    assert read_all(path) == old
+    assert counts(sandbox) == {"survey": 1}
+    assert facts_of(mount) == files
+    assert os.stat(path).st_mtime_ns == shown.st_mtime_ns
+    sandbox.rename(SMALL, "Another name")
+    expire()
+    assert b"Another name" in read_all(path)
+    assert facts_of(mount)[0] == files[0] and facts_of(mount)[1] != files[1]
+
+
+def test_the_document_that_settles_a_folder_shows_the_time_it_showed_before(sandbox, mounts, until):
+    mount = mounts(sandbox)
+    ident = sandbox.add_survey("Found by id", 2, listed=False)
+    path = mount.path / "surveys" / ident / "survey.json"
+    shown = os.stat(path)
+    until(lambda: time.time() > shown.st_mtime + 1.1, 3, "another second")
+    os.listdir(path.parent)
+    ready = os.stat(path)
+    assert ready.st_size == len(read_all(path)) and ready.st_blocks > 0
+    assert ready.st_mtime_ns == shown.st_mtime_ns
+
+
+def size_now(fd):
+    """What the daemon says, whatever the kernel remembers."""
+    done = subprocess.run(["stat", "-L", "--cached=never", "-c", "%s", f"/proc/{os.getpid()}/fd/{fd}"],
+                          capture_output=True, text=True, check=True, timeout=60 * SLOW)
+    return int(done.stdout)
+
+
+def test_a_file_whose_bytes_are_lost_shows_an_estimate_again(sandbox, mounts, parked):
+    mount = mounts(sandbox)
+    path = responses(mount, SMALL)
+    good = read_all(path)
+    assert mount.stop() == 0
+    mount.start()
+    fd = os.open(path, os.O_PATH)  # a node that never was pending
+    os.unlink(facts_of(mount)[1][0])
+    sandbox.hold("export_start")
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        reader = pool.submit(read_all, f"/proc/self/fd/{fd}")
+        parked(mount, 1)
+        assert size_now(fd) >= len(good)
+        sandbox.release()
+        assert reader.result() == good
+    assert size_now(fd) == len(good)
+    os.close(fd)
+
+
+def test_a_pending_node_is_filled_when_another_mount_has_published(sandbox, mounts):
+    one, two = mounts(sandbox, name="one"), mounts(sandbox, name="two")
+    fd = os.open(responses(two, SMALL), os.O_PATH)
+    assert size_now(fd) > len(sandbox.entry(SMALL))
+    assert read_all(responses(one, SMALL)) == sandbox.entry(SMALL)
+    shown = os.stat(responses(two, SMALL))
+    assert shown.st_size == len(sandbox.entry(SMALL)) == size_now(fd)
+    assert shown.st_mtime_ns == os.stat(responses(one, SMALL)).st_mtime_ns
+    os.close(fd)
 
 
 def rsync(mount, target):
@@ -553,6 +644,42 @@ def test_a_damaged_cache_is_only_a_miss(sandbox, mounts):
     os.unlink(facts_of(mount)[1][0])
     assert read_all(path) == good
     assert sandbox.count("export_start") == 5
+
+
+def flip(path):
+    with open(path, "r+b") as file:
+        file.seek(os.path.getsize(path) // 2)
+        byte = file.read(1)
+        file.seek(-1, os.SEEK_CUR)
+        file.write(bytes([byte[0] ^ 1]))
+
+
+@pytest.mark.parametrize("fresh", ["fresh=3600", "fresh=1"])
+@pytest.mark.parametrize("name", ["survey.json", "responses.csv"])
+def test_a_flipped_bit_in_the_cache_is_only_a_miss(sandbox, mounts, expire, name, fresh):
+    """Also when the account says that nothing has changed."""
+    mount = mounts(sandbox, fresh)
+    path = mount.path / "surveys" / SMALL / name
+    good = read_all(path)
+    assert mount.stop() == 0
+    (damaged,) = facts_of(mount)[1]
+    flip(damaged)
+    mount.start()
+    if fresh == "fresh=1":
+        expire()
+    assert read_all(path) == good
+    assert os.stat(path).st_size == len(good)
+    assert facts_of(mount)[1] != [damaged]
+
+
+def test_a_lost_file_of_an_unchanged_survey_is_only_a_miss(sandbox, mounts, expire):
+    mount = mounts(sandbox, "fresh=1")
+    path = responses(mount, SMALL)
+    good = read_all(path)
+    expire()
+    os.unlink(facts_of(mount)[1][0])
+    assert read_all(path) == good
+    assert sandbox.count("export_start") == 2
 
 
 def test_kill_while_a_version_is_replaced(sandbox, mounts, parked):

@@ -1,5 +1,6 @@
 """What exists: names, attributes, listings, the texts made here, and that looking at them costs nothing."""
 
+import concurrent.futures
 import contextlib
 import csv
 import ctypes
@@ -143,6 +144,30 @@ def test_an_estimate_from_known_counts_is_plausible_and_not_too_small(survey, sa
     after = os.stat(folder / "responses.csv").st_size
     assert after < before, "once the counts are known the estimate is of this survey"
     assert sandbox.entry_sha256(survey)["size"] <= after < 100 << 20
+
+
+def test_an_estimate_has_room_for_long_questions_and_essays(sandbox, mount):
+    ident = sandbox.add_survey("Long questions", 0)
+    for number in range(260):
+        sandbox.add_question(ident, f"Q{number + 900}", "Why? " * 1000)
+    essays = sandbox.add_survey("Essays", 0)
+    question = sandbox.add_question(essays, "Q900", "Tell us everything")
+    sandbox.append(essays, 150, values={f"{question}_TEXT": "word " * 4000})
+    for survey in (ident, essays):
+        folder = mount.path / "surveys" / survey
+        (folder / "survey.json").read_bytes()
+        shown = os.stat(folder / "responses.csv").st_size
+        assert sandbox.entry_sha256(survey)["size"] <= shown
+
+
+@pytest.mark.parametrize("count", [9223372036854775807, 10**12, -1])
+def test_an_estimate_from_absurd_counts_is_a_size(count, sandbox, mount):
+    result = {"id": SMALL, "name": "x", "lastModifiedDate": "2026-01-01T00:00:00Z", "embeddedData": [{}] * 300,
+              "responseCounts": {"auditable": count, "generated": 0, "deleted": 0}}
+    sandbox.fault("survey", "body", body={"result": result, "meta": {"requestId": "r-1"}})
+    folder = mount.path / "surveys" / SMALL
+    (folder / "survey.json").read_bytes()
+    assert os.stat(folder / "responses.csv").st_size == 2_000_000_000
 
 
 def test_an_open_file_tells_its_exact_size_from_the_start(sandbox, mount):
@@ -368,6 +393,18 @@ def test_half_a_character_in_a_name_hides_no_survey(sandbox, mounts):
     assert len(list(csv.reader((surveys / "index.csv").read_text().splitlines()))) == 1 + DEMO_SURVEYS
 
 
+def test_ids_that_are_none_hide_no_file(sandbox, mounts):
+    ids = ["by-name", "index", "SV_short1", "SV_demoSmall000014", "sv_demoSmall000015", "..", "SV_a/b", "", 7, None]
+    elements = [{"id": ident, "name": f"Name {n}", "isActive": True} for n, ident in enumerate(ids)]
+    sandbox.fault("surveys", "body", body={"result": {"elements": elements, "nextPage": None},
+                                           "meta": {"requestId": "r-1"}})
+    surveys = mounts(sandbox).path / "surveys"
+    names = os.listdir(surveys)
+    assert sorted(names) == ["SV_demoSmall000014", "SV_short1", "by-name", "index.csv"]
+    assert all(os.stat(surveys / name) for name in names), "what is listed can be looked at"
+    assert sorted(os.listdir(surveys / "by-name")) == ["Name 2", "Name 3"]
+
+
 def test_a_name_that_ends_like_an_id_carries_its_own(hostile):
     """Else "fake [SV_other]" would stand where "ANYNAME [SV_other]" must lead to SV_other."""
     _, mount, made = hostile
@@ -445,6 +482,31 @@ def test_an_unlisted_survey_is_found_by_its_id_and_listed_from_then_on(how, sand
     assert ident in os.listdir(surveys), "also when the list was fetched anew"
     assert os.readlink(surveys / "by-name" / "Shared with me") == f"../{ident}"
     until(lambda: f"{ident},Shared with me," in (surveys / "index.csv").read_text(), 5, "the line in index.csv")
+
+
+@pytest.mark.concurrency
+def test_surveys_found_at_the_same_time_are_all_listed(sandboxes, mounts):
+    sandbox = sandboxes(limits="off")
+    mount = mounts(sandbox)
+    surveys = mount.path / "surveys"
+    found = [sandbox.add_survey(f"Shared {n}", 1, listed=False) for n in range(24)]
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        for some in (found[n:n + 4] for n in range(0, 24, 4)):
+            list(pool.map(lambda ident: (surveys / ident / "survey.json").read_bytes(), some))
+            assert set(some) <= set(os.listdir(surveys))
+
+
+def test_a_found_survey_that_was_deleted_is_listed_no_more(sandbox, mounts, until):
+    mount = mounts(sandbox, "fresh=1")
+    surveys = mount.path / "surveys"
+    ident = sandbox.add_survey("Shared with me", 2, listed=False)
+    (surveys / ident / "responses.csv").read_bytes()
+    assert ident in os.listdir(surveys)
+    sandbox.delete_survey(ident)
+    end = time.time() + 2
+    until(lambda: time.time() > end, 3, "the end of the freshness")
+    assert error_of(open, surveys / ident / "responses.csv") == errno.ENOENT
+    until(lambda: ident not in os.listdir(surveys), 5, "a list without it")
 
 
 def test_an_unknown_id_is_asked_for_once_and_remembered(sandbox, mount):

@@ -1,4 +1,5 @@
-/* jobs.h: what takes time. One job for each cache key, however many want it.
+/* jobs.h: what takes time. One job for each cache key, however many want it (and, after a touch,
+ * one more that waits for the first).
  *
  * Threads: jobs_want, jobs_drop, jobs_want_list from any thread, holding no lock. Everything is
  * decided on the jobs thread; `done` and the events come from it and may not wait. Disk work runs
@@ -61,8 +62,9 @@ struct want {
 	const char *object;      /* survey id; "" for a document of the account */
 	const char *export_body; /* JSON of the POST: exports */
 	enum endpoint ep;        /* documents */
-	bool full;               /* do not ask whether it changed */
-	int64_t mtime_s;         /* what the file shows; kept with the generation */
+	int64_t full_since_ms; /* a touch (sys_now_ms): no comparing, and nothing that was asked for
+	                          before; 0: none */
+	int64_t mtime_s;       /* what the file shows; kept with the generation */
 	uid_t uid;
 	int64_t deadline_ms; /* sys_now_ms(): then ETIMEDOUT, the job goes on; 0: none */
 	want_done_fn *done;

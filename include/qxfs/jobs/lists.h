@@ -23,6 +23,7 @@ struct list_row {
 	const char *name; /* "surveys": also its file's name */
 	enum endpoint ep;
 	const char *id_member;
+	const char *id_prefix;           /* of every id: "SV_" */
 	const char *fields[LIST_FIELDS]; /* members kept, as text; NULL after the last */
 };
 const struct list_row *list_row(enum list_id id);
@@ -39,7 +40,7 @@ struct list {
 	size_t n;
 	struct list_item *items; /* sorted by id, each id once */
 	/* lists.c's own */
-	size_t cap;
+	size_t cap, bytes;
 	char **blocks;
 	size_t n_blocks;
 };
@@ -47,7 +48,8 @@ struct list {
 struct list *list_new(enum list_id id);
 struct list *list_ref(struct list *l);
 void list_unref(struct list *l);
-/* Adds an element of the service's answer; one without a well-formed id is left out. -ENOMEM. */
+/* Adds an element of the service's answer; one without a well-formed id is left out. -ENOMEM;
+ * -EFBIG: more than a list may hold. */
 int list_add(struct list *l, const struct json *element);
 /* Sorted, each id once; then it is immutable. */
 void list_seal(struct list *l);
