@@ -35,6 +35,22 @@ void survey_read(const struct json *envelope, struct survey_seen *ret)
 	               (int64_t)json_len(envelope, "result.embeddedData");
 }
 
+void survey_note(const struct survey_seen *seen, struct gen_facts *ret)
+{
+	memcpy(ret->counts, seen->counts, sizeof(ret->counts));
+	memset(ret->last_modified, 0, sizeof(ret->last_modified));
+	if (seen->last_modified)
+		strncpy(ret->last_modified, seen->last_modified, sizeof(ret->last_modified) - 1);
+}
+
+bool survey_is_as_in(const struct gen_facts *was, const struct survey_seen *seen)
+{
+	struct gen_facts now;
+	survey_note(seen, &now);
+	return was->counts[0] >= 0 && memcmp(was->counts, now.counts, sizeof(now.counts)) == 0 &&
+	       strcmp(was->last_modified, now.last_modified) == 0;
+}
+
 /* Pool: reads the envelope once more, whole, for its few facts. */
 static struct json *read_envelope(int fd)
 {
@@ -75,11 +91,9 @@ void document_unpack(struct job *job)
 	if (!envelope)
 		return;
 	survey_read(envelope, &seen);
-	memcpy(job->facts.counts, seen.counts, sizeof(seen.counts));
-	if (seen.last_modified)
-		strncpy(job->facts.last_modified, seen.last_modified,
-		        sizeof(job->facts.last_modified) - 1);
+	survey_note(&seen, &job->facts);
 	seen.id = job->object;
+	seen.on_pool = true;
 	if (job->jobs->config.seen)
 		job->jobs->config.seen(job->jobs->config.arg, &seen);
 	json_free(envelope);

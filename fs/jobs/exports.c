@@ -53,14 +53,6 @@ static void renewed(struct job *job)
 	job_succeed(job);
 }
 
-static bool unchanged(const struct job *job)
-{
-	const struct gen_facts *was = &job->old->facts;
-	return was->counts[0] >= 0 &&
-	       memcmp(was->counts, job->facts.counts, sizeof(was->counts)) == 0 &&
-	       strcmp(was->last_modified, job->facts.last_modified) == 0;
-}
-
 static void checked(struct job *job)
 {
 	if (job->call.fail.err) {
@@ -71,16 +63,14 @@ static void checked(struct job *job)
 	struct survey_seen seen;
 	note_request(job);
 	survey_read(job->call.answer, &seen);
-	memcpy(job->facts.counts, seen.counts, sizeof(seen.counts));
-	if (seen.last_modified)
-		strncpy(job->facts.last_modified, seen.last_modified,
-		        sizeof(job->facts.last_modified) - 1);
+	survey_note(&seen, &job->facts);
+	bool unchanged = job->old && survey_is_as_in(&job->old->facts, &seen);
 	seen.id = job->object;
 	if (job->jobs->config.seen)
 		job->jobs->config.seen(job->jobs->config.arg, &seen);
 	call_clear(&job->call);
 
-	if (job->old && !job->full && unchanged(job)) {
+	if (unchanged && !job->full) {
 		job->asked_ms = 1; /* it ends with what was asked for long ago */
 		job_disk(job, renew, renewed);
 	} else {

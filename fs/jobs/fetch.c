@@ -82,7 +82,8 @@ static void publish(struct job *job)
 	            draft_equals(job->draft, job->unpacked.length, job->old);
 	job->facts.took_ms = sys_now_ms() - job->started_ms;
 	if (same)
-		job->disk_err = cache_renew(cache, job->old, job->mtime_s);
+		job->disk_err = cache_renew(cache, job->old,
+		                            job->looking ? job->old->mtime_s : job->mtime_s);
 	if (!same || job->disk_err < 0)
 		job->disk_err = draft_publish(job->draft, job->unpacked.length, job->unpacked.crc,
 		                              &job->facts, &job->made);

@@ -43,6 +43,7 @@ struct job {
 	enum endpoint ep;
 	bool full;
 	int64_t mtime_s;
+	bool looking; /* nobody has seen mtime_s; neither changes once it is published */
 	uid_t uid;
 	struct want *wants;
 
@@ -163,5 +164,7 @@ void jobs_watch_deadline(struct jobs *j, int64_t at_ms);
 
 /* What a GET of a survey says; numbers -1 and texts NULL where it says nothing. */
 void survey_read(const struct json *envelope, struct survey_seen *ret);
+/* Its counts and its date into the facts. */
+void survey_note(const struct survey_seen *seen, struct gen_facts *ret);
 
 #endif

@@ -41,6 +41,7 @@ static struct job *new_job(struct jobs *j, const struct want *w)
 	job->ep = w->ep;
 	job->full = w->full_since_ms > 0;
 	job->mtime_s = w->mtime_s;
+	job->looking = w->looking;
 	job->uid = w->uid;
 	job->percent = -1;
 	job->key = strdup(w->key);
@@ -99,6 +100,10 @@ static void want_arrives(struct task *task)
 	job->wants = w;
 	jobs_watch_deadline(j, w->deadline_ms);
 	if (!fresh) {
+		if (job->looking && !w->looking && job->state < JOB_PUBLISHING) {
+			job->looking = false;
+			job->mtime_s = job->facts.mtime_s = w->mtime_s;
+		}
 		/* Not yet asked for: then it need not be compared. */
 		job->full = job->full || (w->full_since_ms && !job->asked_ms);
 		job_show(job);

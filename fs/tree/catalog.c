@@ -372,5 +372,7 @@ void tree_seen(void *arg, const struct survey_seen *seen)
 		p->columns = seen->columns;
 	}
 	pthread_mutex_unlock(&t->lock);
+	if (seen->on_pool)
+		renew_exports(t, seen);
 	tree_found(t, seen);
 }

@@ -51,6 +51,7 @@ struct place {
 	/* a survey's folder: what its last GET said */
 	bool seen;
 	int64_t seen_ms, responses, columns;
+	int64_t looked_s; /* calendar: a listing of it asked whether its files are current */
 };
 
 struct node {
@@ -147,8 +148,17 @@ int resolve(struct tree *t, const struct node_row *dir, const char *dir_arg, con
 /* A node of that place for the kernel, one lookup more. */
 int present(struct tree *t, const struct node_row *row, const char *arg, bool tentative,
             struct tree_entry *ret);
+/* Another mount may have published; a forgotten place may have a file. One look at the disk. */
+struct generation *look_on_disk(struct tree *t, const struct node_row *row, const char *arg);
 void tree_key(struct tree *t, const struct node_row *row, const char *arg, struct buf *out);
 void text_unref(struct text *text);
+
+/* checks.c: call without it */
+/* Does a survey's folder hold an expired file, and should its listing ask about it? Says yes once
+ * in each freshness. */
+bool folder_must_ask(struct tree *t, const char *id);
+/* What the GET of a survey means for its exports: those that it finds unchanged are fresh again. */
+void renew_exports(struct tree *t, const struct survey_seen *seen);
 
 /* attrs.c: call with tree.lock held */
 void node_attr(const struct tree *t, const struct node *n, struct stat *ret);

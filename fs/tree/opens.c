@@ -194,7 +194,9 @@ static int open_folder_now(struct tree *t, struct node *n, struct tree_handle **
 	pthread_mutex_lock(&t->lock);
 	bool tentative = n->tentative;
 	pthread_mutex_unlock(&t->lock);
-	return tentative ? -EAGAIN : open_folder(t, n, ret);
+	if (tentative || (n->place->row->id == ROW_SURVEY && folder_must_ask(t, n->place->arg)))
+		return -EAGAIN;
+	return open_folder(t, n, ret);
 }
 
 int tree_open(struct tree *t, enum tree_verb verb, uint64_t node, int flags,

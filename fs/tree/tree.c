@@ -166,8 +166,7 @@ static int present_text(struct tree *t, const struct node_row *row, const char *
 	return n ? 0 : -ENOMEM;
 }
 
-/* Another mount may have published; a forgotten place may have a file. One look at the disk. */
-static struct generation *look_on_disk(struct tree *t, const struct node_row *row, const char *arg)
+struct generation *look_on_disk(struct tree *t, const struct node_row *row, const char *arg)
 {
 	struct buf key = { 0 };
 	tree_key(t, row, arg, &key);

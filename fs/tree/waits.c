@@ -13,6 +13,7 @@
 #define STALE_MS 30000      /* an unreachable account is asked again after so long */
 #define LIST_RETRY_MS 10000 /* a list that could not be refreshed is tried again after so long */
 #define FOLDER_WAIT_MS 10000
+#define LOOK_WAIT_MS 2000 /* a folder that is known is not held up longer by its files */
 
 struct op {
 	struct op *next; /* guarded by tree.lock */
@@ -23,8 +24,9 @@ struct op {
 	bool cancelled;    /* guarded by tree.lock: before that */
 	tree_done_fn *done;
 	void *arg;
-	bool again; /* what filled it could not be opened: asked for once more */
-	bool lists; /* waits for list_want, else for want */
+	bool again;   /* what filled it could not be opened: asked for once more */
+	bool looking; /* a folder that is known asks what has changed in it */
+	bool lists;   /* waits for list_want, else for want */
 	struct want want;
 	struct list_want list_want;
 	struct buf key, subject;
@@ -128,7 +130,9 @@ static void want_done(struct want *w, const struct want_result *result)
 {
 	struct op *op = w->arg;
 
-	if (result->fail->err) {
+	if (result->fail->err && op->looking && result->fail->err != ECANCELED) {
+		settle_folder(op); /* as it is: its files stay expired */
+	} else if (result->fail->err) {
 		if (result->fail->http == 404 && result->fail->err == ENOENT && op->object[0])
 			tree_absent(op->tree, op->object);
 		finish(op, -result->fail->err, NULL);
@@ -179,9 +183,11 @@ static void post(struct op *op)
 }
 
 /* What a file shows, or would show if it were looked at now. Lock held. */
-static int64_t shown_mtime(struct tree *t, const struct node_row *row, const char *arg)
+static int64_t shown_mtime(struct tree *t, const struct node_row *row, const char *arg,
+                           bool *ret_unseen)
 {
 	struct place *p = place_get(t, row, arg);
+	*ret_unseen = !(p && p->pending);
 	if (!p)
 		return sys_wall_s();
 	int64_t mtime_s = p->pending ? p->pending->mtime_s : pending_mtime(t, p);
@@ -202,7 +208,7 @@ static void want_content(struct op *op, const struct node_row *row, int64_t dead
 	w->full_since_ms = p->touched_ms;
 	w->mtime_s = op->node->mtime_s;
 	if (op->verb == TREE_OPENDIR)
-		w->mtime_s = shown_mtime(t, row, op->object);
+		w->mtime_s = shown_mtime(t, row, op->object, &w->looking);
 	pthread_mutex_unlock(&t->lock);
 	if (buf_failed(&op->key) || buf_failed(&op->subject)) {
 		finish(op, -ENOMEM, NULL);
@@ -240,7 +246,8 @@ static void start(struct op *op)
 	if (op->verb == TREE_OPENDIR && row->source.listed)
 		want_list(op, row->source.list);
 	else if (op->verb == TREE_OPENDIR)
-		want_content(op, node_row(ROW_SURVEY_JSON), now_ms + FOLDER_WAIT_MS);
+		want_content(op, node_row(ROW_SURVEY_JSON),
+		             now_ms + (op->looking ? LOOK_WAIT_MS : FOLDER_WAIT_MS));
 	else
 		want_content(op, row,
 		             t->config.open_wait_s ? now_ms + t->config.open_wait_s * 1000 : 0);
@@ -267,6 +274,7 @@ void tree_wait(struct tree *t, enum tree_verb verb, uint64_t node, int flags,
 	if (n) {
 		n->pins++;
 		op->node = n;
+		op->looking = verb == TREE_OPENDIR && !n->tentative;
 		memcpy(op->object, n->place->arg, strlen(n->place->arg) + 1);
 		op->next = t->ops;
 		t->ops = op;

@@ -473,6 +473,80 @@ def test_rsync_twice_copies_nothing_the_second_time(sandbox, mounts, tmp_path):
     assert rsync(mount, tmp_path) == []
 
 
+def test_rsync_long_after_copies_what_has_changed_and_nothing_else(sandbox, mounts, expire, tmp_path):
+    fresh = 5  # longer than one run takes
+    mount = mounts(sandbox, f"fresh={fresh}")
+    assert len(rsync(mount, tmp_path)) == 2
+    expire(fresh)
+    sandbox.reset_stats()
+    assert rsync(mount, tmp_path) == []
+    assert counts(sandbox).get("survey") == 1 and "export_start" not in counts(sandbox)
+    sandbox.append(SMALL, 1)
+    expire(fresh)
+    assert sorted(rsync(mount, tmp_path)) == [f"{SMALL}/responses.csv", f"{SMALL}/survey.json"]
+    assert (tmp_path / SMALL / "responses.csv").read_bytes() == sandbox.entry(SMALL)
+    assert mount.stop() == 0
+    mount.start()
+    expire(fresh)
+    assert rsync(mount, tmp_path) == []
+
+
+# --- listing a folder of expired files ----------------------------------------------------------------------
+
+
+def test_listing_a_folder_of_expired_files_is_one_request_once(sandbox, mounts, expire):
+    mount = mounts(sandbox, "fresh=3")
+    path = responses(mount, SMALL)
+    read_all(path)
+    read_all(path.parent / "survey.json")
+    expire(3)
+    before = os.stat(path)
+    sandbox.reset_stats()
+    for _ in range(3):
+        os.listdir(path.parent)
+    assert counts(sandbox) == {"survey": 1}
+    ready = os.stat(path)
+    assert before.st_blocks == 0 and ready.st_blocks > 0, "what is unchanged is ready again"
+    assert ready.st_mtime_ns == before.st_mtime_ns, "and shows the time that was shown"
+    assert read_all(path) == sandbox.entry(SMALL)
+    assert counts(sandbox) == {"survey": 1}
+
+
+def test_listing_a_folder_leaves_what_has_changed_or_was_touched_to_its_open(sandbox, mounts, expire):
+    mount = mounts(sandbox, "fresh=2")
+    changed, touched = responses(mount, SMALL), responses(mount, STAFF)
+    read_all(changed)
+    read_all(touched)
+    os.utime(touched)
+    sandbox.append(SMALL, 1)
+    expire(2)
+    sandbox.reset_stats()
+    for path in (changed, touched):
+        os.listdir(path.parent)
+        assert os.stat(path).st_blocks == 0
+    assert counts(sandbox) == {"survey": 2}
+    assert read_all(changed) == sandbox.entry(SMALL)
+    assert read_all(touched) == sandbox.entry(STAFF)
+    assert sandbox.count("export_start") == 2
+
+
+@pytest.mark.parametrize("fault", ["hold", "status"])
+def test_a_folder_is_listed_as_it_is_when_nobody_answers_in_time(sandbox, mounts, expire, fault):
+    mount = mounts(sandbox, "fresh=2")
+    path = responses(mount, SMALL)
+    old = read_all(path)
+    expire(2)
+    sandbox.fault("survey", fault, **({"status": 403} if fault == "status" else {}))
+    begin = time.monotonic()
+    assert set(os.listdir(path.parent)) == {"STATUS.txt", "survey.json", "responses.csv"}
+    took = time.monotonic() - begin
+    assert took < 2 + SLOW and (took > 1.5 or fault == "status")
+    assert os.stat(path).st_blocks == 0
+    sandbox.release()
+    sandbox.clear_faults()
+    assert read_all(path) == old
+
+
 # --- two mounts of one account ------------------------------------------------------------------------------
 
 

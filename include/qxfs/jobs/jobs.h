@@ -26,7 +26,10 @@ struct survey_seen {
 	const char *id, *name, *created, *last_modified; /* name … may be NULL */
 	int64_t counts[FACTS_COUNTS];                    /* -1: not said */
 	int64_t columns;                                 /* of an export, about; -1 */
+	bool on_pool; /* told by a disk worker, which may write small files */
 };
+/* Nothing was added to, taken from, or changed in the survey since these facts were noted. */
+bool survey_is_as_in(const struct gen_facts *was, const struct survey_seen *seen);
 
 struct jobs_config {
 	struct client *client; /* borrowed, outlives the jobs */
@@ -65,6 +68,7 @@ struct want {
 	int64_t full_since_ms; /* a touch (sys_now_ms): no comparing, and nothing that was asked for
 	                          before; 0: none */
 	int64_t mtime_s;       /* what the file shows; kept with the generation */
+	bool looking;          /* nobody has seen that yet: an unchanged document keeps its own */
 	uid_t uid;
 	int64_t deadline_ms; /* sys_now_ms(): then ETIMEDOUT, the job goes on; 0: none */
 	want_done_fn *done;
