@@ -457,6 +457,45 @@ static void test_bytes_behind_the_length_are_cut(void **state)
 	close_mount(&m);
 }
 
+static void put(int fd, const char *bytes, size_t len, off_t at)
+{
+	assert_int_equal(pwrite(fd, bytes, len, at), (ssize_t)len);
+}
+
+/* Pieces of 16 KiB: equal lengths, a byte that differs in the last one, no data file any more. */
+static void test_a_draft_is_summed_and_compared(void **state)
+{
+	(void)state;
+	struct mount m = open_mount();
+	struct draft *d = new_draft(&m, "k");
+	struct generation *g = NULL;
+	const size_t len = 40000;
+	char *bytes = bytes_of(5, len), path[400];
+	uint32_t crc = 0;
+	assert_int_equal(publish_draft(d, 5, len, &g), 0);
+	draft_free(d);
+
+	d = new_draft(&m, "other");
+	put(draft_data_fd(d), bytes, len, 0);
+	assert_int_equal(draft_crc(d, len, &crc), 0);
+	assert_int_equal(crc, g->crc);
+	assert_int_equal(draft_crc(d, len + 1, &crc), -EBADMSG);
+	assert_true(draft_equals(d, len, g));
+	assert_false(draft_equals(d, len - 1, g));
+	bytes[len - 1] ^= 1;
+	put(draft_data_fd(d), bytes + len - 1, 1, (off_t)len - 1);
+	assert_false(draft_equals(d, len, g));
+	bytes[len - 1] ^= 1;
+	put(draft_data_fd(d), bytes + len - 1, 1, (off_t)len - 1);
+	data_path(path, g);
+	assert_int_equal(unlink(path), 0);
+	assert_false(draft_equals(d, len, g));
+	free(bytes);
+	draft_free(d);
+	drop(g);
+	close_mount(&m);
+}
+
 /* --- drafts ---------------------------------------------------------------------------------- */
 
 static void test_a_draft_that_is_given_up_leaves_nothing(void **state)
@@ -1455,6 +1494,7 @@ int main(void)
 		TEST(test_a_key_that_is_no_text_is_found),
 		TEST(test_a_generation_outlives_its_cache_entry),
 		TEST(test_bytes_behind_the_length_are_cut),
+		TEST(test_a_draft_is_summed_and_compared),
 		TEST(test_a_draft_that_is_given_up_leaves_nothing),
 		TEST(test_a_published_draft_keeps_only_its_lock),
 		TEST(test_two_mounts_make_a_key_one_after_the_other),
