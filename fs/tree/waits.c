@@ -96,6 +96,17 @@ static void start_again(struct op *op)
 	start(op);
 }
 
+/* The job has succeeded, the open has not: people shall find the reason all the same. */
+static int tell_unopened(struct op *op, int err)
+{
+	struct qx_fail fail;
+	fail_set(&fail, err, "its file in the cache cannot be opened: %s", strerror(err));
+	fail_remedy(&fail, "Open it again; if it stays so, look at the cache's disk and at "
+	                   "cache_size=, which may be too small.");
+	board_failed(jobs_board(op->tree->jobs), buf_text(&op->subject), &fail);
+	return -err;
+}
+
 static void open_filled(struct op *op, struct generation *gen)
 {
 	struct tree_handle *handle = NULL;
@@ -110,10 +121,13 @@ static void open_filled(struct op *op, struct generation *gen)
 	if (again)
 		lose_data(op->tree, op->node, mine);
 	generation_unref(mine);
-	if (again)
+	if (again) {
 		start_again(op);
-	else
-		finish(op, r == -ENOENT ? -EIO : r, handle);
+		return;
+	}
+	if (r < 0)
+		r = tell_unopened(op, r == -ENOENT ? EIO : -r);
+	finish(op, r, handle);
 }
 
 static void settle_folder(struct op *op)
