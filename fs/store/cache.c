@@ -301,12 +301,6 @@ static bool is_passing(int err)
 	return err == EMFILE || err == ENFILE || err == ENOMEM || err == EINTR;
 }
 
-/* Says nothing about the file. */
-static bool is_passing(int err)
-{
-	return err == EMFILE || err == ENFILE || err == ENOMEM || err == EINTR;
-}
-
 /* An fd, -ENOENT: it is gone, -EBADMSG: it is damaged; other: cannot be opened just now. */
 static int open_data(const struct cache *c, struct known *k)
 {

@@ -114,6 +114,17 @@ static void fill_from(struct op *op, const struct want_result *result)
 	pthread_mutex_unlock(&t->lock);
 }
 
+/* The job has succeeded, the open has not: people shall find the reason all the same. */
+static int tell_unopened(struct op *op, int err)
+{
+	struct qx_fail fail;
+	fail_set(&fail, err, "its file in the cache cannot be opened: %s", strerror(err));
+	fail_remedy(&fail, "Open it again; if it stays so, look at the cache's disk and at "
+	                   "cache_size=, which may be too small.");
+	board_failed(jobs_board(op->tree->jobs), op->content.recipe.subject, &fail);
+	return -err;
+}
+
 static void open_filled(struct op *op, struct generation *gen)
 {
 	struct tree_handle *handle = NULL;
@@ -133,9 +144,11 @@ static void open_filled(struct op *op, struct generation *gen)
 		op->again = true;
 		step_over(op);
 		want_content(op);
-	} else {
-		finish(op, r == -ENOENT ? -EIO : r, handle);
+		return;
 	}
+	if (r < 0)
+		r = tell_unopened(op, r == -ENOENT ? EIO : -r);
+	finish(op, r, handle);
 }
 
 /* The survey does not exist: who asked for something of it need not ask again at once. A 404 of one
