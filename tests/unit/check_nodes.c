@@ -51,13 +51,17 @@ static void test_each_source_fits_its_kind(void **state)
 	for (int i = 0; i < (int)nodes_count(); i++) {
 		const struct node_row *row = node_row((enum row_id)i);
 		enum source_kind source = row->source.kind;
-		bool content = source == SOURCE_DOCUMENT || source == SOURCE_FORM;
+		bool content = source != SOURCE_NONE && source != SOURCE_TEXT;
 		assert_int_equal(row->kind == NODE_TEXT, source == SOURCE_TEXT);
 		assert_int_equal(row->kind == NODE_DATA, content);
 		if (source == SOURCE_TEXT)
 			assert_non_null(row->source.text);
 		if (source == SOURCE_FORM) /* measured: 17 bytes a cell */
 			assert_true(row->source.form->cell_bytes >= 17);
+		if (source == SOURCE_DERIVED) {
+			assert_non_null(row->source.render);
+			assert_non_null(node_base(row));
+		}
 		if (row->list != LIST_NONE)
 			assert_non_null(node_pattern(row));
 		assert_true(strlen(row->doc) > 5);
