@@ -259,7 +259,7 @@ void tree_print_rows(FILE *out)
 	/* The forms once, in the survey's folder: elsewhere they are the same. */
 	for (int i = ROW_ROOT + 1; i < (int)nodes_count(); i++) {
 		const struct node_row *row = node_row((enum row_id)i);
-		if (row->source.kind != SOURCE_FORM || row->parent == ROW_SURVEY)
+		if (!row->source.form || row->parent == ROW_SURVEY)
 			fprintf(out, "%-44s %s\n", row->path, row->doc);
 	}
 }
