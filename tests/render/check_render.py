@@ -276,6 +276,7 @@ class Xlsx(Case):
             text = archive.read(f'xl/worksheets/sheet{sheet}.xml').decode()
             self.assertIn('<row r="2"', text)
             seen += re.findall(r'<row r="\d+"><c r="A\d+" t="inlineStr"><is><t>(\d+)</t>', text)
+            self.assertEqual('<row r="1048576"' in text, sheet < 3)
         self.assertEqual(seen, [str(n) for n in range(count)])
 
     def test_odd_bytes_make_a_workbook_that_opens(self):
@@ -285,6 +286,10 @@ class Xlsx(Case):
         self.assertEqual([decoded(row[0].value) for row in sheet.iter_rows(min_row=3)],
                          ['a\ufffdb', '\ufffd\ufffd\ufffd(', '\ufffd\ufffd\ufffd', '\ufffd', '\x01\x1b_x0041_', '<&>]]>',
                           ' x \n'])
+
+    def test_a_number_behind_which_a_nul_hides_more_is_a_text(self):
+        base = headed([('Progress', '', {'ImportId': 'progress'})], []) + b'"1\x002"\r\n'
+        self.assertEqual(self.book('responses.xlsx', base)['Responses']['A3'].value, '1\ufffd2')
 
     def test_random_tables_come_back(self):
         dice = random.Random(2)
