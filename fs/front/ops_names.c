@@ -83,13 +83,32 @@ static int judge_setattr(int set)
 struct late_touch {
 	fuse_req_t req;
 	fuse_ino_t node;
-	struct tree_name name;
+	struct notifier *notifier;
+	struct tree_name names[TREE_NAMES];
+	int forgotten; /* of them */
 	struct notice notice;
 };
+
+static void forget_next(struct late_touch *late);
 
 static void name_forgotten(struct notice *n)
 {
 	struct late_touch *late = container_of(n, struct late_touch, notice);
+
+	late->forgotten++;
+	forget_next(late);
+}
+
+static void forget_next(struct late_touch *late)
+{
+	while (late->forgotten < TREE_NAMES && !late->names[late->forgotten].parent)
+		late->forgotten++;
+	if (late->forgotten < TREE_NAMES) {
+		const struct tree_name *name = &late->names[late->forgotten];
+		notify_name(late->notifier, &late->notice, name->parent, name->name,
+		            name_forgotten);
+		return;
+	}
 	reply_attr(late->req, late->node);
 	free(late);
 }
@@ -100,7 +119,7 @@ static void touch(fuse_req_t req, fuse_ino_t node)
 	struct tree_caller who = caller_of(req);
 	struct late_touch *late = calloc(1, sizeof(*late));
 
-	int err = late ? tree_touch(f->tree, node, &who, &late->name) : -ENOMEM;
+	int err = late ? tree_touch(f->tree, node, &who, late->names) : -ENOMEM;
 	if (err < 0) {
 		free(late);
 		reply_err(req, err);
@@ -108,7 +127,8 @@ static void touch(fuse_req_t req, fuse_ino_t node)
 	}
 	late->req = req;
 	late->node = node;
-	notify_name(f->notifier, &late->notice, late->name.parent, late->name.name, name_forgotten);
+	late->notifier = f->notifier;
+	forget_next(late);
 }
 
 void ops_setattr(fuse_req_t req, fuse_ino_t node, struct stat *attr, int set,

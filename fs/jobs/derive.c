@@ -12,7 +12,11 @@
 
 #include <qxfs/base/sys.h>
 
+/* Rendering is long work for the processor: the other disk workers stay free for what is short. */
+#define RENDERERS_MAX 1
+
 static void next_base(struct job *job);
+static void start_render(struct job *job);
 
 /* --- the pool -------------------------------------------------------------------------------- */
 
@@ -73,8 +77,22 @@ static void renew(struct job *job)
 
 /* --- the jobs thread ------------------------------------------------------------------------- */
 
+/* One place is free: for the one that has waited longest, which is the last in the list. */
+static void next_render(struct jobs *j)
+{
+	struct job *oldest = NULL;
+
+	j->renderers--;
+	for (struct job *job = j->live; job; job = job->next)
+		if (job->render_waits)
+			oldest = job;
+	if (oldest)
+		start_render(oldest);
+}
+
 static void made(struct job *job)
 {
+	next_render(job->jobs);
 	if (job->disk_err == 0) {
 		fetch_publish(job);
 		return;
@@ -113,10 +131,25 @@ static void note_bases(struct job *job)
 static void render_it(struct job *job)
 {
 	note_bases(job);
-	if (job->old && strcmp(job->old->facts.base, job->facts.base) == 0) {
+	bool same = job->old && strcmp(job->old->facts.base, job->facts.base) == 0;
+	if (same && job->stale) { /* nobody could say that the base is current */
+		job_succeed(job);
+		return;
+	}
+	if (same) {
 		job_disk(job, renew, renewed);
 		return;
 	}
+	if (job->jobs->renderers < RENDERERS_MAX)
+		start_render(job);
+	else
+		job->render_waits = true;
+}
+
+static void start_render(struct job *job)
+{
+	job->render_waits = false;
+	job->jobs->renderers++;
 	job_move(job, JOB_RENDERING);
 	job_disk(job, make, made);
 }

@@ -95,7 +95,8 @@ struct job {
 	/* derive.c */
 	struct generation *bases[RECIPE_BASES];
 	int next_base;
-	bool base_live; /* base_want is with the room */
+	bool base_live;    /* base_want is with the room */
+	bool render_waits; /* for one of the renderers' places */
 	struct want base_want;
 	struct qx_fail base_fail;
 
@@ -136,6 +137,7 @@ struct jobs {
 	struct list_job *lists;
 	int running;   /* jobs that hold a slot */
 	int followers; /* unpack workers that wait for bytes */
+	int renderers; /* disk workers that render */
 	bool stopping;
 	_Atomic bool ending; /* stopping, for the pool's long work */
 	struct task deadline;

@@ -240,7 +240,7 @@ static void stop_job(struct job *job)
 		client_cancel(job->jobs->config.client, &job->call);
 	if (job->following)
 		follow_end(&job->follow, false);
-	if (worker_cancel(job->jobs->worker, &job->timer))
+	if (worker_cancel(job->jobs->worker, &job->timer) || job->render_waits)
 		job_abandon(job);
 }
 

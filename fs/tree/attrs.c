@@ -41,6 +41,8 @@ static int64_t fresh_until_s(const struct tree *t, const struct place *p)
 	const struct generation *gen = p->gen;
 	if (p->row->parent == ROW_NOW)
 		return gen->facts.exported_s + gen->facts.took_ms / 1000 + NOW_FRESH_S;
+	if (p->base_checked_s && p->base_checked_s < gen->checked_s)
+		return p->base_checked_s + t->config.fresh_s;
 	return gen->checked_s + t->config.fresh_s;
 }
 

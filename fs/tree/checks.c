@@ -108,12 +108,11 @@ static bool is_current(struct tree *t, const struct node_row *row, const struct 
 {
 	if (row->source.kind == SOURCE_FORM)
 		return !content_is_always_new(row) && survey_is_as_in(&gen->facts, seen);
-	if (row->source.kind != SOURCE_DERIVED || content_is_outdated(t, row, seen->id, gen))
+	int64_t base_s = 0;
+	if (row->source.kind != SOURCE_DERIVED ||
+	    content_is_outdated(t, row, seen->id, gen, &base_s))
 		return false;
-	struct generation *base = content_cached(t, node_base(row), seen->id);
-	bool current = base && !is_old(t, base);
-	generation_unref(base);
-	return current;
+	return sys_wall_s() - base_s < t->config.fresh_s;
 }
 
 static void renew_all(struct tree *t, enum source_kind kind, const struct survey_seen *seen)

@@ -151,7 +151,7 @@ int content_make(struct tree *t, const struct node_row *row, const char *arg, st
 }
 
 bool content_is_outdated(struct tree *t, const struct node_row *row, const char *arg,
-                         const struct generation *gen)
+                         const struct generation *gen, int64_t *ret_base_checked_s)
 {
 	const struct node_row *base = node_base(row);
 	char name[GENERATION_NAME];
@@ -165,6 +165,7 @@ bool content_is_outdated(struct tree *t, const struct node_row *row, const char 
 		return touched;
 	/* As jobs/derive.c notes it. */
 	generation_name(now, name);
+	*ret_base_checked_s = now->checked_s;
 	generation_unref(now);
 	return strncmp(gen->facts.base, name, strlen(name)) != 0;
 }

@@ -41,6 +41,8 @@ static const struct {
 	                "no survey that you own has this name" },
 	[HOLE_RECENT] = { LIST_SURVEYS, PART_NAME_OF, CHOICE_RECENT, NULL,
 	                  "none of the surveys that were modified last has this name" },
+	[HOLE_EXCEL] = { LIST_SURVEYS, PART_NAME_OF, 0, NULL,
+	                 "no survey of this account's list has this name" },
 	[HOLE_FILTER] = { LIST_FILTERS, PART_NAME, 0, NULL,
 	                  "the survey has no saved filter of this name" },
 	[HOLE_RESPONSE] = { LIST_NONE, PART_ID, 0, id_is_response,

@@ -42,6 +42,7 @@ struct place {
 	int64_t touched_ms;     /* not fresh whatever the clock says, until a fill that was wanted
 	                           after this moment; 0: not touched */
 	bool outdated;          /* made from a base that has a newer generation */
+	int64_t base_checked_s; /* when that base was last known to be current: calendar; 0 */
 	bool stale;             /* served unchecked: the account was unreachable */
 	int64_t retry_ms;       /* served stale until then */
 
@@ -129,7 +130,7 @@ int content_make(struct tree *t, const struct node_row *row, const char *arg, st
 void content_done(struct content *c);
 /* What it is made from is another now than when it was made. Looks at the disk. */
 bool content_is_outdated(struct tree *t, const struct node_row *row, const char *arg,
-                         const struct generation *gen);
+                         const struct generation *gen, int64_t *ret_base_checked_s);
 /* The generation that the cache has of it, with a reference; NULL. */
 struct generation *content_cached(struct tree *t, const struct node_row *row, const char *arg);
 bool content_is_always_new(const struct node_row *row);

@@ -3,6 +3,7 @@
 #include "listing.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,6 +25,23 @@ static int add_fixed(struct listing *l)
 	return 0;
 }
 
+/* Names with a suffix are made here; the others are the catalog's. */
+static int add_names(struct listing *l)
+{
+	if (!l->pattern->suffix[0])
+		return 0;
+	l->names = calloc(l->n_items + 1, sizeof(*l->names));
+	for (size_t i = 0; l->names && i < l->n_items; i++) {
+		const struct list_item *item = &l->catalog->list->items[l->chosen[i]];
+		if (asprintf(&l->names[i], "%s%s", hole_name(l->pattern->hole, l->catalog, item),
+		             l->pattern->suffix) < 0) {
+			l->names[i] = NULL;
+			return -ENOMEM;
+		}
+	}
+	return l->names ? 0 : -ENOMEM;
+}
+
 static int add_items(struct tree *t, struct listing *l)
 {
 	if (l->dir->list == LIST_NONE)
@@ -37,7 +55,7 @@ static int add_items(struct tree *t, struct listing *l)
 	for (size_t i = 0; i < n; i++)
 		if (hole_shows(l->pattern->hole, l->catalog, &l->catalog->list->items[i]))
 			l->chosen[l->n_items++] = i;
-	return 0;
+	return add_names(l);
 }
 
 int listing_new(struct tree *t, const struct node_row *dir, const char *arg, struct listing **ret)
@@ -66,6 +84,9 @@ void listing_free(struct listing *l)
 	catalog_unref(l->catalog);
 	free(l->fixed);
 	free(l->chosen);
+	for (size_t i = 0; l->names && i < l->n_items; i++)
+		free(l->names[i]);
+	free(l->names);
 	free(l);
 }
 
@@ -108,8 +129,8 @@ static int item_at(const struct listing *l, size_t index, struct entry *ret)
 	const struct list_item *item = &l->catalog->list->items[l->chosen[index]];
 	const char *part = hole_part(l->pattern->hole, l->catalog, item);
 
-	ret->row = l->pattern;
-	ret->name = hole_name(l->pattern->hole, l->catalog, item);
+	ret->row = node_target(l->pattern);
+	ret->name = l->names ? l->names[index] : hole_name(l->pattern->hole, l->catalog, item);
 	return arg_join(l->arg, part, ret->arg) ? 0 : -EIO; /* ids and safe names fit */
 }
 

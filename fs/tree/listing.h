@@ -12,6 +12,7 @@ struct listing {
 	struct catalog *catalog;        /* held */
 	size_t *chosen;                 /* indexes of its items; NULL: all of them */
 	size_t n_items;
+	char **names; /* of them, where the pattern has a suffix; else NULL */
 	char arg[ARG_MAX_BYTES];
 	uint64_t parent_ino;
 };

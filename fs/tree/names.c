@@ -139,7 +139,7 @@ static char *with_suffix(const struct named *item)
 {
 	struct buf out = { 0 };
 	size_t suffix = strlen(item->id) + 3;
-	char *bare = name_safe(item->raw, NAME_BYTES - (suffix < NAME_BYTES ? suffix : 0) - 1);
+	char *bare = name_safe(item->raw, NAME_BYTES - NAME_SUFFIX - (suffix < 200 ? suffix : 0));
 	if (!bare)
 		return NULL;
 	buf_addf(&out, "%s [%s]", bare, item->id);
@@ -174,7 +174,7 @@ int names_make(struct named *all, size_t n)
 		all[i].name = NULL;
 	for (size_t i = 0; i < n && r == 0; i++) {
 		folded[i].of = &all[i];
-		all[i].name = name_safe(all[i].raw, NAME_BYTES - 1);
+		all[i].name = name_safe(all[i].raw, NAME_BYTES - NAME_SUFFIX);
 		folded[i].key = all[i].name ? map(all[i].name, UTF8PROC_CASEFOLD) : NULL;
 		if (!folded[i].key)
 			r = -ENOMEM;

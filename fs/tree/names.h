@@ -11,6 +11,7 @@
 #include <stddef.h>
 
 #define NAME_BYTES 255
+#define NAME_SUFFIX 5 /* bytes left for ".xlsx", ".json" behind a name */
 
 struct named {
 	const char *id;

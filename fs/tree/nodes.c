@@ -71,6 +71,10 @@ static struct node_row rows[ROWS_MAX_] = {
 	[ROW_STATUS] = TEXT("/STATUS.txt", text_status, 0,
 	                    "for people: what is ready, running, failed, and what to do"),
 	[ROW_WHOAMI] = GET("/whoami.json", EP_WHOAMI, "the user that the token belongs to"),
+	[ROW_EXCEL] = LISTED("/excel", LIST_SURVEYS, 0,
+	                     "every survey's responses.xlsx under the survey's name"),
+	[ROW_EXCEL_FILE] =
+		MADE("/excel/{excel}.xlsx", "the same file as surveys/SV_.../responses.xlsx"),
 	[ROW_SURVEYS] = LISTED("/surveys", LIST_SURVEYS, 0, "a folder for each survey"),
 	[ROW_SURVEYS_INDEX] =
 		TEXT("/surveys/index.csv", text_surveys_index, 0, "the list of surveys as a table"),
@@ -145,10 +149,15 @@ static const struct {
 	const char *name;
 	enum hole hole;
 } hole_names[] = {
-	{ "survey", HOLE_SURVEY },     { "name", HOLE_SURVEY_NAME },
-	{ "active", HOLE_ACTIVE },     { "mine", HOLE_MINE },
-	{ "recent", HOLE_RECENT },     { "filter", HOLE_FILTER },
-	{ "response", HOLE_RESPONSE }, { "distribution", HOLE_DISTRIBUTION },
+	{ "survey", HOLE_SURVEY },
+	{ "name", HOLE_SURVEY_NAME },
+	{ "active", HOLE_ACTIVE },
+	{ "mine", HOLE_MINE },
+	{ "recent", HOLE_RECENT },
+	{ "excel", HOLE_EXCEL },
+	{ "filter", HOLE_FILTER },
+	{ "response", HOLE_RESPONSE },
+	{ "distribution", HOLE_DISTRIBUTION },
 };
 static_assert(countof(hole_names) == HOLES_ - 1, "every hole has its name");
 
@@ -199,7 +208,7 @@ static void complete(struct node_row *row)
 		row->hole = hole_named(row->name + 1, (size_t)(end - row->name) - 1);
 		row->suffix = end + 1;
 	}
-	if (row->source.kind == SOURCE_DERIVED)
+	if (row->source.kind == SOURCE_DERIVED && row->id != ROW_EXCEL_FILE)
 		row->source.render = render_find(row->name);
 	row->parts = 0;
 	for (const char *p = row->path; (p = strchr(p, '{')); p++)
@@ -261,6 +270,11 @@ const struct node_row *node_pattern(const struct node_row *dir)
 		if (rows[i].hole != HOLE_NONE)
 			return &rows[i];
 	return NULL;
+}
+
+const struct node_row *node_target(const struct node_row *row)
+{
+	return row->id == ROW_EXCEL_FILE ? node_form(ROW_SURVEY, FORM_XLSX) : row;
 }
 
 const struct node_row *node_base(const struct node_row *row)

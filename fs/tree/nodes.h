@@ -33,6 +33,8 @@ enum row_id {
 	ROW_README,
 	ROW_STATUS,
 	ROW_WHOAMI,
+	ROW_EXCEL,
+	ROW_EXCEL_FILE,
 	ROW_SURVEYS,
 	ROW_SURVEYS_INDEX,
 	ROW_BY_NAME,
@@ -93,6 +95,7 @@ enum hole {
 	HOLE_ACTIVE,
 	HOLE_MINE,
 	HOLE_RECENT,
+	HOLE_EXCEL,
 	HOLE_FILTER,
 	HOLE_RESPONSE,
 	HOLE_DISTRIBUTION,
@@ -163,6 +166,8 @@ const struct node_row *node_form(enum row_id dir, enum form_id form);
 const struct node_row *node_child(const struct node_row *dir, const char *name);
 /* The child row with a hole, or NULL. */
 const struct node_row *node_pattern(const struct node_row *dir);
+/* The row that a name in this row's place leads to: itself, or that of which it is another name. */
+const struct node_row *node_target(const struct node_row *row);
 /* The row that a derived one is made from: in the same folder. */
 const struct node_row *node_base(const struct node_row *row);
 /* The path of a place, without the leading slash: "surveys/SV_x/responses.csv". */

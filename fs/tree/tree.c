@@ -46,7 +46,7 @@ int resolve(struct tree *t, const struct node_row *dir, const char *dir_arg, con
 			fail_set(why, ENOENT, "there is no such file here");
 		return -ENOENT;
 	}
-	*ret_row = child;
+	*ret_row = node_target(child);
 	return hole_resolve(t, child, dir_arg, stem, arg, why);
 }
 
@@ -203,8 +203,9 @@ static int present_data(struct tree *t, const struct node_row *row, const char *
 	struct generation *gen = fresh_generation(t, row, arg);
 	if (!gen)
 		gen = content_cached(t, row, arg);
-	bool outdated =
-		gen && row->source.kind == SOURCE_DERIVED && content_is_outdated(t, row, arg, gen);
+	int64_t base_s = 0;
+	bool outdated = gen && row->source.kind == SOURCE_DERIVED &&
+	                content_is_outdated(t, row, arg, gen, &base_s);
 
 	pthread_mutex_lock(&t->lock);
 	struct place *p = place_get(t, row, arg);
@@ -216,6 +217,7 @@ static int present_data(struct tree *t, const struct node_row *row, const char *
 	struct node *n = NULL;
 	if (p) {
 		p->outdated = outdated;
+		p->base_checked_s = base_s;
 		if (p->gen)
 			survey_has_files(t, p);
 		n = place_is_fresh(t, p) ? ready_node(t, p) : pending_node(t, p);
@@ -334,36 +336,74 @@ static void name_of(struct tree *t, const struct place *p, struct tree_name *ret
 	               stem[0] ? p->row->suffix : p->row->name);
 }
 
-/* What is made here is as fresh as its base. Lock held. */
-static void touch_base(struct tree *t, const struct place *p)
+/* The name in excel/ of a survey's workbook. Lock held. */
+static void excel_name(struct tree *t, const char *id, struct tree_name *ret)
 {
-	if (p->row->source.kind != SOURCE_DERIVED)
+	const struct catalog *c = t->catalogs[LIST_SURVEYS];
+	const struct place *above = place_find(t, node_row(ROW_EXCEL), "");
+	const struct list_item *item = c ? list_find(c->list, id) : NULL;
+
+	if (!item || !above || !above->current)
 		return;
-	struct place *base = place_get(t, node_base(p->row), p->arg);
-	if (base)
-		base->touched_ms = p->touched_ms;
+	ret->parent = above->current->id;
+	(void)snprintf(ret->name, sizeof(ret->name), "%s%s", catalog_name(c, item),
+	               node_row(ROW_EXCEL_FILE)->suffix);
 }
 
-int tree_touch(struct tree *t, uint64_t node, const struct tree_caller *who, struct tree_name *ret)
+/* The names under which the kernel may know the touched file, what it is made from, and what is
+ * made from that: they are fresh together. Lock held. */
+static void touched_names(struct tree *t, const struct place *base,
+                          struct tree_name ret[TREE_NAMES])
+{
+	int n = 0;
+
+	name_of(t, base, &ret[n++]);
+	for (enum row_id i = node_row(base->row->parent)->first_child; i != ROW_ROOT;
+	     i = node_row(i)->next) {
+		const struct node_row *row = node_row(i);
+		if (row->source.kind != SOURCE_DERIVED || node_base(row) != base->row)
+			continue;
+		const struct place *p = place_find(t, row, base->arg);
+		if (p && n < TREE_NAMES)
+			name_of(t, p, &ret[n++]);
+		if (row == node_target(node_row(ROW_EXCEL_FILE)) && n < TREE_NAMES)
+			excel_name(t, base->arg, &ret[n++]);
+	}
+}
+
+/* Lock held. */
+static int touch(struct tree *t, struct node *n, struct tree_name ret[TREE_NAMES])
+{
+	struct place *p = n->place, *base = p;
+
+	/* What is made here is as fresh as what it is made from. */
+	if (p->row->source.kind == SOURCE_DERIVED)
+		base = place_get(t, node_base(p->row), p->arg);
+	if (!base)
+		return -ENOMEM;
+	p->touched_ms = base->touched_ms = sys_now_ms();
+	/* One that is being filled gets what was asked for before: the next is another. */
+	if (p->pending && p->pending->pins)
+		p->pending = NULL;
+	if (base->pending && base->pending->pins)
+		base->pending = NULL;
+	touched_names(t, base, ret);
+	return 0;
+}
+
+int tree_touch(struct tree *t, uint64_t node, const struct tree_caller *who,
+               struct tree_name ret[TREE_NAMES])
 {
 	int r = -EPERM;
-	memset(ret, 0, sizeof(*ret));
+	memset(ret, 0, TREE_NAMES * sizeof(*ret));
 	if (!tree_is_owner(t, who->uid))
 		return r;
 	pthread_mutex_lock(&t->lock);
 	struct node *n = node_find(t, node);
-	if (!n) {
+	if (!n)
 		r = -ENOENT;
-	} else if (n->place->row->kind == NODE_DATA) {
-		struct place *p = n->place;
-		p->touched_ms = sys_now_ms();
-		touch_base(t, p);
-		/* One that is being filled gets what was asked for before: the next is another. */
-		if (p->pending && p->pending->pins)
-			p->pending = NULL;
-		name_of(t, p, ret);
-		r = 0;
-	}
+	else if (n->place->row->kind == NODE_DATA)
+		r = touch(t, n, ret);
 	pthread_mutex_unlock(&t->lock);
 	return r;
 }

@@ -106,6 +106,7 @@ static void fill_from(struct op *op, const struct want_result *result)
 	if (!result->stale)
 		settle_base(op);
 	p->outdated = false;
+	p->base_checked_s = 0; /* the next lookup tells */
 	survey_has_files(t, p);
 	p->stale = result->stale;
 	p->retry_ms = sys_now_ms() + STALE_MS;

@@ -179,7 +179,8 @@ static struct node *next_version(struct tree *t, unsigned file)
 	return &t->nodes[t->current[file]];
 }
 
-int tree_touch(struct tree *t, uint64_t node, const struct tree_caller *who, struct tree_name *ret)
+int tree_touch(struct tree *t, uint64_t node, const struct tree_caller *who,
+               struct tree_name ret[TREE_NAMES])
 {
 	if (node < NODE_FILES || !tree_is_owner(t, who->uid))
 		return -EPERM;

@@ -46,10 +46,14 @@ struct tree_name {
 	uint64_t parent; /* the folder's node; 0: the kernel does not know it */
 	char name[256];
 };
+#define TREE_NAMES \
+	5 /* that a touch concerns, at most: the file, what it is made from, what is made from it \
+	   */
 /* SETATTR of the mtime by the owner of the mount or root: the freshness of the data file ends, its
- * next open is a full export. The kernel must forget *ret before this is answered, else it goes on
- * with the former node. -EPERM for anybody or anything else. */
-int tree_touch(struct tree *t, uint64_t node, const struct tree_caller *who, struct tree_name *ret);
+ * next open is a full export. The kernel must forget the names before this is answered, else it
+ * goes on with the former node. -EPERM for anybody or anything else. */
+int tree_touch(struct tree *t, uint64_t node, const struct tree_caller *who,
+               struct tree_name ret[TREE_NAMES]);
 
 /* An open file or folder. Immutable once given; front/ reads it. */
 struct tree_handle {
