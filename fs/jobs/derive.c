@@ -181,15 +181,11 @@ static void on_base(struct want *w, const struct want_result *result)
 	job_later(job, 0, base_came);
 }
 
-static void next_base(struct job *job)
+static void want_base(struct job *job)
 {
 	int i = job->next_base;
 	struct want *w = &job->base_want;
 
-	if (i == RECIPE_BASES || !job->recipe.bases[i]) {
-		render_it(job);
-		return;
-	}
 	*w = (struct want){
 		.recipe = *job->recipe.bases[i],
 		.full_since_ms = i == 0 ? job->full_since_ms : 0,
@@ -200,6 +196,41 @@ static void next_base(struct job *job)
 	};
 	job->base_live = true;
 	jobs_want(job->jobs, w);
+}
+
+/* Pool: the base, if it is there and nobody would ask about it. */
+static void find_base(struct job *job)
+{
+	const struct jobs_config *config = &job->jobs->config;
+	struct generation *gen = cache_find(config->cache, job->recipe.bases[job->next_base]->key);
+	int64_t age_s = gen ? sys_wall_s() - gen->checked_s : 0;
+
+	if (gen && age_s >= -5 && age_s < config->fresh_s)
+		job->bases[job->next_base] = gen;
+	else
+		generation_unref(gen);
+}
+
+static void base_found(struct job *job)
+{
+	if (!job->bases[job->next_base]) {
+		want_base(job);
+		return;
+	}
+	job->next_base++;
+	next_base(job);
+}
+
+static void next_base(struct job *job)
+{
+	int i = job->next_base;
+
+	if (i == RECIPE_BASES || !job->recipe.bases[i])
+		render_it(job);
+	else if (i == 0 && job->full_since_ms)
+		want_base(job);
+	else
+		job_disk(job, find_base, base_found);
 }
 
 void derive_begin(struct job *job)

@@ -4,6 +4,8 @@
 
 #include <qxfs/base/sys.h>
 
+#define LOOK_BYTES (1 << 20) /* a larger document is not fetched to see whether it is the same */
+
 /* The next file of a survey's folder; ROW_ROOT after the last. */
 static enum row_id next_file(enum row_id i)
 {
@@ -131,4 +133,30 @@ void renew_exports(struct tree *t, const struct survey_seen *seen)
 {
 	renew_all(t, SOURCE_FORM, seen);
 	renew_all(t, SOURCE_DERIVED, seen); /* what is made from them */
+}
+
+/* A document, or what is made from one: an export is renewed by its counts. */
+static bool is_document(const struct node_row *row)
+{
+	return row->source.kind == SOURCE_DERIVED ? node_base(row)->source.kind != SOURCE_FORM
+	                                          : row->source.kind != SOURCE_FORM;
+}
+
+enum row_id folder_next_old(struct tree *t, const char *id, enum row_id after)
+{
+	for (enum row_id i = next_file(after); i != ROW_ROOT; i = next_file(i)) {
+		const struct node_row *row = node_row(i);
+		if (!is_document(row))
+			continue;
+		struct generation *gen = content_cached(t, row, id);
+		bool old = gen && gen->length <= LOOK_BYTES && is_old(t, gen);
+		generation_unref(gen);
+		pthread_mutex_lock(&t->lock);
+		const struct place *p = place_find(t, row, id);
+		bool touched = p && p->touched_ms; /* its open fetches it */
+		pthread_mutex_unlock(&t->lock);
+		if (old && !touched)
+			return i;
+	}
+	return ROW_ROOT;
 }

@@ -161,6 +161,9 @@ void text_unref(struct text *text);
 /* Does a survey's folder hold an expired file, and should its listing ask about it? Says yes once
  * in each freshness. */
 bool folder_must_ask(struct tree *t, const char *id);
+/* The next document of the folder that is old and small; ROW_ROOT: none. `after`: ROW_ROOT at
+ * first. */
+enum row_id folder_next_old(struct tree *t, const char *id, enum row_id after);
 /* What the GET of a survey means for its exports: those that it finds unchanged are fresh again. */
 void renew_exports(struct tree *t, const struct survey_seen *seen);
 /* Something of that place's survey is in the cache. tree.lock held. */

@@ -27,11 +27,13 @@ struct op {
 	struct node *node; /* pinned */
 	bool again;        /* what filled it could not be opened: asked for once more */
 	bool looking;      /* a folder that is known asks what has changed in it */
-	bool posted;       /* guarded by tree.lock: jobs/ has the want */
-	bool cancelled;    /* guarded by tree.lock: before that */
+	int64_t look_until_ms;
+	enum row_id looked; /* the document that was asked for last */
+	bool posted;        /* guarded by tree.lock: jobs/ has the want */
+	bool cancelled;     /* guarded by tree.lock: before that */
 	tree_done_fn *done;
 	void *done_arg;
-	enum { OP_BEGINS, OP_WANTS_SURVEY, OP_WANTS_LIST, OP_WANTS_CONTENT } step;
+	enum { OP_BEGINS, OP_WANTS_DOCUMENT, OP_WANTS_LIST, OP_WANTS_CONTENT } step;
 	struct want want;           /* of a survey or of the content */
 	struct list_want list_want; /* of a list */
 	bool asked[ARG_DEPTH + 1];  /* what has been asked for already: of each component, itself */
@@ -157,7 +159,7 @@ static void open_filled(struct op *op, struct generation *gen)
 static void remember_absent(struct op *op)
 {
 	char id[ARG_MAX_BYTES];
-	bool of_survey = op->step == OP_WANTS_SURVEY || op->row->parts == 1 ||
+	bool of_survey = op->step == OP_WANTS_DOCUMENT || op->row->parts == 1 ||
 	                 op->row->source.kind == SOURCE_FORM;
 
 	if (of_survey && hole_of_part(op->row, 0) == HOLE_SURVEY && arg_part(op->arg, 0, id))
@@ -186,7 +188,7 @@ static void want_done(struct want *w, const struct want_result *result)
 		if (result->fail->http == 404 && result->fail->err == ENOENT)
 			remember_absent(op);
 		finish(op, -result->fail->err, NULL);
-	} else if (op->step == OP_WANTS_SURVEY) {
+	} else if (op->step == OP_WANTS_DOCUMENT) {
 		step_over(op);
 		go_on(op);
 	} else {
@@ -250,15 +252,19 @@ static int64_t shown_mtime(struct tree *t, const struct node_row *row, const cha
 	return mtime_s;
 }
 
-/* Lock held. */
-static int64_t touched_since(struct op *op)
+/* From when on the content must have been asked for; 0: it may be what there is. Lock held. */
+static int64_t full_since(struct op *op)
 {
-	int64_t at_ms = op->node->place->touched_ms;
-	const struct place *base = NULL;
+	const struct place *base = op->node->place;
+	int64_t at_ms = base->touched_ms;
 
 	if (op->row->source.kind == SOURCE_DERIVED)
 		base = place_find(op->tree, node_base(op->row), op->arg);
-	return base && base->touched_ms > at_ms ? base->touched_ms : at_ms;
+	if (base && base->touched_ms > at_ms)
+		at_ms = base->touched_ms;
+	if (!at_ms && op->row->parent == ROW_NOW && !(base && place_is_fresh(op->tree, base)))
+		return NOW_RUNNING; /* a running job will do */
+	return at_ms;
 }
 
 static void want_recipe(struct op *op, int step)
@@ -267,15 +273,13 @@ static void want_recipe(struct op *op, int step)
 	struct want *w = &op->want;
 
 	pthread_mutex_lock(&t->lock);
-	w->full_since_ms = touched_since(op);
-	if (!w->full_since_ms && op->row->parent == ROW_NOW)
-		w->full_since_ms = NOW_RUNNING; /* a running job will do */
+	w->full_since_ms = full_since(op);
 	w->mtime_s = op->node->mtime_s;
-	if (step == OP_WANTS_SURVEY)
-		w->mtime_s = shown_mtime(t, node_row(ROW_SURVEY_JSON), op->of, &w->looking);
+	if (step == OP_WANTS_DOCUMENT)
+		w->mtime_s = shown_mtime(t, node_row(op->looked), op->of, &w->looking);
 	pthread_mutex_unlock(&t->lock);
 	w->recipe = op->content.recipe;
-	w->deadline_ms = op->looking ? sys_now_ms() + LOOK_WAIT_MS : op->deadline_ms;
+	w->deadline_ms = op->looking ? op->look_until_ms : op->deadline_ms;
 	w->done = want_done;
 	w->arg = op;
 	post(op, step);
@@ -291,15 +295,29 @@ static void want_content(struct op *op)
 		finish(op, r == -EAGAIN ? -EIO : r, NULL); /* the lists have been asked for */
 }
 
-/* The document that settles a survey's folder is its survey.json: what was asked is kept. */
-static void want_survey(struct op *op, const char *id)
+/* A document of the survey op->of. That which settles its folder is its survey.json: what was asked
+ * is kept. */
+static void want_document(struct op *op, enum row_id row)
 {
+	op->looked = row;
 	content_done(&op->content);
-	int r = content_make(op->tree, node_row(ROW_SURVEY_JSON), id, &op->content);
+	int r = content_make(op->tree, node_row(row), op->of, &op->content);
 	if (r == 0)
-		want_recipe(op, OP_WANTS_SURVEY);
+		want_recipe(op, OP_WANTS_DOCUMENT);
 	else
 		finish(op, r, NULL);
+}
+
+/* Its exports are answered for by survey.json, its documents each by themselves; false: there is no
+ * more to look at, or no more time. */
+static bool look_on(struct op *op)
+{
+	if (!op->looking || sys_now_ms() >= op->look_until_ms)
+		return false;
+	enum row_id next = folder_next_old(op->tree, op->of, op->looked);
+	if (next != ROW_ROOT)
+		want_document(op, next);
+	return next != ROW_ROOT;
 }
 
 static void want_list(struct op *op, enum list_id id)
@@ -343,7 +361,7 @@ static void settle(struct op *op, int part)
 		want_list(op, id);
 	} else {
 		(void)arg_part(op->arg, part, op->of);
-		want_survey(op, op->of);
+		want_document(op, ROW_SURVEY_JSON);
 	}
 }
 
@@ -383,8 +401,11 @@ static void go_on(struct op *op)
 	} else if (op->row->id == ROW_SURVEY && !op->asked[0]) {
 		/* It is known, so it waits because open_folder_now found expired files in it. */
 		op->asked[0] = op->looking = true;
+		op->look_until_ms = sys_now_ms() + LOOK_WAIT_MS;
 		(void)arg_part(op->arg, 0, op->of);
-		want_survey(op, op->of);
+		want_document(op, ROW_SURVEY_JSON);
+	} else if (look_on(op)) {
+		return; /* the next step has begun */
 	} else if (!op->asked[ARG_DEPTH] && !listing_is_there(op->tree, op->row, op->arg)) {
 		op->asked[ARG_DEPTH] = true;
 		(void)snprintf(op->of, sizeof(op->of), "%s",

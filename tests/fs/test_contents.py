@@ -48,9 +48,9 @@ def run(*command, **options):
     return done.stdout
 
 
-def the_only_csv(folder):
-    (found,) = pathlib.Path(folder).rglob("responses.csv")
-    return found.read_bytes()
+def the_csv(folder):
+    """Whoever copies the survey's folder has it in now/ and filters/ as well."""
+    return min(pathlib.Path(folder).rglob("responses.csv"), key=lambda path: len(path.parts)).read_bytes()
 
 
 # --- readers: each gives back all bytes it got -------------------------------------------------------------------
@@ -67,7 +67,7 @@ def by_cat_redirected(path, out):
 
 def by_cp(path, out):
     run("cp", path, out)
-    return the_only_csv(out)
+    return the_csv(out)
 
 
 def by_cp_a(path, out):
@@ -80,12 +80,12 @@ def by_cp_a(path, out):
 
 def by_cp_sparse(path, out):
     run("cp", "--sparse=always", path, out)
-    return the_only_csv(out)
+    return the_csv(out)
 
 
 def by_cp_r_of_the_folder(path, out):
     run("cp", "-r", path.parent, out)
-    return the_only_csv(out)
+    return the_csv(out)
 
 
 def by_install(path, out):
@@ -95,7 +95,8 @@ def by_install(path, out):
 
 def _unpacked(data):
     with tarfile.open(fileobj=io.BytesIO(data)) as archive:
-        (member,) = [item for item in archive if item.name.endswith("responses.csv")]
+        found = [item for item in archive if item.name.endswith("responses.csv")]
+        member = min(found, key=lambda item: item.name.count("/"))
         return archive.extractfile(member).read()
 
 
@@ -109,17 +110,17 @@ def by_tar_of_the_folder(path, out):
 
 def by_rsync(path, out):
     run("rsync", "-a", path, f"{out}/")
-    return the_only_csv(out)
+    return the_csv(out)
 
 
 def by_rsync_inplace(path, out):
     run("rsync", "-a", "--inplace", path, f"{out}/")
-    return the_only_csv(out)
+    return the_csv(out)
 
 
 def by_rsync_of_the_folder(path, out):
     run("rsync", "-a", f"{path.parent}/", f"{out}/")
-    return the_only_csv(out)
+    return the_csv(out)
 
 
 def by_dd(path, out):
@@ -193,7 +194,7 @@ def by_shutil_copyfile(path, out):
 
 def by_shutil_copytree(path, out):
     shutil.copytree(path.parent, out / "copy")
-    return the_only_csv(out)
+    return the_csv(out)
 
 
 def by_zipfile(path, out):
@@ -268,7 +269,8 @@ def test_reader_gets_the_entry_from_a_cold_cache(reader, cold, tmp_path):
     got = reader(cold.path, out)
     assert hashlib.sha256(got).hexdigest() == cold.account.entry_sha256(SURVEY)["sha256"]
     assert got == cold.expected
-    assert cold.account.count("export_start") == 1
+    # Of a folder: five forms as the service makes them (now/ shares them), and five for each of two filters.
+    assert cold.account.count("export_start") == (15 if "folder" in reader.__name__ or "tree" in reader.__name__ else 1)
     assert cold.path.stat().st_size == len(got)
 
 

@@ -169,8 +169,10 @@ def test_print_tree_names_what_a_mount_holds(caller):
     for folder, _, files in os.walk(caller.path):
         for name in files:
             path = "/" + str(pathlib.Path(folder, name).relative_to(caller.path))
-            path = re.sub(r"/SV_\w+", "/{survey}", path)
-            assert path in rows or re.fullmatch("/surveys/by-name/.*", path), path
+            for found, row in (("/SV_\\w+", "/{survey}"), ("/EMD_\\w+", "/{distribution}"),
+                               ("/excel/.*", "/excel/{excel}.xlsx"), ("/(now|filters/[^/]*)/responses", "/responses")):
+                path = re.sub(found, row, path)
+            assert path in rows or re.fullmatch("/surveys/(by-name|active|mine|recent)/.*", path), path
 
 
 @pytest.mark.parametrize(
