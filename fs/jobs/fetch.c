@@ -61,6 +61,7 @@ static void unpack(struct job *job)
 		.raw_fd = draft_raw_fd(job->draft),
 		.out_fd = draft_data_fd(job->draft),
 		.max_bytes = cache_max_export(job->jobs->config.cache),
+		.utf16 = job->recipe.utf16,
 		.room = room_for_data,
 		.arg = job,
 	};

@@ -22,6 +22,8 @@
 #include <zip.h>
 #include <zlib.h>
 
+#include "utf16.h"
+
 #define PIECE (256 * 1024)
 /* Behind its one entry an archive has a directory of one entry and a comment: 4 × 64 kB at most. */
 #define TAIL_MAX (1024 * 1024)
@@ -170,9 +172,12 @@ static int check_head(const struct unpack_job *job, struct qx_fail *fail)
 struct stream {
 	const struct unpack_job *job;
 	struct archive *archive;
-	uint64_t at; /* bytes that libarchive was given */
-	int err;     /* why no more can be given: -ECANCELED, -EIO; 0: no such thing */
-	struct unpacked sum;
+	uint64_t at;          /* bytes that libarchive was given */
+	int err;              /* why no more can be given: -ECANCELED, -EIO; 0: no such thing */
+	struct unpacked came; /* the entry's bytes: what its directory must tell */
+	struct unpacked sum;  /* what was written of them */
+	struct utf16 *utf16;  /* NULL: they are written as they come */
+	struct qx_fail *fail; /* of write_piece */
 	unsigned char piece[PIECE];
 };
 
@@ -212,8 +217,10 @@ static int complain(const struct stream *s, struct qx_fail *fail)
 	return fail_set(fail, EBADMSG, "the archive is damaged: %s", words ? words : "unknown");
 }
 
-static int write_piece(struct stream *s, const void *bytes, size_t len, struct qx_fail *fail)
+static int write_piece(void *arg, const void *bytes, size_t len)
 {
+	struct stream *s = arg;
+	struct qx_fail *fail = s->fail;
 	const struct unpack_job *job = s->job;
 	const unsigned char *p = bytes;
 
@@ -239,6 +246,27 @@ static int write_piece(struct stream *s, const void *bytes, size_t len, struct q
 	return 0;
 }
 
+/* A piece of the entry. */
+static int take_piece(struct stream *s, const void *bytes, size_t len)
+{
+	s->came.crc = (uint32_t)crc32_z(s->came.crc, bytes, len);
+	s->came.length += len;
+	if (!s->utf16)
+		return write_piece(s, bytes, len);
+	int r = utf16_feed(s->utf16, bytes, len);
+	if (r == -EBADMSG)
+		return fail_set(s->fail, EBADMSG, "its text is no whole UTF-16");
+	return r;
+}
+
+static int end_entry(struct stream *s)
+{
+	int r = s->utf16 ? utf16_end(s->utf16) : 0;
+	if (r == -EBADMSG)
+		return fail_set(s->fail, EBADMSG, "its text ends inside a character");
+	return r;
+}
+
 static int copy_entry(struct stream *s, struct qx_fail *fail)
 {
 	for (;;) {
@@ -248,14 +276,14 @@ static int copy_entry(struct stream *s, struct qx_fail *fail)
 
 		int r = archive_read_data_block(s->archive, &bytes, &len, &offset);
 		if (r == ARCHIVE_EOF)
-			return 0;
+			return end_entry(s);
 		if (r != ARCHIVE_OK)
 			return complain(s, fail);
 		if (len == 0)
 			continue;
-		if ((uint64_t)offset != s->sum.length) /* holes are for other formats */
+		if ((uint64_t)offset != s->came.length) /* holes are for other formats */
 			return fail_set(fail, EBADMSG, "the archive is damaged: bytes are missing");
-		r = write_piece(s, bytes, len, fail);
+		r = take_piece(s, bytes, len);
 		if (r < 0)
 			return r;
 	}
@@ -416,14 +444,21 @@ int unpack_run(const struct unpack_job *job, struct unpacked *ret, struct qx_fai
 	if (!s)
 		return fail_set(fail, ENOMEM, "out of memory");
 	s->job = job;
+	s->fail = fail;
+	s->utf16 = job->utf16 ? utf16_new(write_piece, s) : NULL;
+	if (job->utf16 && !s->utf16) {
+		free(s);
+		return fail_set(fail, ENOMEM, "out of memory");
+	}
 
 	r = unpack_stream(s, fail);
 	if (r == 0)
 		r = check_length(s, fail);
 	if (r == 0)
-		r = verify(job, &s->sum, fail);
+		r = verify(job, &s->came, fail);
 	if (r == 0)
 		*ret = s->sum;
+	utf16_free(s->utf16);
 	free(s);
 	return r;
 }

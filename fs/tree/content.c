@@ -54,6 +54,8 @@ static int make_export(struct tree *t, const struct node_row *row, struct conten
 	c->recipe.utf16 = form->flags & FORM_UTF16;
 	c->recipe.check = content_is_always_new(row) ? JOB_CHECK_NONE : JOB_CHECK_COUNTS;
 	buf_addf(&c->key, "%s/export/%s?%s", t->config.account, c->parts[0], buf_text(&c->body));
+	if (c->recipe.utf16) /* what is cached is what is served */
+		buf_add_str(&c->key, "#utf8");
 	return 0;
 }
 

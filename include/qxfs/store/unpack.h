@@ -38,6 +38,7 @@ struct unpack_job {
 	int raw_fd;                            /* the archive */
 	int out_fd;                            /* gets the entry's bytes from offset 0 */
 	uint64_t max_bytes;                    /* -EFBIG beyond */
+	bool utf16;                            /* its UTF-16LE is written as UTF-8 */
 	int (*room)(void *arg, uint64_t upto); /* before bytes are written: 0 or -errno */
 	void *arg;
 };
