@@ -103,21 +103,29 @@ char *name_safe(const char *raw, size_t max)
 	return buf_steal(&longer);
 }
 
+/* As the service makes ids: SV_x, or a UUID. */
+static bool looks_like_id(const char *text, size_t len)
+{
+	size_t dashes = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		if (!isalnum((unsigned char)text[i]) && text[i] != '_' && text[i] != '-')
+			return false;
+		dashes += text[i] == '-';
+	}
+	return (len == 36 && dashes == 4) || (dashes == 0 && memchr(text, '_', len));
+}
+
 bool name_ends_in_id(const char *name, const char **ret_id, size_t *ret_len)
 {
 	size_t n = strlen(name);
-	if (n < 4 || name[n - 1] != ']')
+	const char *open = strrchr(name, '[');
+
+	if (!open || open == name || open[-1] != ' ' || name[n - 1] != ']')
 		return false;
-	size_t start = n - 1;
-	while (start > 0 && (isalnum((unsigned char)name[start - 1]) || name[start - 1] == '_'))
-		start--;
-	if (start < 2 || name[start - 1] != '[' || name[start - 2] != ' ' || start == n - 1)
-		return false;
-	if (!memchr(name + start, '_', n - 1 - start))
-		return false;
-	*ret_id = name + start;
-	*ret_len = n - 1 - start;
-	return true;
+	*ret_id = open + 1;
+	*ret_len = (size_t)(name + n - 1 - *ret_id);
+	return *ret_len > 0 && looks_like_id(*ret_id, *ret_len);
 }
 
 struct folded {

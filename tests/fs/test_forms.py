@@ -1,0 +1,276 @@
+"""Every form of the responses, the saved filters, now/, single responses, and the documents of a survey."""
+
+import csv
+import errno
+import io
+import json
+import os
+import subprocess
+import time
+
+import pytest
+
+SURVEY, SMALL = "SV_demoCustomers02", "SV_demoSmall000014"
+LABELS, UNFINISHED = {"useLabels": True}, {"exportResponsesInProgress": True}
+# name: (format, parameters)
+FORMS = {
+    "responses.csv": ("csv", {}),
+    "responses.labels.csv": ("csv", LABELS),
+    "responses.unfinished.csv": ("csv", UNFINISHED),
+    "responses.json": ("json", {}),
+    "responses.unfinished.json": ("json", UNFINISHED),
+    "responses.ndjson": ("ndjson", {}),
+    "responses.xml": ("xml", {}),
+    "responses.labels.xml": ("xml", LABELS),
+    "responses.sav": ("spss", {}),
+    "responses.labels.sav": ("spss", LABELS),
+    "responses.tsv": ("tsv", {}),
+    "responses.labels.tsv": ("tsv", LABELS),
+}
+
+
+def folder(mount, survey=SURVEY):
+    return mount.path / "surveys" / survey
+
+
+def table_of(path):
+    with open(path, newline="", encoding="utf-8") as file:
+        return list(csv.reader(file))
+
+
+def told(account, survey, name, **more):
+    kind, parameters = FORMS[name]
+    data = account.entry(survey, kind, **parameters, **more)
+    return data.decode("utf-16").encode() if kind == "tsv" else data
+
+
+def error_of(function, *arguments):
+    with pytest.raises(OSError) as caught:
+        function(*arguments)
+    return caught.value.errno
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_each_form_is_what_the_service_exports(name, sandbox, mount):
+    path = folder(mount) / name
+    content = path.read_bytes()
+    assert content == told(sandbox, SURVEY, name)
+    assert os.stat(path).st_size == len(content)
+    assert path.read_bytes() == content
+    assert sandbox.count("export_start") == 1
+
+
+def test_a_json_form_asks_for_nothing_that_json_refuses(sandboxes, mounts):
+    """Eight parameters are refused by their mere presence (API.md 3.2)."""
+    account = sandboxes(settings={"json_rejects": "present"})
+    mount = mounts(account)
+    for name in ("responses.json", "responses.ndjson", "responses.unfinished.json"):
+        assert (folder(mount, SMALL) / name).read_bytes() == told(account, SMALL, name)
+
+
+def test_a_service_that_writes_utf_8_one_day_is_let_through(sandbox, mount):
+    """What has no mark of UTF-16 is not taken for it."""
+    path = folder(mount, SMALL) / "responses.tsv"
+    header = path.read_text(encoding="utf-8").splitlines()[0]
+    assert header.startswith("StartDate\tEndDate") and "\x00" not in header
+
+
+# --- filters -----------------------------------------------------------------------------------------------------
+
+
+def filter_ids(account):
+    elements = account.result(f"/surveys/{SURVEY}/filters")["elements"]
+    return {element["filterName"]: element["filterId"] for element in elements}
+
+
+@pytest.mark.parametrize("listed", [False, True], ids=["never listed", "listed before"])
+def test_a_filter_is_found_by_its_name(listed, sandbox, mount):
+    filters = folder(mount) / "filters"
+    if listed:
+        assert set(os.listdir(filters)) == {"Finished _ complete", "Previews only"}
+    ident = filter_ids(sandbox)["Previews only"]
+    content = (filters / "Previews only" / "responses.csv").read_bytes()
+    assert content == sandbox.entry(SURVEY, filterId=ident)
+    assert content != sandbox.entry(SURVEY)
+    assert (filters / f"Whatever [{ident}]" / "responses.csv").read_bytes() == content
+
+
+def test_a_filter_that_is_none_is_enoent_and_why_says_so(sandbox, mount):
+    filters = folder(mount) / "filters"
+    assert error_of((filters / "Nope" / "responses.csv").read_bytes) == errno.ENOENT
+    assert error_of(os.listdir, filters / "Nope") == errno.ENOENT
+    assert not (filters / "Nope").exists(), "the list is known now"
+    assert "no saved filter of this name" in mount.run("why", filters / "Nope" / "responses.csv").stdout
+    assert sandbox.count("filters") == 1 and sandbox.count("export_start") == 0
+
+
+def test_filters_survive_a_remount_without_the_network(sandbox, mount):
+    path = folder(mount) / "filters" / "Previews only" / "responses.csv"
+    content = path.read_bytes()
+    assert mount.stop() == 0
+    sandbox.pause()
+    mount.start()
+    assert path.read_bytes() == content
+    sandbox.resume()
+
+
+# --- now ---------------------------------------------------------------------------------------------------------
+
+
+def test_now_is_never_older_than_a_minute_and_serves_the_plain_name_too(sandbox, mounts, until):
+    mount = mounts(sandbox, "fresh=3600")
+    plain, now = folder(mount, SMALL) / "responses.csv", folder(mount, SMALL) / "now" / "responses.csv"
+    old = plain.read_bytes()
+    end = time.time() + 61
+    sandbox.append(SMALL, 1)
+    assert plain.read_bytes() == now.read_bytes() == old, "exported less than a minute ago"
+    until(lambda: time.time() > end, 70, "the end of the minute")  # by the calendar: there is no event for it
+    assert now.read_bytes() == sandbox.entry(SMALL) != old
+    assert sandbox.count("export_start") == 2
+    assert now.read_bytes() == sandbox.entry(SMALL)
+    assert sandbox.count("export_start") == 2, "a minute has not passed"
+    assert os.stat(now).st_ino != os.stat(plain).st_ino
+
+
+def test_now_of_what_was_just_exported_costs_nothing(sandbox, mount):
+    content = (folder(mount, SMALL) / "responses.csv").read_bytes()
+    sandbox.reset_stats()
+    assert (folder(mount, SMALL) / "now" / "responses.csv").read_bytes() == content
+    assert (folder(mount, SMALL) / "now" / "responses.plain.csv").stat().st_size > 0
+    assert sandbox.count() == 0
+
+
+# --- single responses --------------------------------------------------------------------------------------------
+
+
+def test_a_response_is_found_by_its_id(sandbox, mount):
+    rows = csv.DictReader(io.StringIO(sandbox.entry(SMALL).decode()))
+    ident = [row["ResponseId"] for row in rows][2:][0]
+    one = json.loads((folder(mount, SMALL) / "responses" / f"{ident}.json").read_bytes())
+    assert one["responseId"] == ident and one == sandbox.result(f"/surveys/{SMALL}/responses/{ident}")
+    assert os.listdir(folder(mount, SMALL) / "responses") == []
+    missing = folder(mount, SMALL) / "responses" / "R_1nobodyKnowsThis.json"
+    assert error_of(missing.read_bytes) == errno.ENOENT
+    assert os.listdir(folder(mount, SMALL)), "the survey is there all the same"
+    assert not (folder(mount, SMALL) / "responses" / "R_x.json").exists(), "no id"
+    assert not (folder(mount, SMALL) / "responses" / ident).exists(), "no extension"
+
+
+# --- documents ---------------------------------------------------------------------------------------------------
+
+
+def test_documents_are_the_results_of_their_requests(sandbox, mount):
+    for name, path in (("definition.json", f"/survey-definitions/{SURVEY}"), ("languages.json", f"/surveys/{SURVEY}/languages"),
+                       ("schema.json", f"/surveys/{SURVEY}/response-schema"), ("survey.json", f"/surveys/{SURVEY}")):
+        assert json.loads((folder(mount) / name).read_bytes()) == sandbox.result(path), name
+
+
+def test_a_qsf_is_the_service_s_bytes(sandbox, mount):
+    status, _, body = sandbox.api("GET", f"/API/v3/survey-definitions/{SURVEY}?format=qsf")
+    assert status == 200
+    content = (folder(mount) / "survey.qsf").read_bytes()
+    assert content in body and json.loads(content) == json.loads(body)["result"]
+
+
+def test_quotas_and_distributions_are_all_pages(sandboxes, mounts):
+    account = sandboxes(settings={"page_size": 3, "short_pages": True, "empty_pages": True})
+    mount = mounts(account)
+    quotas = json.loads((folder(mount) / "quotas.json").read_bytes())
+    assert quotas == account.result(f"/surveys/{SURVEY}/quotas")["elements"]
+    table = list(csv.DictReader((folder(mount) / "distributions.csv").open(newline="")))
+    assert sorted(row["id"] for row in table) == sorted(os.listdir(folder(mount) / "distributions"))
+    one = folder(mount) / "distributions" / "EMD_demoInvite00002"
+    links = list(csv.DictReader((one / "links.csv").open(newline="")))
+    history = list(csv.DictReader((one / "history.csv").open(newline="")))
+    assert len(links) == len(history) == 5 and len({row["link"] for row in links}) == 5
+    assert json.loads((one / "distribution.json").read_bytes())["id"] == one.name
+    assert not (folder(mount) / "distributions" / "EMD_nobody00000001").exists()
+
+
+def test_a_page_that_fails_gives_no_shortened_file(sandboxes, mounts):
+    account = sandboxes(settings={"page_size": 3})
+    mount = mounts(account)
+    path = folder(mount) / "distributions" / "EMD_demoInvite00002" / "links.csv"
+    account.fault("distribution_links", "status", nth=2, count=0, status=403)
+    assert error_of(path.read_bytes) == errno.EACCES
+    account.clear_faults()
+    assert len(path.read_bytes().splitlines()) == 6
+
+
+@pytest.mark.parametrize("key, name", [("schema", "schema.json"), ("quotas", "quotas.json"), ("filters", "filters")])
+def test_what_is_forbidden_leaves_the_rest_usable(key, name, sandbox, mount):
+    sandbox.fault(key, "status", status=403)
+    path = folder(mount, SMALL) / name
+    assert error_of(os.listdir if key == "filters" else os.open, *([path] if key == "filters" else [path, os.O_RDONLY])) \
+        == errno.EACCES
+    assert "no permission" in mount.run("why", path).stdout
+    assert (folder(mount, SMALL) / "responses.csv").read_bytes() == sandbox.entry(SMALL)
+    assert (folder(mount, SMALL) / "responses.xlsx").read_bytes()[:2] == b"PK", "without a schema: texts"
+
+
+# --- made here ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["responses.plain.csv", "responses.xlsx", "responses.codes.xlsx"])
+def test_what_is_made_here_is_one_export_and_then_none(name, sandbox, mount):
+    path = folder(mount) / name
+    content = path.read_bytes()
+    assert os.stat(path).st_size == len(content)
+    assert sandbox.count("export_start") == 1
+    sandbox.reset_stats()
+    assert path.read_bytes() == content
+    base = "responses.labels.csv" if name == "responses.xlsx" else "responses.csv"
+    assert (folder(mount) / base).read_bytes() == told(sandbox, SURVEY, base)
+    assert sandbox.count() == 0
+
+
+def test_a_plain_csv_has_one_header_row_and_the_same_rows(sandbox, mount):
+    plain = table_of(folder(mount) / "responses.plain.csv")
+    base = list(csv.reader(io.StringIO(sandbox.entry(SURVEY).decode())))
+    assert plain[1:] == base[3:]
+    assert len(set(map(str.casefold, plain[0]))) == len(base[0])
+
+
+def test_the_codebook_costs_the_schema_and_no_export(sandbox, mount):
+    table = list(csv.DictReader((folder(mount) / "codebook.csv").open(newline="")))
+    assert {"column", "ImportId", "question", "type", "code", "label"} == set(table[0])
+    assert sandbox.stats()["counts"] == {"whoami": 1, "surveys": 1, "schema": 1, "*": 3}
+
+
+def test_wide_and_awkward_surveys_become_workbooks(sandbox, mount):
+    """Typed as the schema says; what looks like a number or a formula stays what was typed."""
+    openpyxl = pytest.importorskip("openpyxl")
+    texts, wide = sandbox.add_sample("texts"), sandbox.add_sample("wide")
+    mount.run("status")
+    book = openpyxl.load_workbook(folder(mount, texts) / "responses.xlsx", read_only=True)
+    cells = [cell for row in book.worksheets[0].iter_rows() for cell in row if cell.value is not None]
+    values = {cell.value for cell in cells if isinstance(cell.value, str)}
+    assert {"007", "=1+1"} <= values
+    assert not any(cell.data_type == "f" for cell in cells)
+    assert any(cell.is_date for cell in cells) and any(isinstance(cell.value, (int, float)) for cell in cells)
+    names = table_of(folder(mount, wide) / "responses.plain.csv")[0]
+    assert len(names) == len(set(map(str.casefold, names))) == 636
+
+
+@pytest.mark.concurrency
+def test_many_readers_of_files_made_from_one_export(sandbox, mount):
+    names = ["responses.csv", "responses.plain.csv", "responses.codes.xlsx", "now/responses.plain.csv"] * 4
+    readers = [subprocess.Popen(["cat", str(folder(mount) / name)], stdout=subprocess.PIPE) for name in names]
+    contents = {}
+    for name, reader in zip(names, readers):
+        contents.setdefault(name, set()).add(reader.communicate()[0])
+        assert reader.returncode == 0
+    assert all(len(seen) == 1 for seen in contents.values())
+    assert sandbox.count("export_start") == 1
+
+
+@pytest.mark.concurrency
+def test_the_mount_ends_while_files_are_made(sandbox, mount, parked):
+    sandbox.hold_jobs()
+    names = ["responses.plain.csv", "responses.xlsx", "responses.codes.xlsx", "now/responses.xlsx"]
+    readers = [subprocess.Popen(["cat", str(folder(mount) / name)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+               for name in names * 3]
+    parked_enough = lambda: len(json.loads(mount.run("status", "--json", mount.path).stdout)["jobs"]) >= 5  # noqa: E731
+    assert any(parked_enough() for _ in range(200))
+    assert mount.stop() == 0
+    assert all(reader.wait(20) != 0 for reader in readers)
