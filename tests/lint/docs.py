@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""docs.py BINARY [ROOT]: README.md, packaging/qxfs.1 and `qxfs --help` tell the same story.
+"""docs.py BINARY [ROOT]: README.md, packaging/qxfs.1 and `qxfs --help` tell the same story, README.md and
+`qxfs --print-tree` the same tree.
 
 What `--help` must look like: headings at the left edge, entries indented below them. A heading with
 the word "ommands" is followed by subcommands, one with "-o" by mount options; a line "qxfs WORD" names
@@ -147,6 +148,29 @@ def compared(root, help_text):
         yield from unknown(name, code, offer)
 
 
+def tree_of_readme(text):
+    """(path, doc) of the table below "| path | what it is |"."""
+    below = text.partition('| path | what it is |\n')[2].split('\n\n')[0]
+    return re.findall(r'^\| `([^`]+)` \| (.*) \|$', below, re.M)
+
+
+def same_tree(root, tree_text):
+    """The table of README.md has the rows that `qxfs --print-tree` prints, in its order and words."""
+    path = root / 'README.md'
+    if not path.is_file():
+        return  # compared() tells
+    told = [tuple(line.split(None, 1)) for line in tree_text.splitlines()]
+    written = tree_of_readme(path.read_text(encoding='utf-8'))
+    for row in told:
+        if row not in written:
+            yield f'README.md: the tree lacks {row[0]}: {row[1]}'
+    for row in written:
+        if row not in told:
+            yield f'README.md: qxfs --print-tree does not print {row[0]}: {row[1]}'
+    if set(told) == set(written) and told != written:
+        yield 'README.md: the tree is in another order than qxfs --print-tree'
+
+
 def headers(root):
     for path in source.c_files(root, 'fs', 'include'):
         text = (root / path).read_text(encoding='utf-8')
@@ -167,17 +191,20 @@ def leftovers(root):
                 yield f'{path}:{number}: unfinished'
 
 
-def problems(root, help_text):
-    return [*compared(root, help_text), *headers(root), *leftovers(root)]
+def problems(root, help_text, tree_text):
+    return [*compared(root, help_text), *same_tree(root, tree_text), *headers(root), *leftovers(root)]
+
+
+def told_by(program, flag):
+    told = subprocess.run([program, flag], capture_output=True, text=True, timeout=10, check=False)
+    if told.returncode != 0:
+        source.report([f'qxfs {flag} ends with {told.returncode}: {told.stderr.strip()}'])
+    return told.stdout
 
 
 def main():
     root = Path(sys.argv[2]) if len(sys.argv) > 2 else source.here()
-    told = subprocess.run([sys.argv[1], '--help'], capture_output=True, text=True, timeout=10,
-                          check=False)
-    if told.returncode != 0:
-        source.report([f'qxfs --help ends with {told.returncode}: {told.stderr.strip()}'])
-    source.report(problems(root, told.stdout))
+    source.report(problems(root, told_by(sys.argv[1], '--help'), told_by(sys.argv[1], '--print-tree')))
 
 
 if __name__ == '__main__':

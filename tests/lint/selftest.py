@@ -235,11 +235,20 @@ class Docs(Tree):
         self.assertIn(old, text)
         self.plant({name: text.replace(old, new)})
 
-    def found(self, help_text=HELP):
-        return docs.problems(self.root, help_text)
+    def found(self, help_text=HELP, tree_text=''):
+        return docs.problems(self.root, help_text, tree_text)
 
     def test_what_agrees(self):
         self.assert_clean(self.found())
+
+    def test_the_tree_is_the_table(self):
+        table = '\n| path | what it is |\n|---|---|\n| `/a` | one file |\n| `/b` | two |\n\n'
+        self.plant({'README.md': README + table})
+        self.assert_clean(self.found(tree_text='/a   one file\n/b   two\n'))
+        self.assert_found(self.found(tree_text='/a   another\n/b   two\n/c   three\n'),
+                          'README.md: the tree lacks /a: another', 'README.md: the tree lacks /c: three',
+                          'README.md: qxfs --print-tree does not print /a: one file')
+        self.assert_found(self.found(tree_text='/b   two\n/a   one file\n'), 'in another order')
 
     def test_what_only_help_names(self):
         self.assert_found(self.found(HELP.replace('  status', '  doctor\n  status')),
