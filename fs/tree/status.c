@@ -111,13 +111,15 @@ static void add_file_state(struct tree *t, const struct node_row *row, const cha
 	char when[24];
 	struct generation *gen = content_cached(t, row, arg);
 
+	if (!gen && row->flags & ROW_UNLISTED)
+		return;
+	buf_addf(out, "  %-26s %s\n", row->name, row->doc);
 	if (gen) {
-		buf_addf(out, "  %-26s %llu bytes, made %s", row->name,
+		buf_addf(out, "  %-26s   on this disk: %llu bytes, made %s", "",
 		         (unsigned long long)gen->length, moment(gen->facts.exported_s, when));
 		buf_addf(out, ", last known current %s\n", moment(gen->checked_s, when));
 	} else {
-		buf_addf(out, "  %-26s not fetched yet; the size shown is an estimate\n",
-		         row->name);
+		buf_addf(out, "  %-26s   not fetched yet; the size shown is an estimate\n", "");
 	}
 	generation_unref(gen);
 }
