@@ -112,12 +112,13 @@ static void renewed(struct job *job)
 	job_succeed(job); /* not written: it is asked again a little sooner */
 }
 
-/* Which bytes it is made from. */
+/* Which bytes it is made from. It is as old as they are: now/ counts from their export. */
 static void note_bases(struct job *job)
 {
 	char name[GENERATION_NAME];
 	size_t n = 0;
 
+	job->facts.exported_s = job->bases[0]->facts.exported_s;
 	for (int i = 0; i < RECIPE_BASES; i++) {
 		if (!job->bases[i])
 			continue;
@@ -190,6 +191,7 @@ static void want_base(struct job *job)
 		.recipe = *job->recipe.bases[i],
 		.full_since_ms = i == 0 ? job->full_since_ms : 0,
 		.mtime_s = job->mtime_s,
+		.looking = true, /* it shows the time of what is made from it to nobody */
 		.uid = job->uid,
 		.done = on_base,
 		.arg = job,

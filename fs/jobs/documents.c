@@ -106,11 +106,12 @@ static void try_again(struct job *job)
 	document_begin(job);
 }
 
+/* Looks again each time: who had the key may have published since. */
 static void make_draft(struct job *job)
 {
-	if (!job->old)
-		job->old = cache_find(job->jobs->config.cache, job->recipe.key);
 	job->disk_err = cache_draft_new(job->jobs->config.cache, job->recipe.key, &job->draft);
+	generation_unref(job->old);
+	job->old = cache_find(job->jobs->config.cache, job->recipe.key);
 }
 
 static job_step *const kinds[JOB_KINDS_] = {
@@ -121,7 +122,16 @@ static job_step *const kinds[JOB_KINDS_] = {
 
 static void draft_made(struct job *job)
 {
+	/* Somebody else had the key, and has fetched it since. */
+	bool newer = !job->full && job->waited && job->recipe.kind != JOB_DERIVED && job->old &&
+	             job->old->checked_s >= job->facts.exported_s;
+
+	if (newer) {
+		job_succeed(job);
+		return;
+	}
 	if (job->disk_err == -EBUSY) {
+		job->waited = true;
 		job_move(job, JOB_ELSEWHERE);
 		job_later(job, 250, try_again);
 		return;

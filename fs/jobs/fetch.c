@@ -74,12 +74,14 @@ static void rewind_draft(struct job *job)
 	job->disk_err = draft_rewind(job->draft);
 }
 
-/* A document that has not changed keeps its generation, and with it the kernel's pages. */
+/* A document that has not changed keeps its generation, and with it the kernel's pages. Not what
+ * is made here: its generation names the bytes that it was made from, and those are others now. */
 static void publish(struct job *job)
 {
 	struct cache *cache = job->jobs->config.cache;
+	bool asked = job->recipe.kind == JOB_DOCUMENT || job->recipe.kind == JOB_PAGES;
 
-	bool same = job->recipe.kind != JOB_EXPORT && job->old &&
+	bool same = asked && job->old &&
 	            draft_equals(job->draft, job->unpacked.length, job->old);
 	job->facts.took_ms = sys_now_ms() - job->started_ms;
 	if (same)

@@ -40,6 +40,19 @@ static bool first_look(struct tree *t, enum list_id id, const char *of)
 	return first;
 }
 
+/* What lay on the disk, unless the service has told a newer one meanwhile. */
+static void set_loaded(struct tree *t, struct list *list)
+{
+	pthread_mutex_lock(&t->catalog_lock);
+	pthread_mutex_lock(&t->lock);
+	bool there = catalog_now(t, list->id, list->of) != NULL;
+	pthread_mutex_unlock(&t->lock);
+	if (!there && catalog_set(t, list) < 0)
+		log_warn("tree", "no memory for the list of %s of %s", list_row(list->id)->name,
+		         list->of);
+	pthread_mutex_unlock(&t->catalog_lock);
+}
+
 struct catalog *tree_catalog(struct tree *t, enum list_id id, const char *of)
 {
 	struct list *list;
@@ -52,9 +65,7 @@ struct catalog *tree_catalog(struct tree *t, enum list_id id, const char *of)
 		return c;
 
 	if (list_load(id, of, t->config.dirs, &list) == 0) {
-		if (tree_set_list(t, list) < 0)
-			log_warn("tree", "no memory for the list of %s of %s", list_row(id)->name,
-			         of);
+		set_loaded(t, list);
 		list_unref(list);
 	}
 	pthread_mutex_lock(&t->lock);

@@ -89,8 +89,10 @@ static void settle_base(struct op *op)
 
 	if (op->row->source.kind == SOURCE_DERIVED)
 		base = place_find(t, node_base(op->row), op->arg);
-	if (base && base->touched_ms <= op->want.full_since_ms)
-		base->touched_ms = 0;
+	if (!base || base->touched_ms > op->want.full_since_ms)
+		return;
+	base->touched_ms = 0;
+	place_release(t, base); /* the touch may have been all that was known of it */
 }
 
 static void fill_from(struct op *op, const struct want_result *result)
@@ -275,6 +277,7 @@ static void want_recipe(struct op *op, int step)
 	pthread_mutex_lock(&t->lock);
 	w->full_since_ms = full_since(op);
 	w->mtime_s = op->node->mtime_s;
+	w->looking = false;
 	if (step == OP_WANTS_DOCUMENT)
 		w->mtime_s = shown_mtime(t, node_row(op->looked), op->of, &w->looking);
 	pthread_mutex_unlock(&t->lock);

@@ -99,6 +99,25 @@ static const char *say_generation(struct tree *t, const struct spot *spot, struc
 	return "ready";
 }
 
+/* What nobody has confirmed failed with what was asked about a folder above it: its list, or the
+ * document that shows whether the survey is there. */
+static bool failure_above(struct tree *t, const struct spot *spot, struct board_failure *ret)
+{
+	bool found = false;
+
+	for (const struct node_row *row = spot->row; row->id != ROW_ROOT && !found;
+	     row = node_row(row->parent)) {
+		struct buf subject = { 0 };
+		if (row->list == LIST_NONE && row->id != ROW_SURVEY)
+			continue;
+		node_subject(row->id == ROW_SURVEY ? node_row(ROW_SURVEY_JSON) : row, spot->arg,
+		             &subject);
+		found = board_failure_of(jobs_board(t->jobs), buf_text(&subject), ret);
+		buf_done(&subject);
+	}
+	return found;
+}
+
 static const char *say_data(struct tree *t, const struct spot *spot, const char *subject,
                             struct buf *text)
 {
@@ -108,7 +127,8 @@ static const char *say_data(struct tree *t, const struct spot *spot, const char 
 
 	if (board_job_of(jobs_board(t->jobs), subject, &job))
 		return say_job(&job, text);
-	if (board_failure_of(jobs_board(t->jobs), subject, &failure))
+	if (board_failure_of(jobs_board(t->jobs), subject, &failure) ||
+	    (spot->tentative && failure_above(t, spot, &failure)))
 		return say_failure(&failure, text);
 	struct generation *gen = content_cached(t, spot->row, spot->arg);
 	if (gen) {
@@ -123,16 +143,15 @@ static const char *say_data(struct tree *t, const struct spot *spot, const char 
 	return state;
 }
 
-/* A folder fails with its list, or with the document that shows whether it is there. */
-static const char *say_other(struct tree *t, const struct spot *spot, struct buf *subject,
+/* A folder fails with its list. */
+static const char *say_other(struct tree *t, const struct spot *spot, const char *subject,
                              struct buf *text)
 {
 	struct board_failure failure;
 
-	if (spot->row->id == ROW_SURVEY && spot->tentative)
-		buf_add_str(subject, "/survey.json");
 	if (spot->row->kind == NODE_DIR &&
-	    board_failure_of(jobs_board(t->jobs), buf_text(subject), &failure))
+	    (board_failure_of(jobs_board(t->jobs), subject, &failure) ||
+	     (spot->tentative && failure_above(t, spot, &failure))))
 		return say_failure(&failure, text);
 	return spot->tentative ? "not confirmed" : "ready";
 }
@@ -157,7 +176,7 @@ static const char *say(struct tree *t, const char *path, struct buf *text)
 	if (spot.row->kind == NODE_DATA)
 		state = say_data(t, &spot, buf_text(&subject), text);
 	else
-		state = say_other(t, &spot, &subject, text);
+		state = say_other(t, &spot, buf_text(&subject), text);
 	buf_done(&subject);
 	return state;
 }

@@ -9,7 +9,7 @@
 
 #include <qxfs/base/fail.h>
 
-#define BOARD_SUBJECT 320
+#define BOARD_SUBJECT 640 /* the longest path: two components of 255 bytes, and ours */
 #define BOARD_FAILURES 64 /* the oldest is forgotten beyond */
 
 struct board;

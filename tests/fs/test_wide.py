@@ -1,0 +1,71 @@
+"""The wide tree: files made here, objects of lists, and what goes wrong with them."""
+
+import json
+import os
+import re
+import time
+
+import pytest
+
+SMALL = "SV_demoSmall000014"
+
+
+def folder(mount):
+    return mount.path / "surveys" / SMALL
+
+
+def age(mount, seconds):
+    """Everything in the cache was exported so much earlier, and checked when it was."""
+    for path in mount.cache.glob("**/*.facts"):
+        path.write_text(re.sub(r'("exported_s":)(\d+)', lambda m: m[1] + str(int(m[2]) - seconds), path.read_text()))
+
+
+def test_a_new_base_with_the_same_bytes_leaves_what_is_made_from_it_ready(sandbox, mount):
+    """Made from another export, though it has the same bytes: it is not made again at each open."""
+    plain = folder(mount) / "responses.plain.csv"
+    content = plain.read_bytes()
+    os.utime(folder(mount) / "responses.csv")
+    assert plain.read_bytes() == content
+    sandbox.reset_stats()
+    assert os.stat(plain).st_size == len(content) and os.stat(plain).st_blocks > 0
+    assert plain.read_bytes() == content
+    assert sandbox.count() == 0
+
+
+def test_a_file_made_now_from_an_old_export_is_not_new(sandbox, mounts):
+    """In now/ nothing is older than a minute: the age of what is made here is its export's."""
+    sandbox.append(SMALL, 1)
+    first = mounts(sandbox, "fresh=3600")
+    (folder(first) / "responses.csv").read_bytes()
+    first.stop()
+    age(first, 120)
+    second = mounts(sandbox, "fresh=3600", folder=first.folder)
+    plain = folder(second) / "responses.plain.csv"
+    sandbox.reset_stats()
+    before = plain.read_bytes()
+    assert sandbox.count("export_start") == 0, "made from the export that is there"
+    sandbox.append(SMALL, 1)
+    assert (folder(second) / "now" / "responses.plain.csv").read_bytes() != before
+
+
+def test_why_tells_that_the_list_of_a_files_folder_could_not_be_had(sandbox, mount):
+    sandbox.fault("filters", "status", status=403)
+    path = folder(mount) / "filters" / "Some filter" / "responses.csv"
+    with pytest.raises(PermissionError):
+        path.read_bytes()
+    answer = mount.run("why", path)
+    assert "last try failed" in answer.stdout and "403" in answer.stdout, answer.stdout
+
+
+def test_a_document_that_a_workbook_needs_keeps_its_time(sandbox, mounts):
+    """Nobody asked for schema.json: rsync has no reason to copy it again."""
+    mount = mounts(sandbox, "fresh=1")
+    schema = folder(mount) / "schema.json"
+    schema.read_bytes()
+    facts = [path for path in mount.cache.glob("**/*.facts") if "schema" in path.read_text()]
+    assert len(facts) == 1
+    before = json.loads(facts[0].read_text())
+    time.sleep(2.1)  # its freshness ends by the calendar
+    (folder(mount) / "responses.xlsx").read_bytes()
+    after = json.loads(facts[0].read_text())
+    assert after["checked_s"] > before["checked_s"] and after["mtime_s"] == before["mtime_s"]
