@@ -26,11 +26,17 @@ static void spool(struct job *job)
 	struct buf lines = { 0 };
 	size_t n = json_len(job->page, "result.elements");
 
-	for (size_t i = 0; i < n; i++) {
-		json_add(json_at(job->page, "result.elements", i), NULL, &lines);
+	fail_clear(&job->disk_fail);
+	for (size_t i = 0; i < n && !job->disk_fail.err; i++) {
+		const struct json *element = json_at(job->page, "result.elements", i);
+		if (!json_is_object(element, NULL))
+			fail_set(&job->disk_fail, EIO,
+			         "an element of the service's pages of %s is no object",
+			         endpoint_row(job->recipe.ep)->what);
+		json_add(element, NULL, &lines);
 		buf_add_str(&lines, "\n");
 	}
-	job->disk_err = buf_failed(&lines) ? -ENOMEM : 0;
+	job->disk_err = buf_failed(&lines) ? -ENOMEM : -job->disk_fail.err;
 	if (job->disk_err == 0)
 		job->disk_err = draft_reserve(job->draft, draft_raw_fd(job->draft),
 		                              job->spooled + lines.len);
@@ -50,6 +56,7 @@ static int room_for_data(void *arg, uint64_t upto)
 
 static void shape(struct job *job)
 {
+	fail_clear(&job->disk_fail);
 	const struct shape_input in = {
 		.spool_fd = draft_raw_fd(job->draft),
 		.spool_len = job->spooled,

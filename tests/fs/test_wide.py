@@ -68,6 +68,7 @@ def test_a_document_that_a_workbook_needs_keeps_its_time(sandbox, mounts):
     mount = mounts(sandbox, "fresh=1")
     schema = folder(mount) / "schema.json"
     schema.read_bytes()
+    (folder(mount) / "responses.xlsx").read_bytes()
     (facts,) = [path for path in mount.cache.glob("**/*.facts") if "schema" in path.read_text()]
     before, checked = json.loads(facts.read_text()), os.stat(facts).st_mtime_ns
     time.sleep(2.1)  # its freshness ends by the calendar
