@@ -81,8 +81,7 @@ static void publish(struct job *job)
 	struct cache *cache = job->jobs->config.cache;
 	bool asked = job->recipe.kind == JOB_DOCUMENT || job->recipe.kind == JOB_PAGES;
 
-	bool same = asked && job->old &&
-	            draft_equals(job->draft, job->unpacked.length, job->old);
+	bool same = asked && job->old && draft_equals(job->draft, job->unpacked.length, job->old);
 	job->facts.took_ms = sys_now_ms() - job->started_ms;
 	if (same)
 		job->disk_err = cache_renew(cache, job->old,
