@@ -1,9 +1,11 @@
 """The wide tree: files made here, objects of lists, and what goes wrong with them."""
 
+import errno
 import hashlib
 import json
 import os
 import re
+import signal
 import time
 
 import pytest
@@ -75,3 +77,43 @@ def test_a_document_that_a_workbook_needs_keeps_its_time(sandbox, mounts):
     (folder(mount) / "responses.xlsx").read_bytes()
     assert os.stat(facts).st_mtime_ns > checked, "asked for"
     assert json.loads(facts.read_text())["mtime_s"] == before["mtime_s"]
+
+
+@pytest.mark.parametrize("element", ["null", "7", "[]"])
+def test_an_element_that_is_no_object_is_said_to_be_the_services(sandbox, mount, element):
+    sandbox.fault("distributions", "body", body='{"result":{"elements":[{"id":"EMD_1"},%s],"nextPage":null},'
+                                                '"meta":{"requestId":"r-1","httpStatus":"200 - OK"}}' % element)
+    path = folder(mount) / "distributions.csv"
+    with pytest.raises(OSError) as caught:
+        path.read_bytes()
+    assert caught.value.errno == errno.EIO
+    answer = mount.run("why", path)
+    assert "no object" in answer.stdout and "disk" not in answer.stdout, answer.stdout
+
+
+NAMES = ("responses.xlsx", "responses.plain.csv", "responses.codes.xlsx", "responses.csv")
+BASES = 3  # each file made here waits for one itself
+
+
+def test_openers_of_files_made_here_share_them_and_give_up_alone(sandbox, mount, crowds, parked):
+    paths = [folder(mount) / name for name in NAMES]
+    sandbox.hold_jobs()
+    leaving, staying = crowds(paths, 12), crowds(paths, 12)
+    parked(mount, 24 + BASES)
+    leaving.kill(signal.SIGTERM)
+    assert leaving.answers() == []
+    parked(mount, 12 + BASES)
+    sandbox.release_jobs()
+    told = staying.answers()
+    assert len(told) == 12 and {answer[1] for answer in told} == {0}
+    assert len({answer[:4] for answer in told}) == len(NAMES), "all have the same"
+    assert sandbox.count("export_start") == 2, "codes, and labels"
+
+
+def test_a_mount_ends_while_files_made_here_wait(sandbox, mount, crowds, parked):
+    paths = [folder(mount) / name for name in NAMES]
+    sandbox.hold_jobs()
+    crowd = crowds(paths, 12)
+    parked(mount, 12 + BASES)
+    assert mount.stop() == 0
+    assert 0 not in {answer[1] for answer in crowd.answers()}
