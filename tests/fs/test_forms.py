@@ -156,6 +156,15 @@ def test_a_response_is_found_by_its_id(sandbox, mount):
     assert not (folder(mount, SMALL) / "responses" / ident).exists(), "no extension"
 
 
+def test_a_response_that_is_not_stored_yet_is_asked_for_again(sandboxes, mounts):
+    """A 202 (API.md 4.2): it will be there in a moment."""
+    account = sandboxes(settings={"response_pending_calls": 2})
+    ident = list(csv.DictReader(io.StringIO(account.entry(SMALL).decode())))[2]["ResponseId"]
+    path = folder(mounts(account), SMALL) / "responses" / f"{ident}.json"
+    assert json.loads(path.read_bytes())["responseId"] == ident
+    assert account.count("response") == 3
+
+
 # --- documents ---------------------------------------------------------------------------------------------------
 
 
