@@ -178,12 +178,12 @@ def test_search_ends_at_ten_thousand(crowd):
 # ---- size
 
 def memory(box):
-    with open(f'/proc/{box.process.pid}/status') as status:
+    with open(f'/proc/{box.pid}/status') as status:
         return next(int(line.split()[1]) for line in status if line.startswith('VmRSS'))
 
 
 def cpu_seconds(box):
-    with open(f'/proc/{box.process.pid}/stat') as stat:
+    with open(f'/proc/{box.pid}/stat') as stat:
         words = stat.read().rpartition(')')[2].split()
     return (int(words[11]) + int(words[12])) / 100
 
