@@ -64,6 +64,8 @@ static const struct option_row rows[] = {
 	  "the largest export, inflated" },
 	{ "token_file", "FILE", NULL, VALUE_PATH, FIELD(token_file), 0, 0,
 	  "read the API token from a file that only you can read" },
+	{ "legacy_contacts", "WHEN", "auto", VALUE_LEGACY, FIELD(legacy), 0, 0,
+	  "mailing lists of accounts without XM Directory: auto, on or off" },
 	{ "allow_other", NULL, NULL, VALUE_NONE, FIELD(allow_other), 0, 0,
 	  "let other users of this machine in, as umask= permits" },
 	{ "uid", "USER", NULL, VALUE_USER, FIELD(uid), 0, UINT32_MAX - 1,

@@ -33,6 +33,7 @@ struct options {
 	int64_t uid, gid;
 	int64_t umask;     /* never negative after options_parse */
 	int64_t log;       /* enum log_level */
+	int64_t legacy;    /* enum legacy_contacts */
 	struct buf kernel; /* "nosuid,nodev,…" for the kernel */
 
 	char *mountpoint; /* as it was given; NULL: none was */

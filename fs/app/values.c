@@ -3,6 +3,7 @@
 
 #include <qxfs/base/log.h>
 #include <qxfs/base/sys.h>
+#include <qxfs/jobs/lists.h>
 
 #include <ctype.h>
 #include <errno.h>
@@ -142,6 +143,18 @@ static int parse_group(const char *text, struct range range, void *field)
 	return 0;
 }
 
+/* The word's place in the table. */
+static int parse_word(const char *text, const char *const words[], size_t n, int64_t *ret)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(text, words[i]) == 0) {
+			*ret = (int64_t)i;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
 static int parse_level(const char *text, struct range range, void *field)
 {
 	static const char *const levels[] = {
@@ -152,13 +165,19 @@ static int parse_level(const char *text, struct range range, void *field)
 	};
 
 	(void)range;
-	for (size_t i = 0; i < countof(levels); i++) {
-		if (strcmp(text, levels[i]) == 0) {
-			*(int64_t *)field = (int64_t)i;
-			return 0;
-		}
-	}
-	return -EINVAL;
+	return parse_word(text, levels, countof(levels), field);
+}
+
+static int parse_legacy(const char *text, struct range range, void *field)
+{
+	static const char *const words[] = {
+		[LEGACY_AUTO] = "auto",
+		[LEGACY_ON] = "on",
+		[LEGACY_OFF] = "off",
+	};
+
+	(void)range;
+	return parse_word(text, words, countof(words), field);
 }
 
 static int parse_nothing(const char *text, struct range range, void *field)
@@ -182,6 +201,7 @@ static const struct {
 	[VALUE_GROUP] = { parse_group, "a group's name or number" },
 	[VALUE_OCTAL] = { parse_octal, "an octal number from 0 to 777" },
 	[VALUE_LEVEL] = { parse_level, "debug, info, warn or error" },
+	[VALUE_LEGACY] = { parse_legacy, "auto, on or off" },
 	[VALUE_KERNEL] = { parse_nothing, "no value" },
 };
 _Static_assert(countof(kinds) == VALUE_N_, "every kind of value has its parser");

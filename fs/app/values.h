@@ -16,6 +16,7 @@ enum value_kind {
 	VALUE_GROUP,
 	VALUE_OCTAL,  /* int64_t */
 	VALUE_LEVEL,  /* int64_t, enum log_level */
+	VALUE_LEGACY, /* int64_t, enum legacy_contacts */
 	VALUE_KERNEL, /* handed on to the kernel */
 	VALUE_N_
 };

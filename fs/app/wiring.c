@@ -141,6 +141,7 @@ static int build_tree(const struct wiring *w, struct parts *p, struct qx_fail *f
 		.open_wait_s = open_wait_s(o),
 		.share = share_of(o),
 		.job_timeout_s = o->job_timeout_s,
+		.legacy = (enum legacy_contacts)o->legacy,
 		.client = p->client,
 		.cache = p->cache,
 		.dirs = p->dirs,

@@ -19,6 +19,7 @@
 #include <qxfs/store/unpack.h>
 
 #include "circle.h"
+#include "list_job.h"
 
 enum job_state {
 	JOB_NEW,
@@ -110,24 +111,6 @@ struct job {
 /* How long the network is tried when there is something to serve instead. */
 #define STALE_BOUND_MS 5000
 
-struct list_job {
-	struct jobs *jobs;
-	struct list_job *next;
-	enum list_id id;
-	char of[LIST_OF_BYTES];
-	char query[LIST_OF_BYTES + 32];
-	bool calling; /* call is the client's */
-	struct list_want *wants;
-	struct list *made;
-	struct call call;
-	struct task call_over;
-	struct task save_task;
-	char *page_url;
-	struct circle pages;
-	int save_err;
-	struct qx_fail fail;
-};
-
 struct jobs {
 	struct jobs_config config;
 	struct worker *worker;
@@ -183,10 +166,6 @@ void fetch_publish(struct job *job); /* the draft's data, as job->unpacked says 
 /* collect.c, derive.c: with a draft */
 void collect_begin(struct job *job);
 void derive_begin(struct job *job);
-/* pages.c */
-
-void pages_stop(struct list_job *lj);
-void pages_deadlines(struct list_job *lj, int64_t now_ms, int64_t *next_ms);
 /* jobs.c */
 void jobs_check_idle(struct jobs *j);
 void jobs_watch_deadline(struct jobs *j, int64_t at_ms);

@@ -25,7 +25,8 @@ static const struct list_row list_rows[] = {
 	                   .fields = { "name", "ownerId", "isActive", "creationDate",
 	                               "lastModified" },
 	                   .name_field = SURVEY_NAME,
-	                   .born_field = SURVEY_CREATED },
+	                   .born_field = SURVEY_CREATED,
+	                   .modified_field = SURVEY_MODIFIED },
 	[LIST_FILTERS] = { .name = "filters",
 	                   .ep = EP_FILTERS,
 	                   .of = true,
@@ -33,7 +34,8 @@ static const struct list_row list_rows[] = {
 	                   .id_prefix = "",
 	                   .fields = { "filterName", "creationDate" },
 	                   .name_field = FILTER_NAME,
-	                   .born_field = FILTER_CREATED },
+	                   .born_field = FILTER_CREATED,
+	                   .modified_field = -1 },
 	[LIST_DISTRIBUTIONS] = { .name = "distributions",
 	                         .ep = EP_DISTRIBUTIONS,
 	                         .of = true,
@@ -42,7 +44,31 @@ static const struct list_row list_rows[] = {
 	                         .id_prefix = "EMD_",
 	                         .fields = { "requestType", "sendDate" },
 	                         .name_field = -1,
-	                         .born_field = -1 },
+	                         .born_field = -1,
+	                         .modified_field = -1 },
+	[LIST_DIRECTORIES] = { .name = "directories",
+	                       .ep = EP_DIRECTORIES,
+	                       .query = "includeCount=true",
+	                       .id_member = "directoryId",
+	                       .id_prefix = "POOL_",
+	                       .fields = { "isDefault", LIST_WHOLE },
+	                       .name_field = -1,
+	                       .born_field = -1,
+	                       .modified_field = -1,
+	                       .optional = true },
+	[LIST_MAILINGLISTS] = { .name = "mailinglists",
+	                        .ep = EP_MAILINGLISTS,
+	                        .each = LIST_DIRECTORIES,
+	                        .query = "useNewPaginationScheme=true",
+	                        .id_member = "mailingListId",
+	                        .id_prefix = "CG_",
+	                        .old_prefix = "ML_",
+	                        .fields = { "name", "ownerId", LIST_ABOVE, "creationDate",
+	                                    "lastModifiedDate" },
+	                        .name_field = MAILINGLIST_NAME,
+	                        .born_field = MAILINGLIST_CREATED,
+	                        .modified_field = MAILINGLIST_MODIFIED,
+	                        .optional = true },
 };
 static_assert(countof(list_rows) == LIST_N_, "every list has its row");
 
@@ -110,12 +136,17 @@ static int make_room(struct list *l)
 }
 
 /* A member as text, with its NUL: strings as they are, booleans and whole numbers spelled out. */
-static void add_member(struct buf *out, const struct json *element, const char *member)
+static void add_member(struct buf *out, const struct json *element, const char *member,
+                       const char *above)
 {
 	bool truth;
 	int64_t whole;
 
-	if (!json_text(element, member, out)) {
+	if (strcmp(member, LIST_WHOLE) == 0) {
+		json_add(element, NULL, out);
+	} else if (strcmp(member, LIST_ABOVE) == 0) {
+		buf_add_str(out, above);
+	} else if (!json_text(element, member, out)) {
 		if (json_bool(element, member, &truth))
 			buf_add_str(out, truth ? "true" : "false");
 		else if (json_int(element, member, &whole))
@@ -127,7 +158,9 @@ static void add_member(struct buf *out, const struct json *element, const char *
 /* Begins as the ids of this list do: one like "by-name" would hide a file of ours. */
 static bool is_of(const struct list_row *row, const char *id)
 {
-	return id_is_sound(id) && strncmp(id, row->id_prefix, strlen(row->id_prefix)) == 0;
+	const char *old = row->old_prefix;
+	return id_is_sound(id) && (strncmp(id, row->id_prefix, strlen(row->id_prefix)) == 0 ||
+	                           (old && strncmp(id, old, strlen(old)) == 0));
 }
 
 /* Takes over `texts`: the id and the fields, each with its NUL. */
@@ -150,10 +183,12 @@ static int add_item(struct list *l, struct buf *texts, const size_t at[LIST_FIEL
 	return 0;
 }
 
-int list_add(struct list *l, const struct json *element)
+int list_add(struct list *l, const struct json *element, const char *above)
 {
 	const struct list_row *row = list_row(l->id);
 	const char *id = json_str(element, row->id_member);
+	if (!id && row->old_prefix)
+		id = json_str(element, "id");
 	size_t at[LIST_FIELDS] = { 0 };
 	struct buf texts = { 0 };
 
@@ -163,7 +198,7 @@ int list_add(struct list *l, const struct json *element)
 	for (size_t i = 0; i < LIST_FIELDS; i++) {
 		at[i] = texts.len;
 		if (row->fields[i])
-			add_member(&texts, element, row->fields[i]);
+			add_member(&texts, element, row->fields[i], above);
 		else
 			buf_add(&texts, "", 1);
 	}
@@ -206,6 +241,15 @@ const struct list_item *list_find(const struct list *l, const char *id)
 {
 	struct list_item key = { .id = id };
 	return l->n ? bsearch(&key, l->items, l->n, sizeof(key), by_id) : NULL;
+}
+
+int64_t list_moment(const struct list_item *item, int field)
+{
+	int64_t at_s = 0, at_ms;
+
+	if (field < 0 || sys_parse_time(item->field[field], &at_s) == 0)
+		return at_s;
+	return sys_parse_int(item->field[field], 0, INT64_MAX, &at_ms) == 0 ? at_ms / 1000 : 0;
 }
 
 /* --- on disk: a line about the list, then a line for each element ---------------------------- */

@@ -50,6 +50,7 @@ static void over(struct list_job *lj)
 		board_failed(j->board, subject, &lj->fail);
 	answer_all(lj, lj->fail.err ? NULL : lj->made, &lj->fail);
 	list_unref(lj->made);
+	walk_done(lj);
 	free(lj->page_url);
 	circle_done(&lj->pages);
 	free(lj);
@@ -84,11 +85,12 @@ static int take_elements(struct list_job *lj, const struct json *answer)
 		                list_row(lj->id)->name);
 	for (size_t i = 0; i < n; i++) {
 		const struct json *element = json_at(answer, "result.elements", i);
-		int r = element ? list_add(lj->made, element) : 0;
+		int r = element ? walk_take(lj, element) : 0;
 		if (r < 0)
 			return fail_set(&lj->fail, -r, "the list of %s does not fit into memory",
 			                list_row(lj->id)->name);
 	}
+	lj->begun = true;
 	for (struct list_want *w = lj->wants; w; w = w->next)
 		if (w->page)
 			w->page(w, lj->made->n);
@@ -126,7 +128,9 @@ static void page_over(struct task *task)
 	json_free(page);
 	if (more)
 		return;
-	if (lj->fail.err) {
+	if (walk_on(lj)) {
+		next_page(lj);
+	} else if (lj->fail.err) {
 		over(lj);
 	} else {
 		lj->save_task.fn = save;
@@ -144,14 +148,7 @@ static void on_page(struct call *call)
 static void next_page(struct list_job *lj)
 {
 	memset(&lj->call, 0, sizeof(lj->call));
-	lj->call.ep = list_row(lj->id)->ep;
-	const char *query = list_row(lj->id)->query;
-	if (query) {
-		(void)snprintf(lj->query, sizeof(lj->query), "%s%s", query, lj->of);
-		lj->call.query = lj->query;
-	} else if (lj->of[0]) {
-		lj->call.args[0] = lj->of;
-	}
+	walk_ask(lj, &lj->call);
 	lj->call.page_url = lj->page_url;
 	lj->call.class = CLASS_PERSON;
 	lj->call.uid = lj->wants ? lj->wants->uid : 0;
@@ -197,6 +194,7 @@ static struct list_job *begin(struct jobs *j, enum list_id id, const char *of)
 	lj->jobs = j;
 	lj->id = id;
 	memcpy(lj->of, of, strlen(of) + 1); /* list_new has judged its length */
+	walk_begin(lj);
 	lj->next = j->lists;
 	j->lists = lj;
 	return lj;

@@ -59,16 +59,14 @@ bool place_is_fresh(const struct tree *t, const struct place *p)
 
 static int64_t place_modified_s(const struct tree *t, const struct place *p)
 {
-	const struct catalog *c = t->catalogs[LIST_SURVEYS];
+	enum list_id list = hole_list(hole_of_part(p->row, 0));
+	const struct catalog *c = t->catalogs[list];
 	char id[ARG_MAX_BYTES];
-	int64_t modified_s = 0;
 
 	if (!c || !arg_part(p->arg, 0, id))
 		return 0;
 	const struct list_item *item = list_find(c->list, id);
-	if (!item || sys_parse_time(item->field[SURVEY_MODIFIED], &modified_s) < 0)
-		return 0;
-	return modified_s;
+	return item ? list_moment(item, list_row(list)->modified_field) : 0;
 }
 
 int64_t pending_mtime(struct tree *t, const struct place *p)
@@ -124,8 +122,9 @@ uint64_t pending_estimate(struct tree *t, const struct place *p)
 {
 	const struct form *form = p->row->source.form;
 	uint64_t last = p->gen ? p->gen->length : 0;
-	uint64_t most = form ? UNKNOWN_EXPORT : UNKNOWN_DOCUMENT;
+	uint64_t most = p->row->source.kind == SOURCE_DOCUMENT ? UNKNOWN_DOCUMENT : UNKNOWN_EXPORT;
 
+	/* Lists of people have no bound but their own; an export is the larger guess. */
 	if (last * 2 > most)
 		most = last * 2;
 	const struct place *survey = form ? counted_survey(t, p) : NULL;
@@ -175,6 +174,15 @@ static int64_t folder_mtime(struct tree *t, const struct place *p)
 	return at_s ? at_s : t->born_s;
 }
 
+static off_t link_length(struct tree *t, const struct place *p)
+{
+	struct buf target = { 0 };
+	link_target(t, p->row, p->arg, &target);
+	off_t length = (off_t)target.len;
+	buf_done(&target);
+	return length;
+}
+
 void node_attr(struct tree *t, const struct node *n, struct stat *ret)
 {
 	const struct place *p = n->place;
@@ -192,7 +200,7 @@ void node_attr(struct tree *t, const struct node *n, struct stat *ret)
 		set_mtime(ret, n->text ? n->text->mtime_s : t->born_s);
 		break;
 	case NODE_LINK:
-		ret->st_size = (off_t)(strlen("../") + strlen(p->arg));
+		ret->st_size = link_length(t, p);
 		break;
 	case NODE_DIR:
 		set_mtime(ret, folder_mtime(t, p));

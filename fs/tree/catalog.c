@@ -77,13 +77,10 @@ static int choose(struct catalog *c, const char *user)
 }
 
 /* The later of an item's dates. */
-static int64_t moment_of(const struct list_item *item)
+static int64_t moment_of(const struct list_row *row, const struct list_item *item)
 {
-	int64_t modified_s = 0, created_s = 0;
-	if (sys_parse_time(item->field[SURVEY_MODIFIED], &modified_s) < 0)
-		modified_s = 0;
-	if (sys_parse_time(item->field[SURVEY_CREATED], &created_s) < 0)
-		created_s = 0;
+	int64_t modified_s = list_moment(item, row->modified_field);
+	int64_t created_s = list_moment(item, row->born_field);
 	return modified_s > created_s ? modified_s : created_s;
 }
 
@@ -101,7 +98,7 @@ static int fill(struct catalog *c, const char *user)
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < l->n; i++) {
-		int64_t at_s = l->id == LIST_SURVEYS ? moment_of(&l->items[i]) : 0;
+		int64_t at_s = moment_of(list_row(l->id), &l->items[i]);
 		c->newest_s = at_s > c->newest_s ? at_s : c->newest_s;
 		c->by_name[i] = i;
 	}

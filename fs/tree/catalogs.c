@@ -18,6 +18,8 @@ static const struct node_row *home_of(enum list_id id)
 		[LIST_SURVEYS] = ROW_SURVEYS,
 		[LIST_FILTERS] = ROW_FILTERS,
 		[LIST_DISTRIBUTIONS] = ROW_DISTRIBUTIONS,
+		[LIST_DIRECTORIES] = ROW_DIRECTORIES,
+		[LIST_MAILINGLISTS] = ROW_MAILINGLISTS,
 	};
 	return node_row(homes[id]);
 }

@@ -8,6 +8,8 @@
 
 #include <qxfs/base/sys.h>
 
+#include "ids.h"
+
 /* The id of the saved filter that component 1 names. */
 static int add_filter(struct tree *t, const struct content *c, struct buf *out)
 {
@@ -59,23 +61,42 @@ static int make_export(struct tree *t, const struct node_row *row, struct conten
 	return 0;
 }
 
-/* The components that the endpoint's path takes. */
-static void add_args(const struct node_row *row, struct content *c)
+/* The directory of the mailing list that component 0 is. */
+static int find_directory(struct tree *t, struct content *c)
 {
-	const char *numbers = row->source.args ? row->source.args : "01";
-	int n = 0;
-
-	for (; *numbers && *numbers - '0' < row->parts; numbers++) {
-		c->recipe.args[n++] = c->parts[*numbers - '0'];
-		buf_addf(&c->key, "/%s", c->parts[*numbers - '0']);
-	}
+	struct catalog *catalog = tree_catalog(t, LIST_MAILINGLISTS, "");
+	if (!catalog)
+		return -EAGAIN;
+	const struct list_item *item = list_find(catalog->list, c->parts[0]);
+	const char *id = item ? item->field[MAILINGLIST_DIRECTORY] : "";
+	bool found = id_is_sound(id);
+	if (found)
+		memcpy(c->directory, id, strlen(id) + 1); /* LIST_OF_BYTES holds a sound id */
+	catalog_unref(catalog);
+	return found ? 0 : -ENOENT;
 }
 
-static void add_query(const struct node_row *row, struct content *c)
+/* What the endpoint's path takes. */
+static int add_args(struct tree *t, const struct source *source, int parts, struct content *c)
 {
-	if (!row->source.query)
+	const char *which = source->args ? source->args : "01";
+	int r = 0;
+
+	for (int n = 0; r == 0 && *which && (*which == 'd' || *which - '0' < parts); which++) {
+		bool directory = *which == 'd';
+		if (directory)
+			r = find_directory(t, c);
+		c->recipe.args[n] = directory ? c->directory : c->parts[*which - '0'];
+		buf_addf(&c->key, "/%s", c->recipe.args[n++]);
+	}
+	return r;
+}
+
+static void add_query(const struct source *source, struct content *c)
+{
+	if (!source->query)
 		return;
-	for (const char *p = row->source.query; *p; p++) {
+	for (const char *p = source->query; *p; p++) {
 		if (*p == '{' && p[1] && p[2] == '}') {
 			buf_add_url(&c->query, c->parts[p[1] - '0']);
 			p += 2;
@@ -89,18 +110,25 @@ static void add_query(const struct node_row *row, struct content *c)
 
 static int make_document(struct tree *t, const struct node_row *row, struct content *c)
 {
-	bool pages = row->source.kind == SOURCE_PAGES;
+	struct source source = row->source;
+	bool pages = source.kind == SOURCE_PAGES;
 
+	if (source.old_ep && id_is_old_mailinglist(c->parts[0])) {
+		source.ep = source.old_ep;
+		source.shape = source.old_shape;
+		source.args = "0";
+		source.query = NULL;
+	}
 	c->recipe.kind = pages ? JOB_PAGES : JOB_DOCUMENT;
-	c->recipe.ep = row->source.ep;
-	c->recipe.verbatim = row->source.verbatim;
-	c->recipe.shape = row->source.shape;
-	buf_addf(&c->key, "%s/%s", t->config.account, endpoint_row(row->source.ep)->name);
-	add_args(row, c);
-	add_query(row, c);
+	c->recipe.ep = source.ep;
+	c->recipe.verbatim = source.verbatim;
+	c->recipe.shape = source.shape;
+	buf_addf(&c->key, "%s/%s", t->config.account, endpoint_row(source.ep)->name);
+	int r = add_args(t, &source, row->parts, c);
+	add_query(&source, c);
 	if (pages)
-		buf_addf(&c->key, "#%d", (int)row->source.shape);
-	return 0;
+		buf_addf(&c->key, "#%d", (int)source.shape);
+	return r;
 }
 
 static int add_base(struct tree *t, const struct node_row *row, const char *arg, int i,

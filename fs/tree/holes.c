@@ -49,6 +49,15 @@ static const struct {
 	                    "a response is found by its id: responses/R_....json" },
 	[HOLE_DISTRIBUTION] = { LIST_DISTRIBUTIONS, PART_ID, 0, NULL,
 	                        "the survey has no distribution of this id" },
+	[HOLE_DIRECTORY] = { LIST_DIRECTORIES, PART_ID, 0, id_is_directory,
+	                     "a directory is found by its id (POOL_...)" },
+	[HOLE_CONTACT] = { LIST_NONE, PART_ID, 0, id_is_contact,
+	                   "a contact is found by its id: contacts/CID_....json" },
+	[HOLE_MAILINGLIST] = { LIST_MAILINGLISTS, PART_ID, 0, id_is_mailinglist,
+	                       "a mailing list is found by its id (CG_..., ML_...) or, in "
+	                       "mailinglists/by-name, by its name" },
+	[HOLE_MAILINGLIST_NAME] = { LIST_MAILINGLISTS, PART_NAME_OF, 0, NULL,
+	                            "no mailing list has this name" },
 };
 static_assert(countof(holes) == HOLES_, "every hole has its row");
 

@@ -122,6 +122,7 @@ struct content {
 	struct recipe recipe;
 	struct buf key, subject, body, query;
 	char parts[RECIPE_ARGS][ARG_MAX_BYTES];
+	char directory[LIST_OF_BYTES];       /* of the mailing list that component 0 is */
 	struct content *bases[RECIPE_BASES]; /* owned */
 };
 /* -EAGAIN: a list has to be fetched first; -ENOENT: it is known not to exist; -ENOMEM. Takes
@@ -182,12 +183,16 @@ uint64_t pending_estimate(struct tree *t, const struct place *p);
 uint64_t row_ino(const struct tree *t, const struct node_row *row, const char *arg);
 uint64_t row_parent_ino(const struct tree *t, const struct node_row *row, const char *arg);
 
+/* links.c: call with tree.lock held */
+/* Where a link leads, relative to its folder. */
+void link_target(struct tree *t, const struct node_row *row, const char *arg, struct buf *out);
+/* The folder that it leads to; false: nowhere. */
+bool link_follow(struct tree *t, const struct node_row **row, char arg[ARG_MAX_BYTES]);
+/* Rows that are not in every folder of their kind. */
+bool row_is_there(struct tree *t, const struct node_row *row, const char *arg);
+
 /* listing.c */
 int listing_new(struct tree *t, const struct node_row *dir, const char *arg, struct listing **ret);
 void listing_free(struct listing *l);
-/* A handle on a listing of this node begins: what the kernel may keep of it, what it has kept.
- * Ends with listing_closed. Both with tree.lock held. */
-void listing_opened(struct node *n, const struct listing *l, struct tree_handle *h);
-void listing_closed(struct node *n);
 
 #endif

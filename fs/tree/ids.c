@@ -31,3 +31,23 @@ bool id_is_response(const char *text)
 {
 	return has_form(text, "R_");
 }
+
+bool id_is_directory(const char *text)
+{
+	return has_form(text, "POOL_");
+}
+
+bool id_is_contact(const char *text)
+{
+	return has_form(text, "CID_");
+}
+
+bool id_is_old_mailinglist(const char *text)
+{
+	return has_form(text, "ML_");
+}
+
+bool id_is_mailinglist(const char *text)
+{
+	return has_form(text, "CG_") || id_is_old_mailinglist(text);
+}

@@ -7,5 +7,10 @@
 
 bool id_is_survey(const char *text);
 bool id_is_response(const char *text);
+bool id_is_directory(const char *text);
+bool id_is_contact(const char *text);
+bool id_is_mailinglist(const char *text);
+/* A mailing list of an account without XM Directory. */
+bool id_is_old_mailinglist(const char *text);
 
 #endif

@@ -9,7 +9,7 @@
 
 #include <qxfs/base/sys.h>
 
-static int add_fixed(struct listing *l)
+static int add_fixed(struct tree *t, struct listing *l)
 {
 	size_t n = 0;
 	for (enum row_id i = l->dir->first_child; i != ROW_ROOT; i = node_row(i)->next)
@@ -17,11 +17,14 @@ static int add_fixed(struct listing *l)
 	l->fixed = calloc(n + 1, sizeof(*l->fixed));
 	if (!l->fixed)
 		return -ENOMEM;
+	pthread_mutex_lock(&t->lock);
 	for (enum row_id i = l->dir->first_child; i != ROW_ROOT; i = node_row(i)->next) {
 		const struct node_row *row = node_row(i);
-		if (row->hole == HOLE_NONE && !(row->flags & ROW_UNLISTED))
+		if (row->hole == HOLE_NONE && !(row->flags & ROW_UNLISTED) &&
+		    row_is_there(t, row, l->arg))
 			l->fixed[l->n_fixed++] = row;
 	}
+	pthread_mutex_unlock(&t->lock);
 	return 0;
 }
 
@@ -65,7 +68,7 @@ int listing_new(struct tree *t, const struct node_row *dir, const char *arg, str
 		return -ENOMEM;
 	l->dir = dir;
 	memcpy(l->arg, arg, strlen(arg) + 1);
-	int r = add_fixed(l);
+	int r = add_fixed(t, l);
 	if (r == 0)
 		r = add_items(t, l);
 	if (r < 0) {

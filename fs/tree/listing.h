@@ -17,4 +17,9 @@ struct listing {
 	uint64_t parent_ino;
 };
 
+/* A handle on a listing of this node begins: what the kernel may keep of it, what it has kept.
+ * Ends with listing_closed. Both with tree.lock held. */
+void listing_opened(struct node *n, const struct listing *l, struct tree_handle *h);
+void listing_closed(struct node *n);
+
 #endif

@@ -8,62 +8,40 @@
 #include <qxfs/base/sys.h>
 
 #define SURVEY "/surveys/{survey}"
-#define NAME_HOLE(folder, hole) "/surveys/" folder "/{" hole "}"
+#define DIRECTORY "/directories/{directory}"
+#define MAILINGLIST "/mailinglists/{mailinglist}"
+#define TOKENS "useNewPaginationScheme=true"
+#define EMBEDDED "includeEmbedded=true&" TOKENS
 
-#define DIR(path, flags, doc) \
+#define NODE(at, of, words, ...) \
 	{ \
-		path, NODE_DIR, { 0 }, flags, doc, LIST_NONE, 0 \
+		.path = (at), .kind = (of), .doc = (words), __VA_ARGS__ \
 	}
-#define LISTED(path, list, flags, doc) \
-	{ \
-		path, NODE_DIR, { 0 }, flags, doc, list, 0 \
-	}
-#define LINK(path, doc) \
-	{ \
-		path, NODE_LINK, { 0 }, 0, doc, LIST_NONE, 0 \
-	}
-#define TEXT(path, fn, flags, doc) \
-	{ \
-		path, NODE_TEXT, { .kind = SOURCE_TEXT, .text = (fn) }, flags, doc, LIST_NONE, 0 \
-	}
-#define GET(path, endpoint, doc) \
-	{ \
-		path, NODE_DATA, { .kind = SOURCE_DOCUMENT, .ep = (endpoint) }, 0, doc, LIST_NONE, \
-			0 \
-	}
-#define QSF(path, endpoint, doc) \
-	{ \
-		path, NODE_DATA, \
-			{ .kind = SOURCE_DOCUMENT, \
-			  .ep = (endpoint), \
-			  .query = "format=qsf", \
-			  .verbatim = true }, \
-			0, doc, LIST_NONE, 0 \
-	}
-
-#define PART(path, endpoint, which, with, doc) \
-	{ \
-		path, NODE_DATA, \
-			{ .kind = SOURCE_DOCUMENT, \
-			  .ep = (endpoint), \
-			  .args = (which), \
-			  .query = (with) }, \
-			0, doc, LIST_NONE, 0 \
-	}
-#define PAGES(path, endpoint, which, with, as, doc) \
-	{ \
-		path, NODE_DATA, \
-			{ .kind = SOURCE_PAGES, \
-			  .ep = (endpoint), \
-			  .args = (which), \
-			  .query = (with), \
-			  .shape = (as) }, \
-			0, doc, LIST_NONE, 0 \
-	}
-#define MADE(path, doc) \
-	{ \
-		path, NODE_DATA, { .kind = SOURCE_DERIVED }, 0, doc, LIST_NONE, 0 \
-	}
+#define DIR(path, set, doc) NODE(path, NODE_DIR, doc, .flags = (set))
+#define LISTED(path, of, set, doc) NODE(path, NODE_DIR, doc, .flags = (set), .list = (of))
+#define LINK(path, doc) NODE(path, NODE_LINK, doc, .flags = 0)
+#define TEXT(path, fn, set, doc) \
+	NODE(path, NODE_TEXT, doc, .flags = (set), .source = { .kind = SOURCE_TEXT, .text = (fn) })
+#define DATA(path, doc, ...) NODE(path, NODE_DATA, doc, .source = { __VA_ARGS__ })
+#define GET(path, from, doc) DATA(path, doc, .kind = SOURCE_DOCUMENT, .ep = (from))
+#define QSF(path, from, doc) \
+	DATA(path, doc, .kind = SOURCE_DOCUMENT, .ep = (from), .query = "format=qsf", \
+	     .verbatim = true)
+#define PART(path, from, which, with, doc) \
+	DATA(path, doc, .kind = SOURCE_DOCUMENT, .ep = (from), .args = (which), .query = (with))
+#define PAGES(path, from, which, with, as, doc) \
+	DATA(path, doc, .kind = SOURCE_PAGES, .ep = (from), .args = (which), .query = (with), \
+	     .shape = (as))
+#define MEMBERS(path, from, old_from, shown, old_shown, words) \
+	NODE(path, NODE_DATA, words, .flags = (old_from) ? 0 : ROW_XM_ONLY, \
+	     .source = { .kind = SOURCE_PAGES, \
+	                 .ep = (from), \
+	                 .args = "d0", \
+	                 .query = EMBEDDED, \
+	                 .shape = (shown), \
+	                 .old_ep = (old_from), \
+	                 .old_shape = (old_shown) })
+#define MADE(path, doc) DATA(path, doc, .kind = SOURCE_DERIVED)
 
 static struct node_row rows[ROWS_MAX_] = {
 	[ROW_ROOT] = DIR("/", 0, "the account"),
@@ -131,6 +109,51 @@ static struct node_row rows[ROWS_MAX_] = {
 	[ROW_RESPONSES] =
 		DIR(SURVEY "/responses", 0, "single responses, found by name: R_....json"),
 	[ROW_RESPONSE_JSON] = GET(SURVEY "/responses/{response}.json", EP_RESPONSE, "one response"),
+	[ROW_DIRECTORY_LINK] = LINK("/directory", "a link to the account's default directory"),
+	[ROW_DIRECTORIES] = LISTED("/directories", LIST_DIRECTORIES, 0,
+	                           "XM Directory: a folder for each directory of people"),
+	[ROW_DIRECTORY] = DIR(DIRECTORY, 0, "one directory"),
+	[ROW_DIRECTORY_JSON] =
+		TEXT(DIRECTORY "/directory.json", text_directory, 0,
+	             "its name, count, criteria of deduplication, as the list has them"),
+	[ROW_CONTACTS_CSV] = PAGES(DIRECTORY "/contacts.csv", EP_CONTACTS, "0", TOKENS,
+	                           SHAPE_CONTACTS, "its contacts as a table"),
+	[ROW_CONTACTS_JSON] = PAGES(DIRECTORY "/contacts.json", EP_CONTACTS, "0", TOKENS,
+	                            SHAPE_JSON, "the same as JSON: an array"),
+	[ROW_CONTACTS_NDJSON] = PAGES(DIRECTORY "/contacts.ndjson", EP_CONTACTS, "0", TOKENS,
+	                              SHAPE_NDJSON, "the same, a contact on each line"),
+	[ROW_CONTACTS_XLSX] = MADE(DIRECTORY "/contacts.xlsx", "the same for Excel"),
+	[ROW_CONTACTS_OUT] = PAGES(DIRECTORY "/opted-out.csv", EP_OPTED_OUT, "0", TOKENS,
+	                           SHAPE_CONTACTS, "those who want no messages at all"),
+	[ROW_CONTACTS] = DIR(DIRECTORY "/contacts", 0,
+	                     "single contacts, found by name and not listed: CID_....json"),
+	[ROW_CONTACT_JSON] = PART(DIRECTORY "/contacts/{contact}.json", EP_CONTACT, "01", NULL,
+	                          "one contact: dates, embedded data, its mailing lists"),
+	[ROW_MAILINGLISTS] = LISTED("/mailinglists", LIST_MAILINGLISTS, 0,
+	                            "a folder for each mailing list of all directories"),
+	[ROW_LISTS_BY_NAME] = LISTED("/mailinglists/by-name", LIST_MAILINGLISTS, 0,
+	                             "the same folders under the lists' names"),
+	[ROW_LISTS_BY_NAME_LINK] =
+		LINK("/mailinglists/by-name/{mailinglist-name}", "a link to the list's folder"),
+	[ROW_MAILINGLIST] = DIR(MAILINGLIST, 0, "one mailing list"),
+	[ROW_MAILINGLIST_JSON] =
+		DATA(MAILINGLIST "/list.json", "its name, owner, dates", .kind = SOURCE_DOCUMENT,
+	             .ep = EP_MAILINGLIST, .args = "d0", .old_ep = EP_OLD_MAILINGLIST),
+	[ROW_MEMBERS_CSV] =
+		MEMBERS(MAILINGLIST "/contacts.csv", EP_MEMBERS, EP_OLD_MEMBERS, SHAPE_MEMBERS,
+	                SHAPE_OLD_MEMBERS, "its contacts as a table, with their embedded data"),
+	[ROW_MEMBERS_JSON] = MEMBERS(MAILINGLIST "/contacts.json", EP_MEMBERS, EP_OLD_MEMBERS,
+	                             SHAPE_JSON, SHAPE_JSON, "the same as JSON: an array"),
+	[ROW_MEMBERS_NDJSON] =
+		MEMBERS(MAILINGLIST "/contacts.ndjson", EP_MEMBERS, EP_OLD_MEMBERS, SHAPE_NDJSON,
+	                SHAPE_NDJSON, "the same, a contact on each line"),
+	[ROW_MEMBERS_XLSX] = MADE(MAILINGLIST "/contacts.xlsx", "the same for Excel"),
+	[ROW_MEMBERS_BOUNCED] =
+		MEMBERS(MAILINGLIST "/bounced.csv", EP_MEMBERS_BOUNCED, EP_WHOAMI, SHAPE_MEMBERS,
+	                SHAPE_MEMBERS, "those whom messages did not reach"),
+	[ROW_MEMBERS_OUT] =
+		MEMBERS(MAILINGLIST "/opted-out.csv", EP_MEMBERS_OPTED_OUT, EP_WHOAMI,
+	                SHAPE_MEMBERS, SHAPE_MEMBERS, "those who want no messages of this list"),
 	[ROW_QXFS] = DIR("/.qxfs", ROW_OWNER_ONLY | ROW_UNLISTED,
 	                 "about the mount, for its owner; found by name"),
 	[ROW_QXFS_STATUS] = TEXT("/.qxfs/status.json", text_status_json, ROW_OWNER_ONLY,
@@ -158,6 +181,10 @@ static const struct {
 	{ "filter", HOLE_FILTER },
 	{ "response", HOLE_RESPONSE },
 	{ "distribution", HOLE_DISTRIBUTION },
+	{ "directory", HOLE_DIRECTORY },
+	{ "contact", HOLE_CONTACT },
+	{ "mailinglist", HOLE_MAILINGLIST },
+	{ "mailinglist-name", HOLE_MAILINGLIST_NAME },
 };
 static_assert(countof(hole_names) == HOLES_ - 1, "every hole has its name");
 

@@ -22,57 +22,11 @@
 #include <qxfs/jobs/shapes.h>
 
 #include "forms.h"
+#include "rows.h"
 
 struct tree;
 
 #define ARG_MAX_BYTES 512 /* of an argument: an id and a name, with the NUL */
-#define FORM_FOLDERS_ 5   /* rows with ROW_FORMS, at most */
-
-enum row_id {
-	ROW_ROOT,
-	ROW_README,
-	ROW_STATUS,
-	ROW_WHOAMI,
-	ROW_EXCEL,
-	ROW_EXCEL_FILE,
-	ROW_SURVEYS,
-	ROW_SURVEYS_INDEX,
-	ROW_BY_NAME,
-	ROW_BY_NAME_LINK,
-	ROW_ACTIVE,
-	ROW_ACTIVE_LINK,
-	ROW_MINE,
-	ROW_MINE_LINK,
-	ROW_RECENT,
-	ROW_RECENT_LINK,
-	ROW_SURVEY,
-	ROW_SURVEY_STATUS,
-	ROW_SURVEY_JSON,
-	ROW_DEFINITION,
-	ROW_QSF,
-	ROW_SCHEMA,
-	ROW_LANGUAGES,
-	ROW_QUOTAS,
-	ROW_CODEBOOK,
-	ROW_DISTRIBUTIONS_CSV,
-	ROW_DISTRIBUTIONS,
-	ROW_DISTRIBUTION,
-	ROW_DISTRIBUTION_JSON,
-	ROW_DISTRIBUTION_LINKS,
-	ROW_DISTRIBUTION_HISTORY,
-	ROW_NOW,
-	ROW_FILTERS,
-	ROW_FILTER,
-	ROW_RESPONSES,
-	ROW_RESPONSE_JSON,
-	ROW_QXFS,
-	ROW_QXFS_STATUS,
-	ROW_QXFS_JOBS,
-	ROW_QXFS_ERRORS,
-	ROWS_FIXED_,
-	/* behind them: the forms of the responses, a block for each folder that has them */
-	ROWS_MAX_ = ROWS_FIXED_ + FORM_FOLDERS_ * FORMS_
-};
 
 enum node_kind {
 	NODE_DIR,
@@ -84,7 +38,8 @@ enum node_kind {
 enum row_flag {
 	ROW_OWNER_ONLY = 1 << 0,
 	ROW_UNLISTED = 1 << 1, /* found by name only */
-	ROW_FORMS = 1 << 2     /* a folder that holds the responses in all their forms */
+	ROW_FORMS = 1 << 2,    /* a folder that holds the responses in all their forms */
+	ROW_XM_ONLY = 1 << 3   /* not of mailing lists without XM Directory */
 };
 
 /* What may stand in a hole, and how it is known: a row each in holes.c. */
@@ -99,19 +54,16 @@ enum hole {
 	HOLE_FILTER,
 	HOLE_RESPONSE,
 	HOLE_DISTRIBUTION,
+	HOLE_DIRECTORY,
+	HOLE_CONTACT,
+	HOLE_MAILINGLIST,
+	HOLE_MAILINGLIST_NAME,
 	HOLES_
-};
-
-/* How a file is known to be current when its freshness has ended. */
-enum node_check {
-	CHECK_TTL,    /* it is fetched anew */
-	CHECK_COUNTS, /* one GET of the survey */
-	CHECK_ALWAYS  /* it is exported anew */
 };
 
 /* Appends the text; returns the moment of its last change (calendar seconds). */
 typedef int64_t text_fn(struct tree *t, const char *arg, struct buf *out);
-text_fn text_readme, text_surveys_index;                                           /* readme.c */
+text_fn text_readme, text_surveys_index, text_directory;                           /* readme.c */
 text_fn text_status, text_survey_status, text_status_json, text_jobs, text_errors; /* status.c */
 
 enum source_kind {
@@ -128,10 +80,14 @@ struct source {
 	enum source_kind kind;
 	text_fn *text;     /* TEXT */
 	enum endpoint ep;  /* DOCUMENT: the `result` of this GET; PAGES: all its elements */
-	const char *args;  /* for the {} of the endpoint: components by number, "01"; NULL: all */
+	const char *args;  /* for the {} of the endpoint: components by number, "01"; 'd': the
+	                      directory of the mailing list that component 0 is; NULL: all */
 	const char *query; /* NULL, or "format=qsf"; "{0}" stands for component 0 */
 	bool verbatim;     /* DOCUMENT: its bytes as they came, not re-indented */
 	enum shape shape;  /* PAGES */
+	/* of mailing lists without XM Directory: that instead, of component 0, without a query */
+	enum endpoint old_ep; /* EP_WHOAMI: none */
+	enum shape old_shape;
 	/* set by nodes_init() */
 	const struct form *form;         /* FORM, or DERIVED: one of the responses' */
 	const struct render_row *render; /* DERIVED: how it is made */
@@ -145,7 +101,6 @@ struct node_row {
 	const char *doc;
 
 	enum list_id list; /* DIR: its children stand for elements of this list */
-	enum node_check check;
 
 	/* set by nodes_init() */
 	enum row_id id, parent;

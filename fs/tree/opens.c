@@ -1,6 +1,8 @@
 /* opens.c: handles, and what can be opened at once. What must wait: waits.c. */
 #include "opens.h"
 
+#include "listing.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>

@@ -39,6 +39,22 @@ int64_t text_readme(struct tree *t, const char *arg, struct buf *out)
 	return t->born_s;
 }
 
+/* The service has no request for a single directory: what its list said. */
+int64_t text_directory(struct tree *t, const char *arg, struct buf *out)
+{
+	struct catalog *c = tree_catalog(t, LIST_DIRECTORIES, "");
+	const struct list_item *item = c ? list_find(c->list, arg) : NULL;
+
+	if (item)
+		buf_add_str(out, item->field[DIRECTORY_WHOLE]);
+	else
+		buf_addf(out, "{\"directoryId\":\"%s\"}", arg);
+	buf_add_str(out, "\n");
+	int64_t when_s = item ? c->list->fetched_s : t->born_s;
+	catalog_unref(c);
+	return when_s;
+}
+
 int64_t text_surveys_index(struct tree *t, const char *arg, struct buf *out)
 {
 	(void)arg;

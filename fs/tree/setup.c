@@ -43,6 +43,7 @@ int tree_new(const struct tree_config *config, struct tree **ret)
 		.job_timeout_ms = config->job_timeout_s * 1000,
 		.polls_per_minute =
 			config->share * endpoint_row(EP_EXPORT_PROGRESS)->calls_per_minute,
+		.legacy = config->legacy,
 		.seen = tree_seen,
 		.arg = t,
 	};
@@ -78,8 +79,10 @@ int tree_load_lists(struct tree *t)
 			r = tree_set_list(t, list);
 			list_unref(list);
 		}
-		if (r < 0)
-			return r == -ENOMEM ? r : -ENOENT; /* a damaged list is fetched anew */
+		if (r == -ENOMEM)
+			return r;
+		if (r < 0 && !list_row(i)->optional)
+			return -ENOENT; /* a damaged list is fetched anew */
 	}
 	return 0;
 }
@@ -159,12 +162,22 @@ static int fetch_one(struct tree *t, enum list_id id, FILE *progress, struct qx_
 	return -fail->err;
 }
 
+/* Without directories there is still something to show; their folders say why. */
+static bool is_fatal(enum list_id id, const struct qx_fail *fail)
+{
+	bool refused = fail->http == 403 || fail->http == 404;
+	return fail->err && !(refused && list_row(id)->optional);
+}
+
 int tree_fetch_lists(struct tree *t, FILE *progress, struct qx_fail *fail)
 {
-	int r = 0;
-	for (enum list_id i = next_list(LIST_NONE); i < LIST_N_ && r == 0; i = next_list(i))
-		r = fetch_one(t, i, progress, fail);
-	return r;
+	for (enum list_id i = next_list(LIST_NONE); i < LIST_N_; i = next_list(i)) {
+		(void)fetch_one(t, i, progress, fail);
+		if (is_fatal(i, fail))
+			return -fail->err;
+	}
+	fail_clear(fail);
+	return 0;
 }
 
 struct behind {

@@ -35,19 +35,22 @@ int resolve(struct tree *t, const struct node_row *dir, const char *dir_arg, con
 	if (strlen(name) > NAME_BYTES)
 		return -ENAMETOOLONG;
 	const struct node_row *child = node_child(dir, name);
-	if (child) {
+	pthread_mutex_lock(&t->lock);
+	bool there = child && row_is_there(t, child, dir_arg);
+	pthread_mutex_unlock(&t->lock);
+	if (there) {
 		memcpy(arg, dir_arg, strlen(dir_arg) + 1);
 		*ret_row = child;
 		return 0;
 	}
-	child = node_pattern(dir);
-	if (!child || !strip_suffix(child, name, stem)) {
+	const struct node_row *pattern = node_pattern(dir);
+	if (child || !pattern || !strip_suffix(pattern, name, stem)) {
 		if (why)
 			fail_set(why, ENOENT, "there is no such file here");
 		return -ENOENT;
 	}
-	*ret_row = node_target(child);
-	return hole_resolve(t, child, dir_arg, stem, arg, why);
+	*ret_row = node_target(pattern);
+	return hole_resolve(t, pattern, dir_arg, stem, arg, why);
 }
 
 /* --- presenting ------------------------------------------------------------------------------ */
@@ -308,7 +311,9 @@ int tree_readlink(struct tree *t, uint64_t node, struct buf *out)
 		return r;
 	if (row->kind != NODE_LINK)
 		return -EINVAL;
-	buf_addf(out, "../%s", arg);
+	pthread_mutex_lock(&t->lock);
+	link_target(t, row, arg, out);
+	pthread_mutex_unlock(&t->lock);
 	return buf_failed(out) ? -ENOMEM : 0;
 }
 

@@ -334,6 +334,13 @@ static void want_list(struct op *op, enum list_id id)
 	post(op, OP_WANTS_LIST);
 }
 
+/* A file's own request tells whether its survey exists; but not what id a name has, nor in which
+ * directory a mailing list is. */
+static bool needs_list(enum list_id id)
+{
+	return list_row(id)->of || id == LIST_MAILINGLISTS;
+}
+
 /* The next component, from the top, that nobody has confirmed and nobody was asked about; the
  * number of components if none is left. */
 static int next_doubt(struct op *op)
@@ -344,9 +351,7 @@ static int next_doubt(struct op *op)
 	pthread_mutex_lock(&op->tree->lock);
 	for (; i < op->row->parts; i++) {
 		enum list_id id = hole_list(hole_of_part(op->row, i));
-		/* A file's own request tells whether its survey exists; but not what id a name has.
-		 */
-		bool matters = opens_file ? id != LIST_NONE && list_row(id)->of : id != LIST_NONE;
+		bool matters = opens_file ? needs_list(id) : id != LIST_NONE;
 		if (matters && !op->asked[i] && !part_is_shown(op->tree, op->row, op->arg, i))
 			break;
 	}
@@ -359,13 +364,15 @@ static void settle(struct op *op, int part)
 	enum list_id id = hole_list(hole_of_part(op->row, part));
 
 	op->asked[part] = true;
-	if (list_row(id)->of) {
-		(void)arg_part(op->arg, 0, op->of);
-		want_list(op, id);
-	} else {
+	if (id == LIST_SURVEYS) {
 		(void)arg_part(op->arg, part, op->of);
 		want_document(op, ROW_SURVEY_JSON);
+		return;
 	}
+	op->of[0] = 0;
+	if (list_row(id)->of)
+		(void)arg_part(op->arg, 0, op->of);
+	want_list(op, id);
 }
 
 /* After everything was asked for: a name that its list does not show is none. */
@@ -376,11 +383,19 @@ static bool is_known_missing(struct op *op)
 	pthread_mutex_lock(&op->tree->lock);
 	for (int i = 0; i < op->row->parts; i++) {
 		enum list_id id = hole_list(hole_of_part(op->row, i));
-		missing = missing || (id != LIST_NONE && list_row(id)->of && op->asked[i] &&
+		missing = missing || (id != LIST_NONE && id != LIST_SURVEYS && op->asked[i] &&
 		                      !part_is_shown(op->tree, op->row, op->arg, i));
 	}
 	pthread_mutex_unlock(&op->tree->lock);
 	return missing;
+}
+
+/* The list of the account has just been asked for it. */
+static void remember_missing(struct op *op)
+{
+	char id[ARG_MAX_BYTES];
+	if (hole_of_part(op->row, 0) != HOLE_SURVEY && arg_part(op->arg, 0, id))
+		tree_absent(op->tree, id);
 }
 
 static void end_folder(struct op *op)
@@ -398,6 +413,7 @@ static void go_on(struct op *op)
 	if (part < op->row->parts) {
 		settle(op, part);
 	} else if (is_known_missing(op)) {
+		remember_missing(op);
 		finish(op, -ENOENT, NULL);
 	} else if (op->verb == TREE_OPEN) {
 		want_content(op);

@@ -12,6 +12,14 @@ struct spot {
 	bool tentative;
 };
 
+static bool follow(struct tree *t, struct spot *spot)
+{
+	pthread_mutex_lock(&t->lock);
+	bool there = link_follow(t, &spot->row, spot->arg);
+	pthread_mutex_unlock(&t->lock);
+	return there;
+}
+
 static int walk(struct tree *t, const char *path, struct spot *spot, struct qx_fail *why)
 {
 	char name[256];
@@ -28,8 +36,8 @@ static int walk(struct tree *t, const char *path, struct spot *spot, struct qx_f
 		if (n == 0 || strcmp(name, ".") == 0)
 			continue;
 		/* A link stands for the folder it leads to. */
-		if (spot->row->kind == NODE_LINK)
-			spot->row = node_row(ROW_SURVEY);
+		if (spot->row->kind == NODE_LINK && !follow(t, spot))
+			return -ENOENT;
 
 		const struct node_row *row;
 		char arg[ARG_MAX_BYTES];

@@ -60,7 +60,7 @@ def walked(mount):
 
 def is_data(path):
     """Comes from the service when it is opened; the other files are texts that are made here."""
-    return path.name not in ("README.txt", "STATUS.txt", "index.csv", "status.json", "jobs", "errors")
+    return path.name not in ("README.txt", "STATUS.txt", "index.csv", "directory.json", "status.json", "jobs", "errors")
 
 
 class Dirent(ctypes.Structure):
@@ -90,7 +90,8 @@ def entries_of(folder):
 
 def test_looking_at_everything_starts_no_export_and_costs_only_the_folders_lists(sandbox, mount):
     lists = {"filters": DEMO_SURVEYS, "distributions": DEMO_SURVEYS}
-    assert sandbox.stats()["counts"] == {"whoami": 1, "surveys": 1, "*": 2}, "mounting: whoami and the list's page"
+    mounting = {"whoami": 1, "surveys": 1, "directories": 2, "lists": 2}
+    assert sandbox.stats()["counts"] == {**mounting, "*": 6}, "whoami and the pages of the lists"
     listing = run("ls", "-lR", mount.path).stdout
     assert listing.count(" responses.json\n") >= DEMO_SURVEYS
     found = run("find", mount.path, "-size", "+0").stdout
@@ -101,7 +102,7 @@ def test_looking_at_everything_starts_no_export_and_costs_only_the_folders_lists
     run("find", "-L", mount.path, "-name", "*.csv")
     run("du", "-a", mount.path)
     run("cat", *mount.path.rglob("*.txt"), mount.path / "surveys" / "index.csv")
-    assert sandbox.stats()["counts"] == {"whoami": 1, "surveys": 1, **lists, "*": 2 + 2 * DEMO_SURVEYS}
+    assert sandbox.stats()["counts"] == {**mounting, **lists, "*": 6 + 2 * DEMO_SURVEYS}
 
 
 def test_listing_all_surveys_costs_no_request(sandbox, mount):
@@ -200,7 +201,7 @@ def test_an_open_file_tells_its_exact_size_from_the_start(sandbox, mount):
 def test_modes_owner_and_links(mount):
     for path, st in walked(mount).items():
         if stat.S_ISLNK(st.st_mode):
-            assert path.parent.name in LINKS
+            assert path.parent.name in LINKS or path == mount.path / "directory"
         elif stat.S_ISDIR(st.st_mode):
             assert stat.S_IMODE(st.st_mode) == 0o555, path
         else:
@@ -279,7 +280,9 @@ def test_statfs_is_answered_without_the_network(sandbox, mount):
 
 
 def test_the_root_and_a_survey_hold_what_is_promised(mount):
-    assert set(os.listdir(mount.path)) == {"README.txt", "STATUS.txt", "whoami.json", "surveys", "excel"}
+    assert set(os.listdir(mount.path)) == {
+        "README.txt", "STATUS.txt", "whoami.json", "surveys", "excel", "directory", "directories", "mailinglists"
+    }
     assert set(os.listdir(mount.path / "surveys" / SMALL)) == FILES
 
 

@@ -41,6 +41,7 @@ struct jobs_config {
 	int64_t job_timeout_ms;  /* an export that does not move for so long has failed */
 	double polls_per_minute; /* what polling may use of the account: share × limit */
 	const struct zone *zone; /* of dates in xlsx; borrowed */
+	enum legacy_contacts legacy;
 	/* From the jobs thread or a disk worker. */
 	void (*seen)(void *arg, const struct survey_seen *seen);
 	void *arg;

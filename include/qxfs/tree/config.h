@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include <qxfs/api/client.h>
+#include <qxfs/jobs/lists.h>
 #include <qxfs/store/cache.h>
 
 struct tree_config {
@@ -15,10 +16,11 @@ struct tree_config {
 	uid_t uid, owner; /* of the files; of the mount */
 	gid_t gid;
 	mode_t umask;
-	const char *timezone;  /* borrowed while the tree is made; "": the machine's */
-	int64_t fresh_s;       /* 300 */
-	int64_t open_wait_s;   /* 0: as long as it takes */
-	double share;          /* of the account's limits: 0.8 */
+	const char *timezone; /* borrowed while the tree is made; "": the machine's */
+	int64_t fresh_s;      /* 300 */
+	int64_t open_wait_s;  /* 0: as long as it takes */
+	double share;         /* of the account's limits: 0.8 */
+	enum legacy_contacts legacy;
 	int64_t job_timeout_s; /* an export that does not move for so long has failed */
 	struct client *client; /* borrowed, outlives the tree */
 	struct cache *cache;   /* borrowed */

@@ -15,11 +15,12 @@
 struct tree;
 
 int tree_new(const struct tree_config *config, struct tree **ret);
-/* Lists of the last mount from the state folder; 0 if all are there, -ENOENT if one never was
- * fetched. */
+/* Lists of the last mount from the state folder; 0 if all that a mount needs are there, -ENOENT if
+ * one of these never was fetched. */
 int tree_load_lists(struct tree *t);
-/* Fetches every list and waits for it; progress lines to `progress` (may be NULL). Not on a FUSE
- * worker. 0 or a negative errno with words. */
+/* Fetches every list of the account and waits for it; directories and mailing lists may be refused;
+ * progress lines to `progress` (may be NULL). Not on a FUSE worker. 0 or a negative errno with
+ * words. */
 int tree_fetch_lists(struct tree *t, FILE *progress, struct qx_fail *fail);
 /* The same, behind. */
 void tree_refresh_lists(struct tree *t);
