@@ -498,7 +498,7 @@ static void test_a_proxy_is_used_but_never_told_the_token(void **state)
 	client_free(w->client);
 	w->client = make_client(w, "co1.qualtrics.com");
 	prepare(&a, EP_WHOAMI);
-	a.call.bound_ms = 1;
+	a.call.bound_ms = 1000;
 	ask_prepared(w, &a);
 	unsetenv("https_proxy");
 	assert_true(a.call.fail.err != 0);
