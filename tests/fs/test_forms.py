@@ -254,6 +254,7 @@ def test_wide_and_awkward_surveys_become_workbooks(sandbox, mount):
     mount.run("status")
     book = openpyxl.load_workbook(folder(mount, texts) / "responses.xlsx", read_only=True)
     cells = [cell for row in book.worksheets[0].iter_rows() for cell in row if cell.value is not None]
+    book.close()  # it has the file open, and the mount ends with the test
     values = {cell.value for cell in cells if isinstance(cell.value, str)}
     assert {"007", "=1+1"} <= values
     assert not any(cell.data_type == "f" for cell in cells)
