@@ -9,6 +9,14 @@
 
 #include <qxfs/base/sys.h>
 
+#include "spans.h"
+
+static bool is_listed(const struct listing *l, const struct node_row *row)
+{
+	return row->hole == HOLE_NONE && !(row->flags & ROW_UNLISTED) &&
+	       span_suits(row, l->arg, NULL) == 0;
+}
+
 static int add_fixed(struct listing *l)
 {
 	size_t n = 0;
@@ -18,9 +26,8 @@ static int add_fixed(struct listing *l)
 	if (!l->fixed)
 		return -ENOMEM;
 	for (enum row_id i = l->dir->first_child; i != ROW_ROOT; i = node_row(i)->next) {
-		const struct node_row *row = node_row(i);
-		if (row->hole == HOLE_NONE && !(row->flags & ROW_UNLISTED))
-			l->fixed[l->n_fixed++] = row;
+		if (is_listed(l, node_row(i)))
+			l->fixed[l->n_fixed++] = node_row(i);
 	}
 	return 0;
 }
