@@ -41,9 +41,11 @@ static int64_t fresh_until_s(const struct tree *t, const struct place *p)
 	const struct generation *gen = p->gen;
 	if (p->row->parent == ROW_NOW)
 		return gen->facts.exported_s + gen->facts.took_ms / 1000 + NOW_FRESH_S;
-	if (p->base_checked_s && p->base_checked_s < gen->checked_s)
-		return p->base_checked_s + t->config.fresh_s;
-	return gen->checked_s + t->config.fresh_s;
+	int64_t checked_s = gen->checked_s;
+	if (p->base_checked_s && p->base_checked_s < checked_s)
+		checked_s = p->base_checked_s;
+	int64_t until_s = checked_s + t->config.fresh_s;
+	return p->until_s && p->until_s < until_s ? p->until_s : until_s;
 }
 
 /* Fresh by the calendar: a clock that was set back does not make old data young. */
@@ -52,6 +54,8 @@ bool place_is_fresh(const struct tree *t, const struct place *p)
 	if (!p->gen || p->touched_ms || p->outdated)
 		return false;
 	int64_t now_s = sys_wall_s();
+	if (p->until_s && now_s >= p->until_s)
+		return false;
 	if (p->stale && sys_now_ms() < p->retry_ms)
 		return true;
 	return p->gen->checked_s <= now_s + 5 && now_s < fresh_until_s(t, p);
@@ -104,12 +108,13 @@ static double estimate_by_counts(const struct place *p, const struct place *surv
 }
 
 /* The survey of a form, if its counts are known to be current; they do not tell of unfinished
- * responses. */
+ * responses, nor of columns that parameters add. */
 static const struct place *counted_survey(struct tree *t, const struct place *p)
 {
 	char id[ARG_MAX_BYTES];
 
-	if (p->row->source.form->flags & FORM_UNFINISHED || !arg_part(p->arg, 0, id))
+	if (p->row->source.form->flags & FORM_UNFINISHED ||
+	    node_row(p->row->parent)->hole == HOLE_WITH || !arg_part(p->arg, 0, id))
 		return NULL;
 	const struct place *survey = place_find(t, node_row(ROW_SURVEY), id);
 	bool current = survey && survey->seen && survey->responses >= 0 && survey->columns >= 0 &&

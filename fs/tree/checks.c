@@ -109,7 +109,7 @@ static bool is_current(struct tree *t, const struct node_row *row, const struct 
                        const struct survey_seen *seen)
 {
 	if (row->source.kind == SOURCE_FORM)
-		return !content_is_always_new(row) && survey_is_as_in(&gen->facts, seen);
+		return !content_is_always_new(row, seen->id) && survey_is_as_in(&gen->facts, seen);
 	int64_t base_s = 0;
 	if (row->source.kind != SOURCE_DERIVED ||
 	    content_is_outdated(t, row, seen->id, gen, &base_s))

@@ -9,6 +9,7 @@
 #include <qxfs/base/sys.h>
 
 #include "ids.h"
+#include "spans.h"
 
 /* The id of the saved filter that component 1 names. */
 static int add_filter(struct tree *t, const struct content *c, struct buf *out)
@@ -24,29 +25,40 @@ static int add_filter(struct tree *t, const struct content *c, struct buf *out)
 }
 
 /* What the folder adds to the POST. */
-static int add_folder(struct tree *t, const struct node_row *dir, const struct content *c,
+static int add_folder(struct tree *t, const struct node_row *row, const struct content *c,
                       struct buf *out)
 {
-	switch (dir->hole) {
+	switch (node_row(row->parent)->hole) {
 	case HOLE_FILTER:
 		return add_filter(t, c, out);
+	case HOLE_DATES:
+		return span_add_dates(c->parts[1], out);
+	case HOLE_WITH:
+		return span_add_with(c->parts[1], row->source.form, out);
 	default:
 		return 0;
 	}
 }
 
-bool content_is_always_new(const struct node_row *row)
+bool content_is_always_new(const struct node_row *row, const char *arg)
 {
-	return row->source.kind == SOURCE_FORM && (row->source.form->flags & FORM_UNFINISHED ||
-	                                           node_row(row->parent)->hole == HOLE_FILTER);
+	enum hole hole = node_row(row->parent)->hole;
+	char name[ARG_MAX_BYTES];
+
+	if (row->source.kind != SOURCE_FORM)
+		return false;
+	if (row->source.form->flags & FORM_UNFINISHED || hole == HOLE_FILTER)
+		return true;
+	return hole == HOLE_WITH && arg_part(arg, 1, name) && span_is_uncounted(name);
 }
 
-static int make_export(struct tree *t, const struct node_row *row, struct content *c)
+static int make_export(struct tree *t, const struct node_row *row, const char *arg,
+                       struct content *c)
 {
 	const struct form *form = row->source.form;
 
 	buf_addf(&c->body, "{%s", form->members);
-	int r = add_folder(t, node_row(row->parent), c, &c->body);
+	int r = add_folder(t, row, c, &c->body);
 	if (r < 0)
 		return r;
 	buf_add_str(&c->body, "}");
@@ -54,7 +66,7 @@ static int make_export(struct tree *t, const struct node_row *row, struct conten
 	c->recipe.args[0] = c->parts[0];
 	c->recipe.body = buf_text(&c->body);
 	c->recipe.utf16 = form->flags & FORM_UTF16;
-	c->recipe.check = content_is_always_new(row) ? JOB_CHECK_NONE : JOB_CHECK_COUNTS;
+	c->recipe.check = content_is_always_new(row, arg) ? JOB_CHECK_NONE : JOB_CHECK_COUNTS;
 	buf_addf(&c->key, "%s/export/%s?%s", t->config.account, c->parts[0], buf_text(&c->body));
 	if (c->recipe.utf16) /* what is cached is what is served */
 		buf_add_str(&c->key, "#utf8");
@@ -167,7 +179,7 @@ int content_make(struct tree *t, const struct node_row *row, const char *arg, st
 			return -ENOENT;
 	node_subject(row, arg, &ret->subject);
 	if (row->source.kind == SOURCE_FORM)
-		r = make_export(t, row, ret);
+		r = make_export(t, row, arg, ret);
 	else if (row->source.kind == SOURCE_DERIVED)
 		r = make_derived(t, row, arg, ret);
 	else

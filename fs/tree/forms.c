@@ -9,6 +9,8 @@
 
 #include <qxfs/base/sys.h>
 
+#include "params.h"
+
 #define UNFINISHED ",\"exportResponsesInProgress\":true"
 #define LABELS ",\"useLabels\":true"
 
@@ -16,41 +18,46 @@ static const struct form forms[] = {
 	[FORM_CSV] = { FORM_CSV, "responses.csv", "\"format\":\"csv\"", 1000,
 	               FORM_LISTED | FORM_CSV_TEXT,
 	               "all finished responses, byte for byte as the service exports them; the "
-	               "first open waits for the export" },
+	               "first open waits for the export",
+	               0 },
 	[FORM_LABELS_CSV] = { FORM_LABELS_CSV, "responses.labels.csv", "\"format\":\"csv\"" LABELS,
 	                      80, FORM_LISTED | FORM_CSV_TEXT,
-	                      "the same with the choices' texts instead of their codes" },
+	                      "the same with the choices' texts instead of their codes",
+	                      PARAMS_LABELS },
 	[FORM_PLAIN_CSV] = { FORM_PLAIN_CSV, "responses.plain.csv", NULL, 1000,
 	                     FORM_LISTED | FORM_CSV_TEXT,
 	                     "responses.csv with a single header row, for tools that want a "
-	                     "table" },
+	                     "table",
+	                     0 },
 	[FORM_XLSX] = { FORM_XLSX, "responses.xlsx", NULL, 1200, FORM_LISTED,
-	                "for Excel: choice texts, typed cells; made here" },
+	                "for Excel: choice texts, typed cells; made here", PARAMS_WORKBOOK },
 	[FORM_CODES_XLSX] = { FORM_CODES_XLSX, "responses.codes.xlsx", NULL, 1200, 0,
-	                      "for Excel: codes instead of choice texts" },
+	                      "for Excel: codes instead of choice texts", PARAMS_WORKBOOK },
 	[FORM_JSON] = { FORM_JSON, "responses.json", "\"format\":\"json\"", 1500, FORM_LISTED,
-	                "the same as JSON: one object with the member responses" },
+	                "the same as JSON: one object with the member responses", PARAMS_JSON },
 	[FORM_SAV] = { FORM_SAV, "responses.sav", "\"format\":\"spss\"", 2200, FORM_LISTED,
-	               "the same for SPSS, PSPP, R's haven" },
+	               "the same for SPSS, PSPP, R's haven", PARAMS_XML_SAV },
 	[FORM_UNFINISHED_CSV] = { FORM_UNFINISHED_CSV, "responses.unfinished.csv",
 	                          "\"format\":\"csv\"" UNFINISHED, 40,
 	                          FORM_LISTED | FORM_UNFINISHED | FORM_CSV_TEXT,
-	                          "only the responses that are still in progress" },
+	                          "only the responses that are still in progress",
+	                          PARAMS_UNFINISHED },
 	[FORM_TSV] = { FORM_TSV, "responses.tsv", "\"format\":\"tsv\"", 1000, FORM_UTF16,
-	               "tabs instead of commas, as UTF-8" },
+	               "tabs instead of commas, as UTF-8", 0 },
 	[FORM_NDJSON] = { FORM_NDJSON, "responses.ndjson", "\"format\":\"ndjson\"", 1500, 0,
-	                  "JSON, a response on each line" },
-	[FORM_XML] = { FORM_XML, "responses.xml", "\"format\":\"xml\"", 1200, 0,
-	               "the same as XML" },
+	                  "JSON, a response on each line", PARAMS_JSON },
+	[FORM_XML] = { FORM_XML, "responses.xml", "\"format\":\"xml\"", 1200, 0, "the same as XML",
+	               PARAMS_XML_SAV },
 	[FORM_LABELS_TSV] = { FORM_LABELS_TSV, "responses.labels.tsv", "\"format\":\"tsv\"" LABELS,
-	                      80, FORM_UTF16, "the same with labels" },
+	                      80, FORM_UTF16, "the same with labels", PARAMS_LABELS },
 	[FORM_LABELS_XML] = { FORM_LABELS_XML, "responses.labels.xml", "\"format\":\"xml\"" LABELS,
-	                      160, 0, "the same with labels" },
+	                      160, 0, "the same with labels", PARAMS_LABELS | PARAMS_XML_SAV },
 	[FORM_LABELS_SAV] = { FORM_LABELS_SAV, "responses.labels.sav", "\"format\":\"spss\"" LABELS,
-	                      2200, 0, "the same with labels" },
+	                      2200, 0, "the same with labels", PARAMS_LABELS | PARAMS_XML_SAV },
 	[FORM_UNFINISHED_JSON] = { FORM_UNFINISHED_JSON, "responses.unfinished.json",
 	                           "\"format\":\"json\"" UNFINISHED, 1500, FORM_UNFINISHED,
-	                           "those that are still in progress, as JSON" },
+	                           "those that are still in progress, as JSON",
+	                           PARAMS_UNFINISHED | PARAMS_JSON },
 };
 static_assert(countof(forms) == FORMS_, "every form has its row");
 

@@ -38,6 +38,7 @@ struct form {
 	double cell_bytes;   /* over-estimate of a cell, for the size before it is known */
 	unsigned flags;
 	const char *doc;
+	unsigned params; /* enum params_form: which parameters do not suit it */
 };
 
 const struct form *form_row(enum form_id id);

@@ -3,7 +3,7 @@
  * A component is an id, or a name that a list gives. An id is good when a list shows it or when it
  * is well-formed and nobody has said that there is none; a name is good when the list shows it, or
  * when the list was never fetched. What is good without being shown is tentative: OPENDIR, OPEN or
- * READLINK settle it. */
+ * READLINK settle it. A name that is right by its form alone is never in doubt. */
 #include "house.h"
 
 #include <assert.h>
@@ -14,6 +14,7 @@
 #include <qxfs/base/sys.h>
 
 #include "ids.h"
+#include "spans.h"
 
 enum part_style {
 	PART_ID,      /* the component is the item's id, and so is its name in the folder */
@@ -27,37 +28,43 @@ static const struct {
 	unsigned choice;                       /* only items with this choice; 0: all */
 	bool (*well_formed)(const char *text); /* may exist though no list shows it */
 	const char *missing;                   /* why there is no such thing, for people */
+	/* Right or wrong by its form: 0, or -ENOENT, -ENOMEM with words. Else NULL. */
+	int (*check)(const char *name, struct qx_fail *why);
 } holes[] = {
 	[HOLE_NONE] = { .missing = "there is no such file here" },
 	[HOLE_SURVEY] = { LIST_SURVEYS, PART_ID, 0, id_is_survey,
 	                  "a survey is found by its id (SV_...) or, in surveys/by-name, by its "
 	                  "name; an id that the service did not know is asked again after a "
-	                  "minute" },
+	                  "minute",
+	                  NULL },
 	[HOLE_SURVEY_NAME] = { LIST_SURVEYS, PART_NAME_OF, 0, NULL,
-	                       "no survey of this account's list has this name" },
+	                       "no survey of this account's list has this name", NULL },
 	[HOLE_ACTIVE] = { LIST_SURVEYS, PART_NAME_OF, CHOICE_ACTIVE, NULL,
-	                  "no active survey has this name" },
+	                  "no active survey has this name", NULL },
 	[HOLE_MINE] = { LIST_SURVEYS, PART_NAME_OF, CHOICE_MINE, NULL,
-	                "no survey that you own has this name" },
+	                "no survey that you own has this name", NULL },
 	[HOLE_RECENT] = { LIST_SURVEYS, PART_NAME_OF, CHOICE_RECENT, NULL,
-	                  "none of the surveys that were modified last has this name" },
+	                  "none of the surveys that were modified last has this name", NULL },
 	[HOLE_EXCEL] = { LIST_SURVEYS, PART_NAME_OF, 0, NULL,
-	                 "no survey of this account's list has this name" },
+	                 "no survey of this account's list has this name", NULL },
 	[HOLE_FILTER] = { LIST_FILTERS, PART_NAME, 0, NULL,
-	                  "the survey has no saved filter of this name" },
+	                  "the survey has no saved filter of this name", NULL },
 	[HOLE_RESPONSE] = { LIST_NONE, PART_ID, 0, id_is_response,
-	                    "a response is found by its id: responses/R_....json" },
+	                    "a response is found by its id: responses/R_....json", NULL },
 	[HOLE_DISTRIBUTION] = { LIST_DISTRIBUTIONS, PART_ID, 0, NULL,
-	                        "the survey has no distribution of this id" },
+	                        "the survey has no distribution of this id", NULL },
 	[HOLE_DIRECTORY] = { LIST_DIRECTORIES, PART_ID, 0, id_is_directory,
-	                     "a directory is found by its id (POOL_...)" },
+	                     "a directory is found by its id (POOL_...)", NULL },
 	[HOLE_CONTACT] = { LIST_NONE, PART_ID, 0, id_is_contact,
-	                   "a contact is found by its id: contacts/CID_....json" },
+	                   "a contact is found by its id: contacts/CID_....json", NULL },
 	[HOLE_MAILINGLIST] = { LIST_MAILINGLISTS, PART_ID, 0, id_is_mailinglist,
 	                       "a mailing list is found by its id (CG_..., ML_...) or, in "
-	                       "mailinglists/by-name, by its name" },
+	                       "mailinglists/by-name, by its name",
+	                       NULL },
 	[HOLE_MAILINGLIST_NAME] = { LIST_MAILINGLISTS, PART_NAME_OF, 0, NULL,
-	                            "no mailing list has this name" },
+	                            "no mailing list has this name", NULL },
+	[HOLE_DATES] = { .style = PART_NAME, .check = span_check_dates },
+	[HOLE_WITH] = { .style = PART_NAME, .check = span_check_with },
 };
 static_assert(countof(holes) == HOLES_, "every hole has its row");
 
@@ -118,8 +125,13 @@ int hole_resolve(struct tree *t, const struct node_row *row, const char *dir_arg
 {
 	enum hole hole = row->hole;
 	struct catalog *c = NULL;
+	struct qx_fail unread;
 	int r = -ENOENT;
 
+	if (holes[hole].check) {
+		r = holes[hole].check(name, why ? why : &unread);
+		return r == 0 && !arg_join(dir_arg, name, arg) ? -ENAMETOOLONG : r;
+	}
 	if (holes[hole].list != LIST_NONE)
 		c = tree_catalog(t, holes[hole].list, list_of(hole, dir_arg));
 	const char *part = part_for(t, hole, dir_arg, c, name);

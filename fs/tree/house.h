@@ -45,6 +45,7 @@ struct place {
 	int64_t base_checked_s; /* when that base was last known to be current: calendar; 0 */
 	bool stale;             /* served unchecked: the account was unreachable */
 	int64_t retry_ms;       /* served stale until then */
+	int64_t until_s;        /* calendar: then its name means another request; 0: never */
 
 	/* texts */
 	int64_t rendered_ms;
@@ -134,7 +135,8 @@ bool content_is_outdated(struct tree *t, const struct node_row *row, const char 
                          const struct generation *gen, int64_t *ret_base_checked_s);
 /* The generation that the cache has of it, with a reference; NULL. */
 struct generation *content_cached(struct tree *t, const struct node_row *row, const char *arg);
-bool content_is_always_new(const struct node_row *row);
+/* No counts tell whether it has changed. */
+bool content_is_always_new(const struct node_row *row, const char *arg);
 
 /* tree.c: call with tree.lock held */
 struct node *node_find(struct tree *t, uint64_t id);

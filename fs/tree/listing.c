@@ -9,6 +9,15 @@
 
 #include <qxfs/base/sys.h>
 
+#include "spans.h"
+
+/* tree.lock held. */
+static bool is_listed(struct tree *t, const struct listing *l, const struct node_row *row)
+{
+	return row->hole == HOLE_NONE && !(row->flags & ROW_UNLISTED) &&
+	       row_is_there(t, row, l->arg) && span_suits(row, l->arg, NULL) == 0;
+}
+
 static int add_fixed(struct tree *t, struct listing *l)
 {
 	size_t n = 0;
@@ -19,10 +28,8 @@ static int add_fixed(struct tree *t, struct listing *l)
 		return -ENOMEM;
 	pthread_mutex_lock(&t->lock);
 	for (enum row_id i = l->dir->first_child; i != ROW_ROOT; i = node_row(i)->next) {
-		const struct node_row *row = node_row(i);
-		if (row->hole == HOLE_NONE && !(row->flags & ROW_UNLISTED) &&
-		    row_is_there(t, row, l->arg))
-			l->fixed[l->n_fixed++] = row;
+		if (is_listed(t, l, node_row(i)))
+			l->fixed[l->n_fixed++] = node_row(i);
 	}
 	pthread_mutex_unlock(&t->lock);
 	return 0;

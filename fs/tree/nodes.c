@@ -106,6 +106,13 @@ static struct node_row rows[ROWS_MAX_] = {
 		LISTED(SURVEY "/filters", LIST_FILTERS, 0, "a folder for each saved filter"),
 	[ROW_FILTER] = DIR(SURVEY "/filters/{filter}", ROW_FORMS,
 	                   "the responses that this filter lets through"),
+	[ROW_DATES] = DIR(SURVEY "/dates", 0, "responses of a span of time, found by name"),
+	[ROW_SPAN] = DIR(SURVEY "/dates/{dates}", ROW_FORMS,
+	                 "those recorded then: 2026-01-15, 2026-01, 2026-01-01.., last-7-days"),
+	[ROW_WITH] = DIR(SURVEY "/with", 0, "responses as parameters want them, found by name"),
+	[ROW_PARAMETERS] =
+		DIR(SURVEY "/with/{with}", ROW_FORMS,
+	            "exported with these parameters: useLabels=true,questionIds=QID1+QID2"),
 	[ROW_RESPONSES] =
 		DIR(SURVEY "/responses", 0, "single responses, found by name: R_....json"),
 	[ROW_RESPONSE_JSON] = GET(SURVEY "/responses/{response}.json", EP_RESPONSE, "one response"),
@@ -185,6 +192,8 @@ static const struct {
 	{ "contact", HOLE_CONTACT },
 	{ "mailinglist", HOLE_MAILINGLIST },
 	{ "mailinglist-name", HOLE_MAILINGLIST_NAME },
+	{ "dates", HOLE_DATES },
+	{ "with", HOLE_WITH },
 };
 static_assert(countof(hole_names) == HOLES_ - 1, "every hole has its name");
 

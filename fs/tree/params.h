@@ -27,11 +27,12 @@
 
 /* What a file is, for the parameters that do not suit all. */
 enum params_form {
-	PARAMS_FOLDER = 0,         /* the folder itself */
-	PARAMS_JSON = 1 << 0,      /* format json, ndjson */
-	PARAMS_XML_SAV = 1 << 1,   /* format xml, spss */
-	PARAMS_LABELS = 1 << 2,    /* sets useLabels itself */
-	PARAMS_UNFINISHED = 1 << 3 /* sets exportResponsesInProgress itself */
+	PARAMS_FOLDER = 0,          /* the folder itself */
+	PARAMS_JSON = 1 << 0,       /* format json, ndjson */
+	PARAMS_XML_SAV = 1 << 1,    /* format xml, spss */
+	PARAMS_LABELS = 1 << 2,     /* sets useLabels itself */
+	PARAMS_UNFINISHED = 1 << 3, /* sets exportResponsesInProgress itself */
+	PARAMS_WORKBOOK = 1 << 4    /* made here: its cells are typed by what the export says */
 };
 
 /* `form`: params_form bits. Appends the members of the export's POST to *out, without a comma

@@ -11,6 +11,7 @@
 #include <qxfs/base/sys.h>
 
 #include "names.h"
+#include "spans.h"
 
 #define RENDER_EVERY_MS 1000
 
@@ -41,7 +42,7 @@ int resolve(struct tree *t, const struct node_row *dir, const char *dir_arg, con
 	if (there) {
 		memcpy(arg, dir_arg, strlen(dir_arg) + 1);
 		*ret_row = child;
-		return 0;
+		return span_suits(child, dir_arg, why);
 	}
 	const struct node_row *pattern = node_pattern(dir);
 	if (child || !pattern || !strip_suffix(pattern, name, stem)) {
@@ -204,7 +205,9 @@ static int present_data(struct tree *t, const struct node_row *row, const char *
 	/* Another mount may have published; a forgotten place may have a file. One look at the
 	 * disk; for what is made here, one more at its base. */
 	struct generation *gen = fresh_generation(t, row, arg);
-	if (!gen)
+	bool looked = !gen;
+	int64_t until_s = span_until(row, arg); /* before the key is made: never too late */
+	if (looked)
 		gen = content_cached(t, row, arg);
 	int64_t base_s = 0;
 	bool outdated = gen && row->source.kind == SOURCE_DERIVED &&
@@ -212,6 +215,8 @@ static int present_data(struct tree *t, const struct node_row *row, const char *
 
 	pthread_mutex_lock(&t->lock);
 	struct place *p = place_get(t, row, arg);
+	if (p && gen && looked)
+		p->until_s = until_s;
 	if (p && gen && gen != p->gen) {
 		struct generation *former = p->gen;
 		p->gen = gen;

@@ -14,6 +14,8 @@
 #include <qxfs/base/log.h>
 #include <qxfs/base/sys.h>
 
+#include "spans.h"
+
 #define STALE_MS 30000 /* an unreachable account is asked again after so long */
 #define FOLDER_WAIT_S 10
 #define LOOK_WAIT_MS 2000 /* a folder that is known is not held up longer by its files */
@@ -25,6 +27,7 @@ struct op {
 	struct tree *tree;
 	enum tree_verb verb;
 	struct node *node; /* pinned */
+	int64_t until_s;   /* calendar: the content's name means another request then; 0: never */
 	bool again;        /* what filled it could not be opened: asked for once more */
 	bool looking;      /* a folder that is known asks what has changed in it */
 	int64_t look_until_ms;
@@ -101,6 +104,7 @@ static void fill_from(struct op *op, const struct want_result *result)
 	struct place *p = op->node->place;
 
 	pthread_mutex_lock(&t->lock);
+	p->until_s = op->until_s;
 	if (p->gen != result->gen) {
 		generation_unref(p->gen);
 		p->gen = generation_ref(result->gen);
@@ -291,6 +295,7 @@ static void want_recipe(struct op *op, int step)
 static void want_content(struct op *op)
 {
 	content_done(&op->content);
+	op->until_s = span_until(op->row, op->arg);
 	int r = content_make(op->tree, op->row, op->arg, &op->content);
 	if (r == 0)
 		want_recipe(op, OP_WANTS_CONTENT);

@@ -172,7 +172,10 @@ static const char *say(struct tree *t, const char *path, struct buf *text)
 	const char *state;
 
 	if (walk(t, path, &spot, &why) < 0) {
-		buf_addf(text, "There is no such file: %s.\n", why.why);
+		buf_addf(text, "There is no such file: %s.", why.why);
+		if (why.remedy[0])
+			buf_addf(text, " %s", why.remedy);
+		buf_add_str(text, "\n");
 		return "missing";
 	}
 	node_subject(spot.row, spot.arg, &subject);

@@ -11,7 +11,7 @@
 #include "../../fs/tree/params.h"
 
 #define NOW_S 1773181800 /* 2026-03-10 */
-#define FORMS (PARAMS_JSON | PARAMS_XML_SAV | PARAMS_LABELS | PARAMS_UNFINISHED)
+#define FORMS (PARAMS_JSON | PARAMS_XML_SAV | PARAMS_LABELS | PARAMS_UNFINISHED | PARAMS_WORKBOOK)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -404,6 +404,17 @@ static void test_unfinished_files_set_it_themselves(void **state)
 	suits_all_but(PARAMS_UNFINISHED, "an .unfinished. file", names, countof(names));
 }
 
+static void test_workbooks_are_made_from_an_export_as_it_is(void **state)
+{
+	static const char *const names[] = {
+		"useLabels", "includeLabelColumns", "formatDecimalAsComma",
+		"timeZone",  "newlineReplacement",
+	};
+
+	(void)state;
+	suits_all_but(PARAMS_WORKBOOK, "a workbook", names, countof(names));
+}
+
 static void test_a_name_of_any_length_is_refused_in_a_sentence(void **state)
 {
 	char name[4096];
@@ -426,11 +437,11 @@ static void test_the_help_names_everything(void **state)
 	static const char *const lines[] = {
 		"| `limit` | count | so many responses, the oldest |\n",
 		"| `includeLabelColumns` | bool | a column of codes and one of texts; not in "
-		".labels.; "
+		".labels., xlsx; "
 		"not with useLabels |\n",
 		"| `newlineReplacement` | text | stands for line breaks within answers; not in "
 		"json, "
-		"ndjson, xml, sav |\n",
+		"ndjson, xml, sav, xlsx |\n",
 		"| `format` | refused | the file's ending says it |\n",
 		"\nTime zones: UTC, Pacific/Midway, ",
 		", Pacific/Tongatapu.\n",
@@ -476,6 +487,7 @@ int main(void)
 		cmocka_unit_test(test_lines_are_joined_in_csv_and_tsv_only),
 		cmocka_unit_test(test_labels_files_set_labels_themselves),
 		cmocka_unit_test(test_unfinished_files_set_it_themselves),
+		cmocka_unit_test(test_workbooks_are_made_from_an_export_as_it_is),
 		cmocka_unit_test(test_a_name_of_any_length_is_refused_in_a_sentence),
 		cmocka_unit_test(test_the_help_names_everything),
 	};

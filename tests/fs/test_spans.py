@@ -1,0 +1,179 @@
+"""dates/ and with/: folders whose name is a request.
+
+What a folder's name asks is held against what the sandbox exports when it is asked the same.
+"""
+
+import csv
+import io
+import os
+import time
+
+import pytest
+
+SLOW = float(os.environ.get("QXFS_SLOW", "1"))
+SURVEY = "SV_demoCustomers02"
+LABELS = {"responses.labels.csv", "responses.labels.tsv", "responses.labels.xml", "responses.labels.sav"}
+
+
+@pytest.fixture
+def utc(sandbox, mounts):
+    """A mount whose days are those of UTC."""
+    mount = mounts(sandbox, env={"TZ": "UTC"})
+    mount.survey = mount.path / "surveys" / SURVEY
+    return mount
+
+
+def why(mount, path):
+    done = mount.run("why", path)
+    return " ".join((done.stdout + done.stderr).split())
+
+
+def rows_in(data):
+    return len(list(csv.reader(io.StringIO(data.decode("utf-8-sig"), newline=""))))
+
+
+@pytest.mark.parametrize(
+    "name, asked",
+    [
+        ("2026-01", {"startDate": "2026-01-01T00:00:00Z", "endDate": "2026-02-01T00:00:00Z"}),
+        ("2026-01-15..", {"startDate": "2026-01-15T00:00:00Z"}),
+        ("..2026-01-15", {"endDate": "2026-01-16T00:00:00Z"}),
+        ("2026-01-15T08:00:00+02:00..2026-01-17",
+         {"startDate": "2026-01-15T06:00:00Z", "endDate": "2026-01-18T00:00:00Z"}),
+    ],
+)  # fmt: skip
+def test_a_span_of_time_is_asked_of_the_service(name, asked, utc, sandbox):
+    data = (utc.survey / "dates" / name / "responses.csv").read_bytes()
+    assert data == sandbox.entry(SURVEY, **asked)
+    assert sandbox.count("export_start") == 1
+
+
+def test_spans_hold_what_the_whole_holds(utc, sandbox):
+    """Else the comparison of bytes could be one of empty files."""
+    whole = (utc.survey / "responses.csv").read_bytes()
+    days = utc.survey / "dates"
+    before = (days / "..20260201T000000Z" / "responses.csv").read_bytes()
+    after = (days / "20260201T000000Z.." / "responses.csv").read_bytes()
+    none = (days / "1999" / "responses.csv").read_bytes()
+    head = rows_in(none)
+    assert rows_in(before) + rows_in(after) == rows_in(whole) + head
+    assert rows_in(whole) > head
+
+
+def test_days_are_those_of_the_machine(sandbox, mounts):
+    mount = mounts(sandbox, env={"TZ": "Europe/Berlin"})
+    data = (mount.path / "surveys" / SURVEY / "dates" / "2026-01-15" / "responses.csv").read_bytes()
+    assert data == sandbox.entry(SURVEY, startDate="2026-01-14T23:00:00Z", endDate="2026-01-15T23:00:00Z")
+
+
+def test_equal_spans_are_one_export(utc, sandbox):
+    one = (utc.survey / "dates" / "2026-01" / "responses.csv").read_bytes()
+    assert (utc.survey / "dates" / "2026-01-01..2026-01-31" / "responses.csv").read_bytes() == one
+    start = "with/startDate=2026-01-01T00:00:00Z,endDate=20260201T000000Z"
+    assert (utc.survey / start / "responses.csv").read_bytes() == one
+    assert sandbox.count("export_start") == 1
+
+
+def test_names_are_judged_without_a_request(utc, sandbox):
+    before = sandbox.count()
+    for name in ("dates/2026-13", "dates/soon", "dates/2026-02..2026-01", "with/useLables=true", "with/limit=0",
+                 "with/newlineReplacement=\n", "with/useLabels=true,includeLabelColumns=true"):  # fmt: skip
+        with pytest.raises(FileNotFoundError):
+            os.stat(utc.survey / name)
+    for name in ("dates/2026-12", "dates/last-7-days", "with/limit=1"):
+        assert os.listdir(utc.survey / name)
+    assert sandbox.count() == before
+
+
+@pytest.mark.parametrize(
+    "name, words",
+    [
+        ("dates/2026-02-30", ["the calendar has no 2026-02-30"]),
+        ("dates/soon", ["'soon' is no day", "last-7-days"]),
+        ("with/useLables=true", ["no parameter 'useLables'", "Did you mean useLabels?"]),
+        ("with/limit=x", ["'x' is no value of limit"]),
+        ("with/useLabels=true/responses.json", ["useLabels is not for this file"]),
+        ("with/formatDecimalAsComma=true/responses.xlsx", ["formatDecimalAsComma is not for this file", "workbook"]),
+    ],
+)
+def test_why_tells_what_is_wrong_with_a_name(name, words, utc):
+    said = why(utc, utc.survey / name)
+    assert all(word in said for word in words), said
+
+
+def test_parameters_are_asked_of_the_service(utc, sandbox):
+    data = (utc.survey / "with/limit=3,includeDisplayOrder=true/responses.csv").read_bytes()
+    assert data == sandbox.entry(SURVEY, limit=3, includeDisplayOrder=True)
+    assert data != sandbox.entry(SURVEY)
+
+
+def test_parameters_go_to_what_is_made_here_too(utc, sandbox):
+    data = (utc.survey / "with/limit=3/responses.plain.csv").read_bytes()
+    assert rows_in(data) == rows_in(sandbox.entry(SURVEY, limit=3)) - 2  # two header rows less
+    assert (utc.survey / "with/limit=3/responses.xlsx").read_bytes()[:2] == b"PK"
+
+
+def test_parameters_that_change_nothing_are_the_plain_export(utc, sandbox):
+    one = (utc.survey / "responses.csv").read_bytes()
+    assert (utc.survey / "with/timeZone=UTC/responses.csv").read_bytes() == one
+    assert sandbox.count("export_start") == 1
+
+
+def test_a_file_that_parameters_do_not_suit_is_not_there(utc):
+    whole = set(os.listdir(utc.survey / "with/limit=3"))
+    assert set(os.listdir(utc.survey / "dates/2026")) == whole
+    labelled = utc.survey / "with/useLabels=true"
+    gone = {name for name in whole if not (labelled / name).exists()}
+    assert gone == whole - set(os.listdir(labelled))
+    assert {"responses.labels.csv", "responses.json", "responses.xlsx"} <= gone
+    assert "responses.csv" not in gone
+    for name in LABELS | {"responses.ndjson", "responses.codes.xlsx"}:
+        assert not (labelled / name).exists(), name
+    assert (labelled / "responses.sav").exists()
+
+
+def test_unfinished_responses_are_exported_anew_each_time(sandbox, mounts):
+    """The survey's counts do not tell of them."""
+    mount = mounts(sandbox, "fresh=0")
+    survey = mount.path / "surveys" / SURVEY
+    for name, exports in (("limit=3", 1), ("exportResponsesInProgress=true", 2)):
+        sandbox.reset_stats()
+        for _ in range(2):
+            (survey / "with" / name / "responses.csv").read_bytes()
+        assert sandbox.count("export_start") == exports, name
+
+
+def test_a_fresh_span_that_has_not_moved_asks_nobody(utc, sandbox):
+    path = utc.survey / "dates/last-7-days/responses.csv"
+    path.read_bytes()
+    before = sandbox.count()
+    path.read_bytes()
+    assert sandbox.count() == before
+
+
+def zone_with_midnight_at(moment):
+    """A TZ whose clocks show midnight then."""
+    ahead = -int(moment) % 86400
+    ahead -= 86400 if ahead > 43200 else 0
+    sign, ahead = ("-", ahead) if ahead >= 0 else ("+", -ahead)
+    return f"LMT{sign}{ahead // 3600:02}:{ahead // 60 % 60:02}:{ahead % 60:02}"
+
+
+def test_today_is_another_day_from_midnight_on(sandbox, mounts, until):
+    midnight = int(time.time() + 10 * SLOW)
+    mount = mounts(sandbox, "fresh=3600", env={"TZ": zone_with_midnight_at(midnight)})
+    names = ("today/responses.csv", "today/responses.plain.csv", "2026-01-15/responses.csv")
+    days = mount.path / "surveys" / SURVEY / "dates"
+
+    def read():
+        sandbox.reset_stats()
+        for name in names:
+            (days / name).read_bytes()
+        return sandbox.count("export_start")
+
+    assert read() == 2  # plain.csv is made from the first
+    assert read() == 0
+    assert time.time() < midnight, "the machine is too slow for this test"
+    until(lambda: time.time() > midnight + 1, 20, "midnight")
+    assert read() == 1
+    assert read() == 0
