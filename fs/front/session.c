@@ -193,6 +193,14 @@ unsigned session_connection(const struct session *s)
 	return s->connection;
 }
 
+/* Unmounted by somebody else: libfuse then touches no mount point, it only tidies up. */
+static bool connection_is_gone(struct fuse_session *fuse)
+{
+	struct pollfd device = { .fd = fuse_session_fd(fuse) };
+
+	return poll(&device, 1, 0) == 1 && device.revents & POLLERR;
+}
+
 /* Ending. The workers serve until every wait is over, so that whatever the end takes, nobody hangs
  * in a `stat`, and until the notifier has ended: the kernel wants a folder's lock for its notice,
  * and that may be held by a LOOKUP that waits for a worker. Only then the device is closed.
@@ -209,7 +217,7 @@ void session_close(struct session *s)
 	if (!s->mountpoint)
 		return;
 
-	if (mounted_minor(s->mountpoint) == s->connection)
+	if (mounted_minor(s->mountpoint) == s->connection || connection_is_gone(s->fuse))
 		fuse_session_unmount(s->fuse);
 	unmount_rest(s->mountpoint, s->connection);
 	free(s->mountpoint);

@@ -89,6 +89,8 @@ struct table {
 };
 
 struct op;
+struct handle;
+struct listing;
 
 struct tree {
 	struct tree_config config;    /* immutable */
@@ -104,18 +106,10 @@ struct tree {
 	struct found *found;   /* ids found by name, not in the list; guarded by catalog_lock */
 	struct absent *absent; /* ids the service did not know, for a minute */
 	struct op *ops;
+	struct handle *handles; /* open ones: a lazy unmount may never close them */
 	bool stopping;
 	int64_t list_retry_ms[LIST_N_]; /* a refresh failed: the old one does until then */
 	pthread_cond_t no_ops;
-};
-
-/* A handle with what it holds. */
-struct handle {
-	struct tree_handle pub; /* first */
-	struct node *node;
-	struct text *text;
-	struct generation *gen;
-	struct listing *listing;
 };
 
 /* content.c: what makes the bytes of a data row. */
@@ -192,6 +186,9 @@ void link_target(struct tree *t, const struct node_row *row, const char *arg, st
 bool link_follow(struct tree *t, const struct node_row **row, char arg[ARG_MAX_BYTES]);
 /* Rows that are not in every folder of their kind. */
 bool row_is_there(struct tree *t, const struct node_row *row, const char *arg);
+
+/* opens.c: at the end of the mount: what a lazy unmount has left open. */
+void close_handles(struct tree *t);
 
 /* listing.c */
 int listing_new(struct tree *t, const struct node_row *dir, const char *arg, struct listing **ret);

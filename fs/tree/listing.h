@@ -4,6 +4,16 @@
 
 #include "house.h"
 
+/* A handle with what it holds. */
+struct handle {
+	struct tree_handle pub;         /* first */
+	struct handle *previous, *next; /* of the tree's open ones */
+	struct node *node;
+	struct text *text;
+	struct generation *gen;
+	struct listing *listing;
+};
+
 struct listing {
 	const struct node_row *dir;
 	const struct node_row **fixed; /* rows of the table */

@@ -14,7 +14,7 @@
 
 /* --- handles --------------------------------------------------------------------------------- */
 
-static struct handle *handle_new(struct node *n)
+static struct handle *handle_new(struct tree *t, struct node *n)
 {
 	struct handle *h = calloc(1, sizeof(*h));
 	if (!h)
@@ -24,7 +24,22 @@ static struct handle *handle_new(struct node *n)
 	h->pub.keep_cache = true;
 	h->node = n;
 	n->pins++;
+	h->next = t->handles;
+	if (h->next)
+		h->next->previous = h;
+	t->handles = h;
 	return h;
+}
+
+/* Lock held. */
+static void unlink_handle(struct tree *t, struct handle *h)
+{
+	if (h->previous)
+		h->previous->next = h->next;
+	else
+		t->handles = h->next;
+	if (h->next)
+		h->next->previous = h->previous;
 }
 
 void tree_close(struct tree *t, struct tree_handle *pub)
@@ -38,12 +53,19 @@ void tree_close(struct tree *t, struct tree_handle *pub)
 	text_unref(h->text);
 	generation_unref(h->gen);
 	pthread_mutex_lock(&t->lock);
+	unlink_handle(t, h);
 	if (h->pub.is_dir)
 		listing_closed(h->node);
 	h->node->pins--;
 	node_release(t, h->node);
 	pthread_mutex_unlock(&t->lock);
 	free(h);
+}
+
+void close_handles(struct tree *t)
+{
+	while (t->handles)
+		tree_close(t, &t->handles->pub);
 }
 
 int open_data(struct tree *t, struct node *n, struct generation *gen, bool refilled,
@@ -54,7 +76,7 @@ int open_data(struct tree *t, struct node *n, struct generation *gen, bool refil
 		return fd;
 
 	pthread_mutex_lock(&t->lock);
-	struct handle *h = handle_new(n);
+	struct handle *h = handle_new(t, n);
 	pthread_mutex_unlock(&t->lock);
 	if (!h) {
 		close(fd);
@@ -73,7 +95,7 @@ static int open_text(struct tree *t, uint64_t id, struct tree_handle **ret)
 {
 	pthread_mutex_lock(&t->lock);
 	struct node *n = node_find(t, id);
-	struct handle *h = n && n->text ? handle_new(n) : NULL;
+	struct handle *h = n && n->text ? handle_new(t, n) : NULL;
 	if (h) {
 		h->text = n->text;
 		atomic_fetch_add(&h->text->refs, 1);
@@ -97,7 +119,7 @@ int open_folder(struct tree *t, struct node *n, struct tree_handle **ret)
 	if (r < 0)
 		return r;
 	pthread_mutex_lock(&t->lock);
-	struct handle *h = handle_new(n);
+	struct handle *h = handle_new(t, n);
 	if (h)
 		listing_opened(n, listing, &h->pub);
 	pthread_mutex_unlock(&t->lock);

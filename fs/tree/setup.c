@@ -256,6 +256,7 @@ void tree_free(struct tree *t)
 		pthread_mutex_unlock(&t->lock);
 		jobs_free(t->jobs);
 	}
+	close_handles(t);
 	free_nodes(t);
 	tree_forget_found(t);
 	for (int i = 0; i < LIST_N_; i++)
