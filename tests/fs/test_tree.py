@@ -26,7 +26,7 @@ STAFF, STAFF_TOO = "SV_demoStaff000200", "SV_demoStaff000201"
 DEMO_SURVEYS = 6
 FILES = {
     "STATUS.txt", "survey.json", "definition.json", "survey.qsf", "schema.json", "languages.json", "quotas.json",
-    "codebook.csv", "distributions.csv", "distributions", "filters", "now", "responses", "responses.csv",
+    "codebook.csv", "distributions.csv", "distributions", "filters", "now", "dates", "with", "responses", "responses.csv",
     "responses.labels.csv", "responses.plain.csv", "responses.xlsx", "responses.json", "responses.sav",
     "responses.unfinished.csv",
 }
