@@ -758,7 +758,8 @@ def test_a_flipped_bit_in_the_cache_is_only_a_miss(sandbox, mounts, expire, name
     if fresh == "fresh=1":
         expire()
     assert read_all(path) == good
-    assert os.stat(path).st_size == len(good)
+    if fresh != "fresh=1":  # whose second may be over: then an estimate is shown again
+        assert os.stat(path).st_size == len(good)
     assert facts_of(mount)[1] != [damaged]
 
 

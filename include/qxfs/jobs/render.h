@@ -31,7 +31,7 @@ struct render_input {
 	bool bom;                /* -o csv_bom: a BOM before CSV */
 
 	/* Asked about once for each 64 kB; true ends with -ECANCELED. Closing an xlsx cannot be
-	 * cancelled: about a third of its time. NULL: never. */
+	 * cancelled: about two thirds of its time. NULL: never. */
 	bool (*cancelled)(void *arg);
 	/* Before bytes are written to out_fd, as draft_reserve. Not 0 ends with it. NULL: no need.
 	 */
