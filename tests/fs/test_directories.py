@@ -274,6 +274,11 @@ def test_a_later_mount_starts_from_disk(sandbox, mounts):
     sandbox.release()
 
 
+def under_sanitizer(pid):
+    with open(f"/proc/{pid}/maps") as maps:
+        return any("libasan" in line or "libtsan" in line for line in maps)
+
+
 def peak_mib(pid):
     with open(f"/proc/{pid}/status") as status:
         return next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) / 1024
@@ -288,5 +293,5 @@ def test_many_contacts_cost_their_pages_and_little_memory(sandboxes, mounts, tmp
     with open(tmp_path / "copy") as copy:
         assert sum(1 for _ in copy) == 200_000
     assert box.count("contacts") == box.count() == 2000
-    if "Sanitizer" not in os.environ.get("QXFS_BUILD", ""):
+    if not under_sanitizer(mount.pid):  # ASan keeps what was freed for a while: that peak is its own
         assert peak_mib(mount.pid) < 64
