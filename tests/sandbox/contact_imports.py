@@ -86,9 +86,9 @@ def start(box, request: Request, args: dict) -> Reply:
     good = [item for item in contacts if not _refused(item)]
     directory = box.account.directories.get(args['directory'])
     found = directory.lists.get(args['list']) if directory else None
-    with box.jobs.opening():
-        job = box.jobs.add(ContactJob(directory, found, good), args['list'], request.job_fault,
-                           box.settings.import_polls, box.settings.import_seconds)
+    with box.jobs.opening() as add:
+        job = add(ContactJob(directory, found, good), args['list'], request.job_fault,
+                  box.settings.import_polls, box.settings.import_seconds)
     return ok({'id': job.id, 'contacts': {'unprocessed': unprocessed},
                'tracking': {'url': f'{box.base_url}{request.raw_path.rstrip("/")}/{job.id}'},
                'status': 'in progress'})
@@ -217,9 +217,9 @@ def legacy_start(box, request: Request, args: dict) -> Reply:
     if len(request.body) > box.settings.max_import_bytes:
         raise ApiError(413, 'Request Entity Too Large', 'SANDBOX_413')
     contacts = _legacy_body(request)
-    with box.jobs.opening():
-        job = box.jobs.add(LegacyJob(found['contacts'], contacts), args['list'], request.job_fault,
-                           box.settings.import_polls, box.settings.import_seconds)
+    with box.jobs.opening() as add:
+        job = add(LegacyJob(found['contacts'], contacts), args['list'], request.job_fault,
+                  box.settings.import_polls, box.settings.import_seconds)
     return ok({'id': job.id})
 
 

@@ -223,9 +223,9 @@ def start(box, request: Request, args: dict) -> Reply:
     """POST export-responses."""
     survey = survey_of(box, args)
     params = parameters.check(box.settings, survey, json_body(request))
-    with box.jobs.opening():
-        job = box.jobs.add(ExportJob(box, survey, params), survey.id, request.job_fault,
-                           box.settings.job_polls, box.settings.job_seconds)
+    with box.jobs.opening() as add:
+        job = add(ExportJob(box, survey, params), survey.id, request.job_fault,
+                  box.settings.job_polls, box.settings.job_seconds)
     result = {'progressId': job.id, 'percentComplete': 0.0, 'status': 'inProgress'}
     return ok(result, id_first=True)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import threading
 import uuid
 
@@ -55,21 +56,25 @@ class Jobs:
 
     @contextlib.contextmanager
     def opening(self):
-        """Reserve a place among the running jobs; 429 beyond the ceiling."""
+        """Reserve a place among the running jobs, and yield what puts the job there; 429 beyond the ceiling."""
         with self.lock:
             running = self.running() + self.reserved + 1
             if self.box.settings.limits and running > self.box.settings.max_jobs:
                 raise ApiError(429, 'Too many jobs are running at the same time.', 'SANDBOX_429')
             self.box.stats.jobs(running)
             self.reserved += 1
+        place = [True]
         try:
-            yield
+            yield functools.partial(self._add, place)
         finally:
             with self.lock:
-                self.reserved -= 1
+                self.reserved -= len(place)
 
-    def add(self, work, owner: str, forced: str | None, polls: int, seconds: float) -> Job:
+    def _add(self, place: list, work, owner: str, forced: str | None, polls: int, seconds: float) -> Job:
         with self.lock:
+            # The job takes its place: counted as both, another start would meet the ceiling one job early.
+            place.pop()
+            self.reserved -= 1
             self.number += 1
             spread = self.box.settings.job_spread * (self.number * GOLDEN % 2 - 1)
             job = Job(work, make_id(work.prefix, uuid.uuid4()), owner, polls, seconds * (1 + spread), self.box.clock(),

@@ -201,9 +201,9 @@ def start_import(box, request: Request, args: dict) -> Reply:
         else:
             data, delimiter, charset = _source(box, request)
             made = parse(survey, _decode(data, charset), delimiter, settings.single_header_import)
-            with box.jobs.opening():
-                job = box.jobs.add(ImportJob(survey, made, False), survey.id, request.job_fault,
-                                   settings.import_polls, settings.import_seconds)
+            with box.jobs.opening() as add:
+                job = add(ImportJob(survey, made, False), survey.id, request.job_fault,
+                          settings.import_polls, settings.import_seconds)
             if key:
                 box.keys[key] = (digest, job.id)
     return ok({'progressId': job.id, 'percentComplete': 0.0, 'status': 'inProgress'}, id_first=True)
