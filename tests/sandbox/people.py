@@ -92,9 +92,6 @@ class People:
     def __len__(self) -> int:
         return self.count + len(self.added)
 
-    def __contains__(self, ident: str) -> bool:
-        return ident in self.kept or self._number(ident) is not None
-
     def _number(self, ident: str) -> int | None:
         number = self.ids.number(ident)
         return number if number is not None and number < self.count else None
@@ -148,7 +145,7 @@ class People:
         if self.kept:
             places = {ident: self.count + place for place, ident in enumerate(self.added)}
             numbers = sorted({number for number in numbers if self.ids(number) not in self.kept}
-                             | {places.get(ident) or self._number(ident)
+                             | {places[ident] if ident in places else self._number(ident)
                                 for ident, contact in self.kept.items() if contact['unsubscribed']})
         return View(len(numbers), lambda place: self.at(numbers[place]))
 
@@ -184,9 +181,6 @@ class Members:
 
     def __len__(self) -> int:
         return len(self.numbers) + len(self.joined)
-
-    def __contains__(self, ident: str) -> bool:
-        return ident in self.changed or self._place(ident) is not None
 
     def _place(self, ident: str) -> int | None:
         number = self.people.ids.number(ident)

@@ -7,6 +7,7 @@ import pytest
 
 from control import Sandbox
 from helpers import POOL, SMALL, V3, error, everything
+from people import People
 
 HERE = f'/directories/{POOL}'
 CUSTOMERS_LIST = f'{HERE}/mailinglists/CG_demoCustomers001'
@@ -72,6 +73,13 @@ def test_marks(shared):
     late, _ = everything(shared, f'{HERE}/contacts/optedOutContacts?since=2024-01-03T00:00:00Z')
     assert 0 < len(late) < len(out) and late == out[-len(late):]
     assert shared.api('GET', f'{V3}{HERE}/contacts/optedOutContacts?since=lately')[0] == 400
+
+
+def test_who_was_added_first_to_nobody_may_opt_out():
+    people = People(0, 'empty', 0)
+    for ident, out in (('CID_a', True), ('CID_b', False), ('CID_c', True)):
+        people.add({'contactId': ident, 'unsubscribed': out})
+    assert [contact['contactId'] for contact in people.opted_out()[:]] == ['CID_a', 'CID_c']
 
 
 # ---- both answers where the documentation is unsure
