@@ -80,7 +80,7 @@ def account(surveys: int = 0, **knobs):
     """A sandbox account, with so many surveys besides the demo's."""
     with Sandbox.start(settings=knobs) as box:
         if surveys:
-            box.call('add_surveys', count=surveys)
+            box.add_surveys(surveys)
         yield box
 
 

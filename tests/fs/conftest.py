@@ -17,15 +17,13 @@ import time
 
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+from common import QXFS, ROOT
+
 sys.path.insert(0, str(ROOT / "tests" / "sandbox"))
 
-from control import Sandbox  # noqa: E402  (tests/sandbox/control.py)
+from control import SLOW, Sandbox  # noqa: E402  (tests/sandbox/control.py)
 from crowd import Crowd  # noqa: E402
 
-QXFS = os.environ.get("QXFS", str(ROOT / "build" / "qxfs"))
-# Sanitizers make everything slower; bounds in tests are multiplied by this.
-SLOW = float(os.environ.get("QXFS_SLOW", "1"))
 
 
 def wait_until(fact, seconds=10.0, what="it"):
@@ -216,6 +214,18 @@ def mount(sandbox, mounts):
 def until():
     """wait_until for test files, which cannot import a conftest by name."""
     return wait_until
+
+
+@pytest.fixture
+def expire(until):
+    """expire(seconds): what was fetched up to now is older than fresh=SECONDS. The clock has no event, and
+    freshness counts its whole seconds."""
+
+    def wait(fresh=1):
+        end = int(time.time()) + fresh
+        until(lambda: time.time() >= end + 0.02, fresh + 3, "the end of the freshness")
+
+    return wait
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 
-SLOW = float(os.environ.get("QXFS_SLOW", "1"))
+from control import SLOW
 
 # A crowd: COUNT processes open one path each (in turn) with one open(2), no library that repeats it, and
 # tell "errno size sha256 handled" in a line. SIGNALS have a handler with SA_RESTART; TIMER seconds: SIGALRM.

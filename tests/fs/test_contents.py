@@ -24,17 +24,14 @@ import zipfile
 
 import pytest
 
-from control import Sandbox  # tests/sandbox/control.py
+from common import SANITIZED, peak_of
+from control import SLOW, Sandbox, recordings  # tests/sandbox/control.py
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-QXFS = pathlib.Path(os.environ.get("QXFS", ROOT / "build" / "qxfs"))
-SLOW = float(os.environ.get("QXFS_SLOW", "1"))
 SURVEY = "SV_demoCustomers02"
 SMALL = "SV_demoSmall000014"
 EMPTY = "SV_demoEmpty000001"
 PANEL = "SV_demoPanel100000"
-RECORDED = pathlib.Path(os.environ.get("QXFS_RECORDED", ROOT.parent / "shared" / "recorded"))
-SANITIZED = QXFS.exists() and any(word in QXFS.read_bytes() for word in (b"__asan_init", b"__tsan_init"))
+RECORDED = recordings()
 MIB = 1 << 20
 
 
@@ -377,12 +374,6 @@ def test_a_survey_of_100_000_responses_is_whole(sandboxes, mounts):
     assert (mount.path / "surveys" / PANEL / "responses.csv").stat().st_size == told["size"] > 10 * MIB
 
 
-def peak_of(pid):
-    """VmHWM, in bytes."""
-    (line,) = [line for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines() if "VmHWM" in line]
-    return int(line.split()[1]) * 1024
-
-
 def test_an_entry_over_1_gb_is_served_in_64_mb_of_memory(sandboxes, mounts):
     size = 1_100_000_000
     account = sandboxes(limits="off")
@@ -557,7 +548,7 @@ def cassette(request):
     made.server.server_close()
 
 
-@pytest.mark.skipif(not RECORDED.is_dir(), reason="no recordings (set QXFS_RECORDED)")
+@pytest.mark.skipif(RECORDED is None, reason="no recordings (set QXFS_RECORDED)")
 @pytest.mark.parametrize("cassette", ["fetch_survey_2025", "fetch_one_qid_2025"], indirect=True)
 def test_a_recorded_export_is_served_byte_for_byte(cassette, mounts):
     mount = mounts(cassette)
@@ -570,7 +561,7 @@ def test_a_recorded_export_is_served_byte_for_byte(cassette, mounts):
     assert json.loads((folder / "survey.json").read_text()) == json.loads(cassette.document)["result"]
 
 
-@pytest.mark.skipif(not RECORDED.is_dir(), reason="no recordings (set QXFS_RECORDED)")
+@pytest.mark.skipif(RECORDED is None, reason="no recordings (set QXFS_RECORDED)")
 def test_the_recorded_account_is_served_like_any_other(sandboxes, mounts):
     account = sandboxes(account="recorded", recorded=RECORDED)
     mount = mounts(account)

@@ -14,21 +14,14 @@ import time
 
 import pytest
 
-SLOW = float(os.environ.get("QXFS_SLOW", "1"))
+from common import read_all, responses
+from control import SLOW
+
 TARGET = "SV_demoCustomers02"  # changes in each round, and is exported anew
 SHELF = ["SV_demoSmall000014", "SV_demoStaff000201"]  # read once, then served from the cache
 DOCUMENT = "SV_demoStaff000200"
 START = "export_start"
 RANDOM_ROUNDS = 12
-
-
-def responses(mount, survey):
-    return mount.path / "surveys" / survey / "responses.csv"
-
-
-def read_all(path):
-    with open(path, "rb") as file:
-        return file.read()
 
 
 class Account:

@@ -13,7 +13,9 @@ import time
 
 import pytest
 
-SLOW = float(os.environ.get("QXFS_SLOW", "1"))
+from common import read_all
+from control import SLOW
+
 SURVEY = "SV_demoCustomers02"
 OTHER = "SV_demoSmall000014"
 UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
@@ -26,11 +28,6 @@ def responses(mount, survey=SURVEY):
 
 def document(mount, survey=SURVEY):
     return mount.path / "surveys" / survey / "survey.json"
-
-
-def read_all(path):
-    with open(path, "rb") as file:
-        return file.read()
 
 
 def errno_of(act):
@@ -217,7 +214,7 @@ ONCE = {
 
 
 @pytest.mark.parametrize("case", ONCE)
-def test_once(sandbox, mounts, until, case):
+def test_once(sandbox, mounts, case):
     endpoint, fault = ONCE[case]
     mount = mounts(sandbox)
     sandbox.fault(endpoint, nth=1, **fault)
@@ -310,13 +307,12 @@ def test_a_list_is_whole_or_the_old_one(sandbox, mounts, until, case):
     until(lambda: len(names_of(mount)) == 236, 20, "the new list")
 
 
-def test_a_list_that_may_not_be_seen_any_more_is_refused_each_time(sandbox, mounts, until):
+def test_a_list_that_may_not_be_seen_any_more_is_refused_each_time(sandbox, mounts, expire):
     mount = mounts(sandbox, "fresh=1")
     surveys = mount.path / "surveys"
     old = names_of(mount)
     sandbox.fault("surveys", **status(403))
-    end = time.time() + 2
-    until(lambda: time.time() > end, 3, "the end of the freshness")
+    expire(2)
     for _ in range(3):
         assert errno_of(lambda: os.listdir(surveys)) == "EACCES"
     told = mount.run("why", surveys).stdout
@@ -494,7 +490,7 @@ def test_a_network_that_comes_back_in_time(sandbox, mounts):
         assert future.result(timeout=40 * SLOW) == sandbox.entry(SURVEY)
 
 
-def test_a_network_that_goes_while_the_job_runs(sandbox, mounts, parked):
+def test_a_network_that_goes_while_the_job_runs(sandbox, mounts):
     """The job at the service is not lost, nor started again."""
     mount = mounts(sandbox)
     sandbox.hold_jobs()

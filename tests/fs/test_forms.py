@@ -10,6 +10,8 @@ import time
 
 import pytest
 
+from common import error_of
+
 SURVEY, SMALL = "SV_demoCustomers02", "SV_demoSmall000014"
 LABELS, UNFINISHED = {"useLabels": True}, {"exportResponsesInProgress": True}
 # name: (format, parameters)
@@ -44,12 +46,6 @@ def told(account, survey, name, **more):
     return data.decode("utf-16").encode() if kind == "tsv" else data
 
 
-def error_of(function, *arguments):
-    with pytest.raises(OSError) as caught:
-        function(*arguments)
-    return caught.value.errno
-
-
 @pytest.mark.parametrize("name", FORMS)
 def test_each_form_is_what_the_service_exports(name, sandbox, mount):
     path = folder(mount) / name
@@ -68,8 +64,8 @@ def test_a_json_form_asks_for_nothing_that_json_refuses(sandboxes, mounts):
         assert (folder(mount, SMALL) / name).read_bytes() == told(account, SMALL, name)
 
 
-def test_a_service_that_writes_utf_8_one_day_is_let_through(sandbox, mount):
-    """What has no mark of UTF-16 is not taken for it."""
+def test_a_tsv_arrives_as_utf_8(mount):
+    """Bytes without the mark of UTF-16 are passed on: tests/unit/check_utf16.c."""
     path = folder(mount, SMALL) / "responses.tsv"
     header = path.read_text(encoding="utf-8").splitlines()[0]
     assert header.startswith("StartDate\tEndDate") and "\x00" not in header
@@ -144,8 +140,7 @@ def test_now_of_what_was_just_exported_costs_nothing(sandbox, mount):
 
 
 def test_a_response_is_found_by_its_id(sandbox, mount):
-    rows = csv.DictReader(io.StringIO(sandbox.entry(SMALL).decode()))
-    ident = [row["ResponseId"] for row in rows][2:][0]
+    ident = sandbox.response_ids(SMALL)[0]
     one = json.loads((folder(mount, SMALL) / "responses" / f"{ident}.json").read_bytes())
     assert one["responseId"] == ident and one == sandbox.result(f"/surveys/{SMALL}/responses/{ident}")
     assert os.listdir(folder(mount, SMALL) / "responses") == []
@@ -159,7 +154,7 @@ def test_a_response_is_found_by_its_id(sandbox, mount):
 def test_a_response_that_is_not_stored_yet_is_asked_for_again(sandboxes, mounts):
     """A 202 (API.md 4.2): it will be there in a moment."""
     account = sandboxes(settings={"response_pending_calls": 2})
-    ident = list(csv.DictReader(io.StringIO(account.entry(SMALL).decode())))[2]["ResponseId"]
+    ident = account.response_ids(SMALL)[0]
     path = folder(mounts(account), SMALL) / "responses" / f"{ident}.json"
     assert json.loads(path.read_bytes())["responseId"] == ident
     assert account.count("response") == 3
@@ -210,8 +205,7 @@ def test_a_page_that_fails_gives_no_shortened_file(sandboxes, mounts):
 def test_what_is_forbidden_leaves_the_rest_usable(key, name, sandbox, mount):
     sandbox.fault(key, "status", status=403)
     path = folder(mount, SMALL) / name
-    assert error_of(os.listdir if key == "filters" else os.open, *([path] if key == "filters" else [path, os.O_RDONLY])) \
-        == errno.EACCES
+    assert error_of(os.listdir if key == "filters" else open, path) == errno.EACCES
     assert "no permission" in mount.run("why", path).stdout
     assert (folder(mount, SMALL) / "responses.csv").read_bytes() == sandbox.entry(SMALL)
     assert (folder(mount, SMALL) / "responses.xlsx").read_bytes()[:2] == b"PK", "without a schema: texts"
@@ -276,12 +270,11 @@ def test_many_readers_of_files_made_from_one_export(sandbox, mount):
 
 
 @pytest.mark.concurrency
-def test_the_mount_ends_while_files_are_made(sandbox, mount, parked):
+def test_the_mount_ends_while_files_are_made(sandbox, mount, until):
     sandbox.hold_jobs()
     names = ["responses.plain.csv", "responses.xlsx", "responses.codes.xlsx", "now/responses.xlsx"]
     readers = [subprocess.Popen(["cat", str(folder(mount) / name)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
                for name in names * 3]
-    parked_enough = lambda: len(json.loads(mount.run("status", "--json", mount.path).stdout)["jobs"]) >= 5  # noqa: E731
-    assert any(parked_enough() for _ in range(200))
+    until(lambda: len(json.loads(mount.run("status", "--json", mount.path).stdout)["jobs"]) >= 5, what="five jobs")
     assert mount.stop() == 0
     assert all(reader.wait(20) != 0 for reader in readers)

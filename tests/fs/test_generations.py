@@ -1,29 +1,20 @@
 """Nodes and generations (DESIGN.md 3): what a handle reads, what the next open finds, and what it costs."""
 
 import concurrent.futures
-import json
 import mmap
 import os
-import signal
 import subprocess
 import time
 
 import pytest
 
-SLOW = float(os.environ.get("QXFS_SLOW", "1"))
+from common import read_all, responses
+from control import SLOW
+
 SMALL = "SV_demoSmall000014"
 CUSTOMERS = "SV_demoCustomers02"
 STAFF = "SV_demoStaff000200"
 MB = 1 << 20
-
-
-def responses(mount, survey):
-    return mount.path / "surveys" / survey / "responses.csv"
-
-
-def read_all(path):
-    with open(path, "rb") as file:
-        return file.read()
 
 
 def cat(path):
@@ -33,18 +24,6 @@ def cat(path):
 
 def drop_pages(fd):
     os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
-
-
-@pytest.fixture
-def expire(until):
-    """expire(seconds): what was fetched up to now is older than fresh=SECONDS. The clock has no event, and
-    freshness counts its whole seconds."""
-
-    def wait(fresh=1):
-        end = int(time.time()) + fresh
-        until(lambda: time.time() >= end + 0.02, fresh + 3, "the end of the freshness")
-
-    return wait
 
 
 @pytest.fixture
@@ -664,7 +643,7 @@ def test_an_evicted_file_is_exported_again_and_right(sandbox, tight, until):
     assert cat(path) == new
 
 
-def test_an_open_file_is_never_evicted(sandbox, tight, until):
+def test_an_open_file_is_never_evicted(sandbox, tight):
     path = responses(tight, SMALL)
     with open(path, "rb") as handle:
         old = sandbox.entry(SMALL)
@@ -773,7 +752,7 @@ def test_a_lost_file_of_an_unchanged_survey_is_only_a_miss(sandbox, mounts, expi
     assert sandbox.count("export_start") == 2
 
 
-def test_kill_while_a_version_is_replaced(sandbox, mounts, parked):
+def test_kill_while_a_version_is_replaced(sandbox, mounts):
     """The old one is whole after a kill at that moment."""
     mount = mounts(sandbox)
     path = responses(mount, SMALL)

@@ -12,7 +12,9 @@ import time
 
 import pytest
 
-SLOW = float(os.environ.get("QXFS_SLOW", "1"))
+from common import exact, responses
+from control import SLOW
+
 CHECK, START, PROGRESS, FILE = "survey", "export_start", "export_progress", "export_file"
 CALLS_PER_MINUTE = {START: 100, FILE: 100, PROGRESS: 1000, CHECK: 3000}  # API.md section 2
 SHARE = 0.8  # the default of share=
@@ -30,16 +32,9 @@ def many(sandbox):
     return make
 
 
-def responses(mount, survey):
-    return mount.path / "surveys" / survey / "responses.csv"
-
-
 def assert_right(sandbox, surveys, answers):
     """Each opener got its survey's file, every byte of it."""
-    truth = []
-    for survey in surveys:
-        told = sandbox.entry_sha256(survey)
-        truth.append((0, told["size"], told["sha256"]))
+    truth = [exact(sandbox, survey) for survey in surveys]
     assert len({entry[2] for entry in truth}) == len(surveys), "files that are equal would prove nothing"
     assert [answer[1:4] for answer in answers] == truth
 

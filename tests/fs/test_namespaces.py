@@ -18,8 +18,9 @@ import time
 
 import pytest
 
+from control import SLOW
+
 QXFS = os.environ.get("QXFS", str(pathlib.Path(__file__).resolve().parents[2] / "build" / "qxfs"))
-SLOW = float(os.environ.get("QXFS_SLOW", "1"))
 SMALL = "SV_demoSmall000014"
 TRUSTED = "/etc/ssl/certs/ca-certificates.crt"
 NOTICE = "Request proxied. For faster response times, use this host instead: "

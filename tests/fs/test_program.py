@@ -13,15 +13,15 @@ import signal
 import socket
 import stat
 import subprocess
-import sys
 import tempfile
 import time
 
 import pytest
 
+from control import SLOW
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 QXFS = os.environ.get("QXFS", str(ROOT / "build" / "qxfs"))
-SLOW = float(os.environ.get("QXFS_SLOW", "1"))
 SMALL = "SV_demoSmall000014"
 CUSTOMERS = "SV_demoCustomers02"
 FILE = f"surveys/{SMALL}/responses.csv"
@@ -523,7 +523,7 @@ def why(mount, path, **options):
     return done.stdout
 
 
-def test_why_of_each_state(sandbox, mount, until):
+def test_why_of_each_state(sandbox, mount):
     path = mount.path / FILE
     assert "never fetched" in why(mount, path)
 
@@ -611,7 +611,7 @@ def in_process(pid):
 
 
 @pytest.mark.parametrize("by", ["environment", "key", "file"])
-def test_the_token_is_nowhere(by, sandbox, caller, until):
+def test_the_token_is_nowhere(by, sandbox, caller):
     token = sandbox.token.encode()
     options = ["-o", "log=debug"]
     if by != "environment":

@@ -17,9 +17,9 @@ import unicodedata
 
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-QXFS = os.environ.get("QXFS", str(ROOT / "build" / "qxfs"))
-SLOW = float(os.environ.get("QXFS_SLOW", "1"))
+from common import error_of
+from control import SLOW
+
 SURVEY = "SV_demoCustomers02"
 SMALL = "SV_demoSmall000014"
 STAFF, STAFF_TOO = "SV_demoStaff000200", "SV_demoStaff000201"
@@ -40,13 +40,6 @@ def run(*command, good=(0,)):
     done = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode in good, done.stderr
     return done
-
-
-def error_of(function, *arguments, **options):
-    """The errno of a call that must fail."""
-    with pytest.raises(OSError) as caught:
-        function(*arguments, **options)
-    return caught.value.errno
 
 
 def walked(mount):
@@ -573,15 +566,14 @@ def test_surveys_found_at_the_same_time_are_all_listed(sandboxes, mounts):
             assert set(some) <= set(os.listdir(surveys))
 
 
-def test_a_found_survey_that_was_deleted_is_listed_no_more(sandbox, mounts, until):
+def test_a_found_survey_that_was_deleted_is_listed_no_more(sandbox, mounts, until, expire):
     mount = mounts(sandbox, "fresh=1")
     surveys = mount.path / "surveys"
     ident = sandbox.add_survey("Shared with me", 2, listed=False)
     (surveys / ident / "responses.csv").read_bytes()
     assert ident in os.listdir(surveys)
     sandbox.delete_survey(ident)
-    end = time.time() + 2
-    until(lambda: time.time() > end, 3, "the end of the freshness")
+    expire(2)
     assert error_of(open, surveys / ident / "responses.csv") == errno.ENOENT
     until(lambda: ident not in os.listdir(surveys), 5, "a list without it")
 
@@ -637,15 +629,7 @@ def test_there_are_no_extended_attributes(mount):
 
 def test_the_kernel_asks_for_extended_attributes_at_most_once(sandbox, mounts):
     """Each asking costs `ls -l` a request for every file."""
-    mount = mounts(sandbox, start=False)
-    mount.path.mkdir()
-    with open(mount.log, "ab") as log:
-        mount.process = subprocess.Popen([QXFS, "-d", str(mount.path)], env=mount.env(), stdin=subprocess.DEVNULL,
-                                         stdout=log, stderr=log)
-    end = time.monotonic() + 20 * SLOW
-    while not mount.is_there():
-        assert time.monotonic() < end
-        time.sleep(0.01)
+    mount = mounts(sandbox, flag="-d")
     for _ in range(2):
         run("ls", "-lR", mount.path)
     for path in walked(mount):

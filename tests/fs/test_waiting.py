@@ -12,7 +12,9 @@ import time
 
 import pytest
 
-SLOW = float(os.environ.get("QXFS_SLOW", "1"))
+from common import exact, read_all, responses
+from control import SLOW
+
 AT_ONCE = 0.1 * SLOW  # DESIGN.md: "within 100 ms"
 
 SMALL = "SV_demoSmall000014"
@@ -24,10 +26,6 @@ OTHERS = [CUSTOMERS, STAFF, "SV_demoStaff000201", "SV_demoPanel100000"]
 @pytest.fixture
 def mount(sandbox, mounts, crowds):  # in this order: the crowd ends first
     return mounts(sandbox)
-
-
-def responses(mount, survey):
-    return mount.path / "surveys" / survey / "responses.csv"
 
 
 def threads_of(pid):
@@ -47,16 +45,6 @@ def assert_at_once(act, what):
     """The median of five: a busy machine may delay one, a wait would delay all."""
     took = [seconds_of(act) for _ in range(5)]
     assert statistics.median(took) < AT_ONCE, f"{what} took {took}"
-
-
-def read_all(path):
-    with open(path, "rb") as file:
-        return file.read()
-
-
-def exact(sandbox, survey):
-    told = sandbox.entry_sha256(survey)
-    return (0, told["size"], told["sha256"])
 
 
 # --- many wait for one --------------------------------------------------------------------------------------
@@ -127,7 +115,7 @@ def everything_below(path):
 
 @pytest.mark.concurrency
 @pytest.mark.parametrize("how", ["dark", "held"])
-def test_lookup_and_getattr_never_wait_for_the_network(sandbox, mounts, crowds, until, how):
+def test_lookup_and_getattr_never_wait_for_the_network(sandbox, mounts, crowds, expire, how):
     mount = mounts(sandbox, "fresh=1")
     paths = everything_below(mount.path)
     ready = responses(mount, SMALL)
@@ -138,9 +126,7 @@ def test_lookup_and_getattr_never_wait_for_the_network(sandbox, mounts, crowds, 
             sandbox.pause("hang")
         else:
             sandbox.hold("*")
-        # Freshness has ended, so that whatever could wait would: the clock has no event.
-        end = int(time.time()) + 2
-        until(lambda: time.time() > end, 3, "the end of the freshness")
+        expire(2)  # so that whatever could wait would
         sleeper = crowds([responses(mount, CUSTOMERS), mount.path / "whoami.json"], 2)
         strangers = [
             mount.path / "surveys" / "SV_neverHeardOfIt01",
@@ -168,11 +154,10 @@ def test_lookup_and_getattr_never_wait_for_the_network(sandbox, mounts, crowds, 
         sandbox.release()
 
 
-def test_a_parked_opendir_does_not_freeze_its_folder(sandbox, mounts, until):
+def test_a_parked_opendir_does_not_freeze_its_folder(sandbox, mounts, expire):
     """The list is asked for again at OPENDIR; names below it are found meanwhile."""
     mount = mounts(sandbox, "fresh=1")
-    end = int(time.time()) + 2
-    until(lambda: time.time() > end, 3, "the end of the freshness")
+    expire(2)
     sandbox.hold("surveys")
     reader = subprocess.Popen(["ls", str(mount.path / "surveys")], stdout=subprocess.PIPE, text=True)
     try:
@@ -482,7 +467,7 @@ def wait_for_polls(sandbox, more):
 
 
 @pytest.fixture
-def freezer(tmp_path):
+def freezer(tmp_path, until):
     """freezer(pid, True or False), by a cgroup of its own; returns when the kernel says that it is so."""
     v1, v2 = pathlib.Path("/sys/fs/cgroup/freezer"), pathlib.Path("/sys/fs/cgroup")
     name = f"qxfs-test-{os.getpid()}-{tmp_path.name}"
@@ -505,9 +490,7 @@ def freezer(tmp_path):
 
     yield turn
     (group / switch).write_text(words[0])
-    end = time.monotonic() + 10 * SLOW
-    while (group / "cgroup.procs").read_text() and time.monotonic() < end:
-        time.sleep(0.01)
+    until(lambda: not (group / "cgroup.procs").read_text(), 10, "the end of who was frozen")
     group.rmdir()
 
 

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import signal
-import time
 
 import pytest
 
@@ -65,7 +64,7 @@ def test_why_tells_that_the_list_of_a_files_folder_could_not_be_had(sandbox, mou
     assert "last try failed" in answer.stdout and "403" in answer.stdout, answer.stdout
 
 
-def test_a_document_that_a_workbook_needs_keeps_its_time(sandbox, mounts):
+def test_a_document_that_a_workbook_needs_keeps_its_time(sandbox, mounts, expire):
     """Nobody asked for schema.json: rsync has no reason to copy it again."""
     mount = mounts(sandbox, "fresh=1")
     schema = folder(mount) / "schema.json"
@@ -73,7 +72,7 @@ def test_a_document_that_a_workbook_needs_keeps_its_time(sandbox, mounts):
     (folder(mount) / "responses.xlsx").read_bytes()
     (facts,) = [path for path in mount.cache.glob("**/*.facts") if "schema" in path.read_text()]
     before, checked = json.loads(facts.read_text()), os.stat(facts).st_mtime_ns
-    time.sleep(2.1)  # its freshness ends by the calendar
+    expire(2)
     (folder(mount) / "responses.xlsx").read_bytes()
     assert os.stat(facts).st_mtime_ns > checked, "asked for"
     assert json.loads(facts.read_text())["mtime_s"] == before["mtime_s"]

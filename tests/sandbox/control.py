@@ -23,7 +23,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-PATIENCE = 10.0 * float(os.environ.get('QXFS_SLOW', '1'))      # seconds; an event that comes costs none of them
+SLOW = float(os.environ.get('QXFS_SLOW', '1'))      # sanitizers make everything slower: bounds are multiplied by this
+PATIENCE = 10.0 * SLOW                              # seconds; an event that comes costs none of them
 TREE = HERE.parents[1]
 
 

@@ -59,7 +59,7 @@ class Nursery:
         os.close(nothing)
         options = program.arguments(given)
         box = program.box(options, self.account)
-        if isinstance(box, Box) and box.account is self.account:
+        if box.account is self.account:
             box.exports.cache.update(self.made)
         program.serve(box, options, f' {os.getpid()}')
 

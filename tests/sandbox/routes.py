@@ -96,7 +96,6 @@ TABLE = (
           legacy=True),
 )
 LIMITS = {route.key: route.limit for route in TABLE} | {'oauth_token': 500}
-KEYS = frozenset(LIMITS) | {'unknown', '*'}
 
 
 def _pattern(path: str) -> re.Pattern:

@@ -105,7 +105,7 @@ def test_what_was_not_recorded(player, method, path, body):
         'errorMessage': 'The requested resource does not exist.'}}})
 
 
-def test_recorded_errors(player, fresh):
+def test_recorded_errors(player):
     assert error(player.api('GET', f'{V3}/surveys/SV_0fEV92PdRg8a2e0')) == (404, 'GSI_2')
     status, _, body = player.api('GET', f'{V3}/survey-definitions/SV_a2AcbPZz1Dxxxx/questions')
     notice = json.loads(body)['meta']['notice']
