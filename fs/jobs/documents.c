@@ -10,7 +10,6 @@
 
 #include <qxfs/base/document.h>
 #include <qxfs/base/json.h>
-#include <qxfs/base/sys.h>
 
 #define SEEN_MAX (4u << 20) /* a larger survey is kept, but its counts are not read from it */
 
@@ -98,54 +97,4 @@ void document_unpack(struct job *job)
 	if (job->jobs->config.seen)
 		job->jobs->config.seen(job->jobs->config.arg, &seen);
 	json_free(envelope);
-}
-
-static void try_again(struct job *job)
-{
-	job_move(job, JOB_NEW);
-	document_begin(job);
-}
-
-/* Looks again each time: who had the key may have published since. */
-static void make_draft(struct job *job)
-{
-	job->disk_err = cache_draft_new(job->jobs->config.cache, job->recipe.key, &job->draft);
-	generation_unref(job->old);
-	job->old = cache_find(job->jobs->config.cache, job->recipe.key);
-}
-
-static job_step *const kinds[JOB_KINDS_] = {
-	[JOB_DOCUMENT] = fetch_begin,
-	[JOB_PAGES] = collect_begin,
-	[JOB_DERIVED] = derive_begin,
-};
-
-static void draft_made(struct job *job)
-{
-	/* Somebody else had the key, and has fetched it since. */
-	bool newer = !job->full && job->waited && job->recipe.kind != JOB_DERIVED && job->old &&
-	             job->old->checked_s >= job->facts.exported_s;
-
-	if (newer) {
-		job_succeed(job);
-		return;
-	}
-	if (job->disk_err == -EBUSY) {
-		job->waited = true;
-		job_move(job, JOB_ELSEWHERE);
-		job_later(job, 250, try_again);
-		return;
-	}
-	if (job->disk_err < 0) {
-		fail_set(&job->fail, -job->disk_err, "no file can be made in the cache");
-		fail_remedy(&job->fail, "Look at the disk that holds the cache.");
-		job_fail(job);
-		return;
-	}
-	kinds[job->recipe.kind](job);
-}
-
-void document_begin(struct job *job)
-{
-	job_disk(job, make_draft, draft_made);
 }

@@ -16,7 +16,6 @@
 
 #include "poll.h"
 
-#define ELSEWHERE_MS 250
 #define MISSING_MAX 3 /* a finished file may be late by seconds */
 
 static void start(struct job *job);
@@ -88,46 +87,12 @@ static void check(struct job *job)
 	job_call(job, checked);
 }
 
-static void make_draft(struct job *job)
-{
-	job->disk_err = cache_draft_new(job->jobs->config.cache, job->recipe.key, &job->draft);
-	struct generation *now = cache_find(job->jobs->config.cache, job->recipe.key);
-	generation_unref(job->old);
-	job->old = now;
-}
-
-static void try_again(struct job *job)
-{
-	job_move(job, JOB_NEW);
-	export_begin(job);
-}
-
-static void draft_made(struct job *job)
-{
-	/* Somebody else had the key, and has published since. When he asked is not known. */
-	bool newer = !job->full && job->waited && job->old &&
-	             job->old->checked_s >= job->facts.exported_s;
-
-	if (newer) {
-		job_succeed(job);
-	} else if (job->disk_err == -EBUSY) {
-		job->waited = true;
-		job_move(job, JOB_ELSEWHERE);
-		job_later(job, ELSEWHERE_MS, try_again);
-	} else if (job->disk_err < 0) {
-		fail_set(&job->fail, -job->disk_err, "no file can be made in the cache");
-		fail_remedy(&job->fail, "Look at the disk that holds the cache.");
-		job_fail(job);
-	} else if (job->recipe.check == JOB_CHECK_NONE) {
-		start(job);
-	} else {
-		check(job);
-	}
-}
-
 void export_begin(struct job *job)
 {
-	job_disk(job, make_draft, draft_made);
+	if (job->recipe.check == JOB_CHECK_NONE)
+		start(job);
+	else
+		check(job);
 }
 
 /* --- the job at the service ------------------------------------------------------------------- */

@@ -1,4 +1,4 @@
-/* job.c: one job: its states as a table, its three kinds of waiting, its end. */
+/* job.c: one job: its states as a table, its three kinds of waiting, its beginning, its end. */
 #include "job.h"
 
 #include <assert.h>
@@ -8,6 +8,8 @@
 
 #include <qxfs/base/log.h>
 #include <qxfs/base/sys.h>
+
+#define ELSEWHERE_MS 250
 
 #define TO(state) (1u << (state))
 
@@ -175,6 +177,56 @@ void job_later(struct job *job, int64_t ms, job_step *then)
 	job->timer_then = then;
 	job->timer.fn = timer_is_due;
 	worker_post_at(job->jobs->worker, &job->timer, sys_now_ms() + ms);
+}
+
+/* --- the beginning of a job ------------------------------------------------------------------ */
+
+static job_step *const kinds[JOB_KINDS_] = {
+	[JOB_EXPORT] = export_begin,
+	[JOB_DOCUMENT] = fetch_begin,
+	[JOB_PAGES] = collect_begin,
+	[JOB_DERIVED] = derive_begin,
+};
+
+/* Pool. Looks again each time: who had the key may have published since. */
+static void make_draft(struct job *job)
+{
+	job->disk_err = cache_draft_new(job->jobs->config.cache, job->recipe.key, &job->draft);
+	struct generation *now = cache_find(job->jobs->config.cache, job->recipe.key);
+	generation_unref(job->old);
+	job->old = now;
+}
+
+static void try_again(struct job *job)
+{
+	job_move(job, JOB_NEW);
+	job_begin(job);
+}
+
+static void draft_made(struct job *job)
+{
+	/* Somebody else had the key, and has published since. When he asked is not known. */
+	bool newer = !job->full && job->waited && job->recipe.kind != JOB_DERIVED && job->old &&
+	             job->old->checked_s >= job->facts.exported_s;
+
+	if (newer) {
+		job_succeed(job);
+	} else if (job->disk_err == -EBUSY) {
+		job->waited = true;
+		job_move(job, JOB_ELSEWHERE);
+		job_later(job, ELSEWHERE_MS, try_again);
+	} else if (job->disk_err < 0) {
+		fail_set(&job->fail, -job->disk_err, "no file can be made in the cache");
+		fail_remedy(&job->fail, "Look at the disk that holds the cache.");
+		job_fail(job);
+	} else {
+		kinds[job->recipe.kind](job);
+	}
+}
+
+void job_begin(struct job *job)
+{
+	job_disk(job, make_draft, draft_made);
 }
 
 /* --- the end of a job ------------------------------------------------------------------------ */

@@ -134,6 +134,8 @@ struct jobs {
 /* job.c */
 void job_move(struct job *job, enum job_state state);
 void job_show(struct job *job);
+/* Takes the key and makes the draft, then goes the way of the recipe's kind. */
+void job_begin(struct job *job);
 /* Starts job->call; its in part has been set. */
 void job_call(struct job *job, job_step *then);
 void job_disk(struct job *job, job_step *fn, job_step *then);
@@ -154,18 +156,17 @@ void call_prepare(struct job *job, enum endpoint ep);
 /* recipe.c: a copy whose strings are its owner's until recipe_done. -ENOMEM. */
 int recipe_copy(const struct recipe *from, struct recipe *ret);
 void recipe_done(struct recipe *r);
-/* exports.c */
+/* What job_begin leads to, with a draft: exports.c, fetch.c, collect.c, derive.c. */
 void export_begin(struct job *job);
-void export_file_missing(struct job *job); /* 404 of a finished export's file */
-/* documents.c */
-void document_begin(struct job *job);
-void document_unpack(struct job *job); /* disk: cuts the result out of the envelope */
-/* fetch.c */
 void fetch_begin(struct job *job);
-void fetch_publish(struct job *job); /* the draft's data, as job->unpacked says */
-/* collect.c, derive.c: with a draft */
 void collect_begin(struct job *job);
 void derive_begin(struct job *job);
+/* exports.c */
+void export_file_missing(struct job *job); /* 404 of a finished export's file */
+/* documents.c */
+void document_unpack(struct job *job); /* disk: cuts the result out of the envelope */
+/* fetch.c */
+void fetch_publish(struct job *job); /* the draft's data, as job->unpacked says */
 /* jobs.c */
 void jobs_check_idle(struct jobs *j);
 void jobs_watch_deadline(struct jobs *j, int64_t at_ms);

@@ -69,13 +69,6 @@ void jobs_watch_deadline(struct jobs *j, int64_t at_ms)
 		worker_post_at(j->worker, &j->deadline, at_ms);
 }
 
-static job_step *const begin[JOB_KINDS_] = {
-	[JOB_EXPORT] = export_begin,
-	[JOB_DOCUMENT] = document_begin,
-	[JOB_PAGES] = document_begin,
-	[JOB_DERIVED] = document_begin,
-};
-
 static void want_arrives(struct task *task)
 {
 	struct want *w = container_of(task, struct want, arrive);
@@ -109,7 +102,7 @@ static void want_arrives(struct task *task)
 	job->next = j->live;
 	j->live = job;
 	job_show(job);
-	begin[job->recipe.kind](job);
+	job_begin(job);
 }
 
 /* Takes a want out of the job that has it. */
