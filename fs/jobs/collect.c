@@ -48,12 +48,6 @@ static void spool(struct job *job)
 	job->page = NULL;
 }
 
-static int room_for_data(void *arg, uint64_t upto)
-{
-	struct job *job = arg;
-	return draft_reserve(job->draft, draft_data_fd(job->draft), upto);
-}
-
 static void shape(struct job *job)
 {
 	fail_clear(&job->disk_fail);
@@ -61,7 +55,7 @@ static void shape(struct job *job)
 		.spool_fd = draft_raw_fd(job->draft),
 		.spool_len = job->spooled,
 		.bom = job->recipe.bom,
-		.room = room_for_data,
+		.room = job_room_for_data,
 		.arg = job,
 	};
 	job->disk_err = shape_write(job->recipe.shape, &in, draft_data_fd(job->draft),
@@ -72,22 +66,10 @@ static void shape(struct job *job)
 
 /* --- the jobs thread ------------------------------------------------------------------------- */
 
-static void fail_on_disk(struct job *job)
-{
-	if (job->disk_fail.err) {
-		job->fail = job->disk_fail;
-	} else {
-		fail_set(&job->fail, -job->disk_err, "%s cannot be written to the cache: %s",
-		         job->recipe.subject, strerror(-job->disk_err));
-		fail_remedy(&job->fail, "Look at the disk that holds the cache.");
-	}
-	job_fail(job);
-}
-
 static void shaped(struct job *job)
 {
 	if (job->disk_err < 0)
-		fail_on_disk(job);
+		job_fail_disk(job, "written to the cache");
 	else
 		fetch_publish(job);
 }
@@ -96,7 +78,7 @@ static void spooled(struct job *job)
 {
 	board_bytes(job->jobs->board, job, job->spooled);
 	if (job->disk_err < 0) {
-		fail_on_disk(job);
+		job_fail_disk(job, "written to the cache");
 	} else if (job->page_url) {
 		next_page(job);
 	} else {

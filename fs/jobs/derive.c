@@ -20,12 +20,6 @@ static void start_render(struct job *job);
 
 /* --- the pool -------------------------------------------------------------------------------- */
 
-static int room_for_data(void *arg, uint64_t upto)
-{
-	struct job *job = arg;
-	return draft_reserve(job->draft, draft_data_fd(job->draft), upto);
-}
-
 static bool is_cancelled(void *arg)
 {
 	struct job *job = arg;
@@ -61,7 +55,7 @@ static void make(struct job *job)
 		.exported_s = job->bases[0]->facts.exported_s,
 		.bom = job->recipe.bom,
 		.cancelled = is_cancelled,
-		.room = room_for_data,
+		.room = job_room_for_data,
 		.arg = job,
 	};
 	job->disk_err = render(job->recipe.render, &in, draft_data_fd(job->draft),
@@ -93,18 +87,10 @@ static void next_render(struct jobs *j)
 static void made(struct job *job)
 {
 	next_render(job->jobs);
-	if (job->disk_err == 0) {
+	if (job->disk_err < 0)
+		job_fail_disk(job, "made");
+	else
 		fetch_publish(job);
-		return;
-	}
-	if (job->disk_fail.err) {
-		job->fail = job->disk_fail;
-	} else {
-		fail_set(&job->fail, -job->disk_err, "%s cannot be made: %s", job->recipe.subject,
-		         strerror(-job->disk_err));
-		fail_remedy(&job->fail, "Look at the disk that holds the cache.");
-	}
-	job_fail(job);
 }
 
 static void renewed(struct job *job)

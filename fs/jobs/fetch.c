@@ -48,12 +48,6 @@ static void on_bytes(struct call *call, uint64_t written)
 
 /* --- the pool -------------------------------------------------------------------------------- */
 
-static int room_for_data(void *arg, uint64_t upto)
-{
-	struct job *job = arg;
-	return draft_reserve(job->draft, draft_data_fd(job->draft), upto);
-}
-
 static void unpack(struct job *job)
 {
 	struct unpack_job task = {
@@ -62,7 +56,7 @@ static void unpack(struct job *job)
 		.out_fd = draft_data_fd(job->draft),
 		.max_bytes = cache_max_export(job->jobs->config.cache),
 		.utf16 = job->recipe.utf16,
-		.room = room_for_data,
+		.room = job_room_for_data,
 		.arg = job,
 	};
 	fail_clear(&job->disk_fail);

@@ -163,6 +163,12 @@ void job_disk(struct job *job, job_step *fn, job_step *then)
 	pool_post(job->jobs->pool, &job->disk_task);
 }
 
+int job_room_for_data(void *arg, uint64_t upto)
+{
+	struct job *job = arg;
+	return draft_reserve(job->draft, draft_data_fd(job->draft), upto);
+}
+
 static void timer_is_due(struct task *task)
 {
 	struct job *job = container_of(task, struct job, timer);
@@ -328,4 +334,16 @@ void job_fail(struct job *job)
 	if (job->stale)
 		log_info("jobs", "%s: unreachable, the cached one is served", job->recipe.subject);
 	end(job, job->stale ? JOB_READY : JOB_FAILED);
+}
+
+void job_fail_disk(struct job *job, const char *done)
+{
+	if (job->disk_fail.err) {
+		job->fail = job->disk_fail;
+	} else {
+		fail_set(&job->fail, -job->disk_err, "%s cannot be %s: %s", job->recipe.subject,
+		         done, strerror(-job->disk_err));
+		fail_remedy(&job->fail, "Look at the disk that holds the cache.");
+	}
+	job_fail(job);
 }

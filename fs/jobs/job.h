@@ -139,11 +139,16 @@ void job_begin(struct job *job);
 /* Starts job->call; its in part has been set. */
 void job_call(struct job *job, job_step *then);
 void job_disk(struct job *job, job_step *fn, job_step *then);
+/* Pool: draft_reserve of the draft's data, as a `room` whose arg is the job. */
+int job_room_for_data(void *arg, uint64_t upto);
 void job_later(struct job *job, int64_t ms, job_step *then);
 /* The end: `made`, or `old`, which is current or stale. */
 void job_succeed(struct job *job);
 /* The end: job->fail says why. */
 void job_fail(struct job *job);
+/* The end after a step of the pool: in its words or, if it left none, the file "cannot be `done`".
+ */
+void job_fail_disk(struct job *job, const char *done);
 /* job->fail from the call that just failed; then the call is cleared. */
 void job_take_call_fail(struct job *job);
 void job_release_slot(struct job *job);
