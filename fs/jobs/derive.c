@@ -64,11 +64,6 @@ static void make(struct job *job)
 		job->disk_err = draft_crc(job->draft, job->unpacked.length, &job->unpacked.crc);
 }
 
-static void renew(struct job *job)
-{
-	job->disk_err = cache_renew(job->jobs->config.cache, job->old, job->mtime_s);
-}
-
 /* --- the jobs thread ------------------------------------------------------------------------- */
 
 /* One place is free: for the one that has waited longest, which is the last in the list. */
@@ -91,11 +86,6 @@ static void made(struct job *job)
 		job_fail_disk(job, "made");
 	else
 		fetch_publish(job);
-}
-
-static void renewed(struct job *job)
-{
-	job_succeed(job); /* not written: it is asked again a little sooner */
 }
 
 /* Which bytes it is made from. It is as old as they are: now/ counts from their export. */
@@ -124,7 +114,7 @@ static void render_it(struct job *job)
 		return;
 	}
 	if (same) {
-		job_disk(job, renew, renewed);
+		job_renew(job);
 		return;
 	}
 	if (job->jobs->renderers < RENDERERS_MAX)

@@ -41,17 +41,6 @@ static void bad_answer(struct job *job, const char *what)
 
 /* --- before: is there something newer, and has anything changed? ------------------------------ */
 
-static void renew(struct job *job)
-{
-	(void)cache_renew(job->jobs->config.cache, job->old, job->mtime_s); /* else it is asked
-	                                                                       again */
-}
-
-static void renewed(struct job *job)
-{
-	job_succeed(job);
-}
-
 static void checked(struct job *job)
 {
 	if (job->call.fail.err) {
@@ -71,7 +60,7 @@ static void checked(struct job *job)
 
 	if (unchanged && !job->full) {
 		job->asked_ms = 1; /* it ends with what was asked for long ago */
-		job_disk(job, renew, renewed);
+		job_renew(job);
 	} else {
 		start(job);
 	}

@@ -327,6 +327,18 @@ void job_succeed(struct job *job)
 	end(job, JOB_READY);
 }
 
+/* Pool. */
+static void renew(struct job *job)
+{
+	/* not written: it is asked again a little sooner */
+	(void)cache_renew(job->jobs->config.cache, job->old, job->mtime_s);
+}
+
+void job_renew(struct job *job)
+{
+	job_disk(job, renew, job_succeed);
+}
+
 void job_fail(struct job *job)
 {
 	/* Only the network is away: what was read before can still be read. */

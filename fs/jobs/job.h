@@ -144,6 +144,8 @@ int job_room_for_data(void *arg, uint64_t upto);
 void job_later(struct job *job, int64_t ms, job_step *then);
 /* The end: `made`, or `old`, which is current or stale. */
 void job_succeed(struct job *job);
+/* The end: `old` is as new as anything, and its freshness begins again. */
+void job_renew(struct job *job);
 /* The end: job->fail says why. */
 void job_fail(struct job *job);
 /* The end after a step of the pool: in its words or, if it left none, the file "cannot be `done`".
