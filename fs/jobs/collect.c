@@ -129,8 +129,6 @@ static void page_came(struct job *job)
 static void next_page(struct job *job)
 {
 	call_prepare(job, job->recipe.ep);
-	for (int i = 0; i < RECIPE_ARGS; i++)
-		job->call.args[i] = job->recipe.args[i];
 	job->call.query = job->recipe.query;
 	job->call.page_url = job->page_url;
 	if (job->old) /* there is something to serve instead */

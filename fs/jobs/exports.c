@@ -70,7 +70,6 @@ static void check(struct job *job)
 {
 	job_move(job, JOB_CHECKING);
 	call_prepare(job, EP_SURVEY);
-	job->call.args[0] = job->recipe.args[0];
 	if (job->old) /* there is something to serve instead */
 		job->call.bound_ms = STALE_BOUND_MS;
 	job_call(job, checked);
@@ -121,7 +120,6 @@ static void start(struct job *job)
 	job_move(job, JOB_STARTING);
 	job->asked_ms = sys_now_ms();
 	call_prepare(job, EP_EXPORT_START);
-	job->call.args[0] = job->recipe.args[0];
 	job->call.body = job->recipe.body;
 	job_call(job, started);
 }
@@ -232,7 +230,6 @@ static void polled(struct job *job)
 static void poll_now(struct job *job)
 {
 	call_prepare(job, EP_EXPORT_PROGRESS);
-	job->call.args[0] = job->recipe.args[0];
 	job->call.args[1] = job->progress_id;
 	job_call(job, polled);
 }

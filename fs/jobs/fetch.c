@@ -228,8 +228,6 @@ void fetch_begin(struct job *job)
 
 	job_move(job, JOB_FETCHING);
 	call_prepare(job, export ? EP_EXPORT_FILE : job->recipe.ep);
-	for (int i = 0; i < RECIPE_ARGS; i++)
-		job->call.args[i] = job->recipe.args[i];
 	if (export)
 		job->call.args[1] = job->file_id;
 	job->call.query = job->recipe.query;

@@ -115,6 +115,8 @@ void call_prepare(struct job *job, enum endpoint ep)
 	job->call.class = CLASS_PERSON;
 	job->call.sink_fd = -1;
 	job->call.arg = job;
+	for (int i = 0; i < RECIPE_ARGS; i++)
+		job->call.args[i] = job->recipe.args[i];
 	job->call.expected_ms = job->old ? job->old->facts.took_ms : 0;
 }
 

@@ -158,6 +158,7 @@ void job_take_slot(struct job *job);
 void job_abandon(struct job *job); /* the room is being stopped */
 void job_answer(struct job *job, const struct want_result *result);
 void job_free(struct job *job);
+/* job->call anew, for a person who waits, with the recipe's args. */
 void call_prepare(struct job *job, enum endpoint ep);
 
 /* recipe.c: a copy whose strings are its owner's until recipe_done. -ENOMEM. */
