@@ -23,7 +23,7 @@ static void start_render(struct job *job);
 static bool is_cancelled(void *arg)
 {
 	struct job *job = arg;
-	return job->jobs->ending;
+	return job->jobs->stopping;
 }
 
 static int open_base(struct job *job, int i)

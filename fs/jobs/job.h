@@ -121,8 +121,8 @@ struct jobs {
 	int running;   /* jobs that hold a slot */
 	int followers; /* unpack workers that wait for bytes */
 	int renderers; /* disk workers that render */
-	bool stopping;
-	_Atomic bool ending; /* stopping, for the pool's long work */
+	/* Set by the jobs thread; the pool's long work looks, too. */
+	_Atomic bool stopping;
 	struct task deadline;
 	struct task stop_task;
 	pthread_mutex_t stop_lock;

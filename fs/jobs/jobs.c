@@ -241,7 +241,6 @@ static void stop_all(struct task *task)
 {
 	struct jobs *j = container_of(task, struct jobs, stop_task);
 	j->stopping = true;
-	j->ending = true;
 	for (struct job *job = j->live, *next; job; job = next) {
 		next = job->next;
 		stop_job(job);
