@@ -64,16 +64,36 @@ static bool take_zone(const char *text, int *ret_offset_s)
 	return true;
 }
 
+/* "2020-02-19T18:16:42" as if it were UTC; one of `between` stands between day and hour. */
+static bool take_clock(const char **text, const char *between, int64_t *ret_s)
+{
+	static const int lengths[] = { 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
+	const char *at = *text;
+	int year, month, day, hour, minute, second;
+
+	if (!take_number(&at, 4, '-', &year) || !take_number(&at, 2, '-', &month) ||
+	    !take_number(&at, 2, '\0', &day) || !*at || !strchr(between, *at++) ||
+	    !take_number(&at, 2, ':', &hour) || !take_number(&at, 2, ':', &minute) ||
+	    !take_number(&at, 2, '\0', &second))
+		return false;
+	bool is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+	if (month < 1 || month > 12 || day < 1 || day > lengths[month - 1] ||
+	    (month == 2 && day == 29 && !is_leap))
+		return false;
+	if (hour > 23 || minute > 59 || second > 60) /* 60: a leap second */
+		return false;
+
+	*ret_s = sys_days(year, month, day) * 86400 + hour * 3600 + minute * 60 + second;
+	*text = at;
+	return true;
+}
+
 int sys_parse_time(const char *text, int64_t *ret_wall_s)
 {
-	int year, month, offset_s;
-	struct tm tm = { 0 };
+	int64_t clock_s;
+	int offset_s;
 
-	if (!text || !take_number(&text, 4, '-', &year) || !take_number(&text, 2, '-', &month) ||
-	    !take_number(&text, 2, 'T', &tm.tm_mday) || !take_number(&text, 2, ':', &tm.tm_hour) ||
-	    !take_number(&text, 2, ':', &tm.tm_min) || !take_number(&text, 2, '\0', &tm.tm_sec))
-		return -EINVAL;
-	if (tm.tm_hour > 23 || tm.tm_min > 59 || tm.tm_sec > 60) /* 60: a leap second */
+	if (!text || !take_clock(&text, "T", &clock_s))
 		return -EINVAL;
 	if (*text == '.') {
 		size_t digits = strspn(text + 1, "0123456789");
@@ -83,16 +103,16 @@ int sys_parse_time(const char *text, int64_t *ret_wall_s)
 	}
 	if (!take_zone(text, &offset_s))
 		return -EINVAL;
-
-	tm.tm_year = year - 1900;
-	tm.tm_mon = month - 1;
-	struct tm date = { .tm_year = tm.tm_year, .tm_mon = tm.tm_mon, .tm_mday = tm.tm_mday };
-	(void)timegm(&date); /* moves a day that does not exist into the next month */
-	if (date.tm_mon != tm.tm_mon || date.tm_mday != tm.tm_mday)
-		return -EINVAL;
-
-	*ret_wall_s = (int64_t)timegm(&tm) - offset_s;
+	*ret_wall_s = clock_s - offset_s;
 	return 0;
+}
+
+bool sys_parse_clock(const char *text, int64_t *ret_s, const char **rest)
+{
+	if (!take_clock(&text, " T", ret_s))
+		return false;
+	*rest = text;
+	return true;
 }
 
 int sys_parse_int(const char *text, int64_t min, int64_t max, int64_t *ret)
@@ -127,34 +147,4 @@ int64_t sys_days(int64_t year, int month, int day)
 	int64_t of_era = y - era * 400;
 	int64_t of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
 	return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
-}
-
-static int two_digits(const char *text)
-{
-	if (!isdigit((unsigned char)text[0]) || !isdigit((unsigned char)text[1]))
-		return -1;
-	return (text[0] - '0') * 10 + (text[1] - '0');
-}
-
-bool sys_parse_clock(const char *text, int64_t *ret_s, const char **rest)
-{
-	static const char form[] = "dddd-dd-dd dd:dd:dd";
-	static const int lengths[] = { 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
-
-	for (size_t i = 0; i < sizeof(form) - 1; i++) /* ends at a NUL, which is none of them */
-		if (form[i] == 'd' ? !isdigit((unsigned char)text[i])
-		                   : text[i] != form[i] && !(i == 10 && text[i] == 'T'))
-			return false;
-	int year = two_digits(text) * 100 + two_digits(text + 2);
-	int month = two_digits(text + 5), day = two_digits(text + 8);
-	int hour = two_digits(text + 11), minute = two_digits(text + 14);
-	int second = two_digits(text + 17);
-	bool is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-
-	if (month < 1 || month > 12 || day < 1 || day > lengths[month - 1] ||
-	    (month == 2 && day == 29 && !is_leap) || hour > 23 || minute > 59 || second > 60)
-		return false;
-	*ret_s = sys_days(year, month, day) * 86400 + hour * 3600 + minute * 60 + second;
-	*rest = text + sizeof(form) - 1;
-	return true;
 }
