@@ -10,6 +10,7 @@
 
 #include <qxfs/api/client.h>
 #include <qxfs/base/sys.h>
+#include <qxfs/base/utf8.h>
 
 #define SAID_SIZE 160
 
@@ -31,10 +32,8 @@ static size_t char_len(const unsigned char *s)
 /* Controls, and what turns or hides text: U+0080..9F, U+200B..200F, U+2028..202E, U+2060..206F. */
 static bool is_harmful(const unsigned char *s, size_t len)
 {
-	if (len == 1)
-		return s[0] < ' ' || s[0] == 0x7f;
-	if (len == 2)
-		return s[0] == 0xc2 && s[1] < 0xa0;
+	if (len < 3)
+		return utf8_is_control((const char *)s);
 	if (len != 3 || s[0] != 0xe2)
 		return false;
 	if (s[1] == 0x80)

@@ -2,6 +2,7 @@
 #include "say.h"
 
 #include <qxfs/base/sys.h>
+#include <qxfs/base/utf8.h>
 
 #include <ctype.h>
 #include <stdarg.h>
@@ -11,17 +12,10 @@
 
 #define SENTENCE_MAX 1200
 
-/* C0, DEL, and C1 in its UTF-8 form (0xc2 0x80..0x9f): what a terminal obeys. */
-static bool is_control(const char *at)
-{
-	unsigned char c = (unsigned char)at[0];
-	return c < 0x20 || c == 0x7f || (c == 0xc2 && (unsigned char)at[1] < 0xa0);
-}
-
 void say_clean(struct buf *out, const char *text)
 {
 	for (; *text; text++) {
-		if (!is_control(text)) {
+		if (!utf8_is_control(text)) {
 			buf_add(out, text, 1);
 			continue;
 		}

@@ -27,14 +27,10 @@ static void one_line(char *text)
 {
 	while (*text) {
 		size_t step = utf8_valid(text, strnlen(text, 4));
-		bool c1 = step == 2 && (unsigned char)text[0] == 0xc2 &&
-		          (unsigned char)text[1] < 0xa0;
 		if (step == 0)
 			*text = '?';
-		else if ((unsigned char)*text < ' ' || *text == 0x7f)
-			*text = ' ';
-		else if (c1)
-			text[0] = text[1] = ' ';
+		else if (utf8_is_control(text))
+			memset(text, ' ', step);
 		text += step > 0 ? step : 1;
 	}
 }

@@ -34,15 +34,6 @@ static struct {
 	pthread_mutex_t lock;   /* log.lock: keeps lines whole */
 } sink = { .highest = LOG_LEVEL_INFO, .lock = PTHREAD_MUTEX_INITIALIZER };
 
-/* C0, DEL, C1, and whatever is no UTF-8; 0 for a character that may be shown. */
-static bool is_hostile(const char *text, size_t step)
-{
-	unsigned char c = (unsigned char)text[0];
-	if (step == 0 || c < 0x20 || c == 0x7f)
-		return true;
-	return c == 0xc2 && (unsigned char)text[1] < 0xa0;
-}
-
 static size_t escape(char *out, size_t room, const char *text)
 {
 	size_t used = 0;
@@ -50,7 +41,7 @@ static size_t escape(char *out, size_t room, const char *text)
 
 	while (left > 0 && used + 8 < room) {
 		size_t step = utf8_valid(text, left);
-		bool hostile = is_hostile(text, step);
+		bool hostile = step == 0 || utf8_is_control(text);
 		if (step == 0)
 			step = 1;
 		for (size_t i = 0; i < step; i++) {

@@ -48,6 +48,12 @@ size_t utf8_valid(const char *text, size_t len)
 	return 0;
 }
 
+bool utf8_is_control(const char *text)
+{
+	unsigned char c = (unsigned char)text[0];
+	return c < 0x20 || c == 0x7f || (c == 0xc2 && (unsigned char)text[1] < 0xa0);
+}
+
 void utf8_trim(char *text)
 {
 	size_t len = strlen(text);

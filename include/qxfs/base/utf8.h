@@ -8,6 +8,8 @@
 /* The length (1 to 4) of the valid sequence at the start of these `len` bytes, 0 if none is there.
  */
 size_t utf8_valid(const char *text, size_t len);
+/* What a terminal obeys: C0, DEL, and C1 in its UTF-8 form. Reads on only behind 0xc2. */
+bool utf8_is_control(const char *text);
 /* Cuts a sequence that a full buffer left incomplete off the end of a C string. */
 void utf8_trim(char *text);
 
