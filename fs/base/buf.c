@@ -53,6 +53,17 @@ void buf_add_str(struct buf *b, const char *text)
 		buf_add(b, text, strlen(text));
 }
 
+void buf_add_text(struct buf *b, const char *text, size_t len)
+{
+	for (const char *nul; (nul = memchr(text, 0, len));) {
+		buf_add(b, text, (size_t)(nul - text));
+		buf_add_str(b, "\xef\xbf\xbd");
+		len -= (size_t)(nul - text) + 1;
+		text = nul + 1;
+	}
+	buf_add(b, text, len);
+}
+
 void buf_addf(struct buf *b, const char *format, ...)
 {
 	va_list args;

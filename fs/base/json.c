@@ -136,16 +136,7 @@ bool json_text(const struct json *j, const char *path, struct buf *out)
 	struct json_object *o = get_typed(j, path, json_type_string);
 	if (!o)
 		return false;
-	const char *text = json_object_get_string(o);
-	const char *end = text + json_object_get_string_len(o);
-	while (text < end) {
-		const char *nul = memchr(text, 0, (size_t)(end - text));
-		const char *stop = nul ? nul : end;
-		buf_add(out, text, (size_t)(stop - text));
-		if (nul)
-			buf_add_str(out, "\xef\xbf\xbd");
-		text = stop + (nul ? 1 : 0);
-	}
+	buf_add_text(out, json_object_get_string(o), (size_t)json_object_get_string_len(o));
 	return true;
 }
 

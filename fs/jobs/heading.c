@@ -23,18 +23,11 @@ struct maker {
 	bool has_ids;
 };
 
-/* A C string: a NUL inside becomes U+FFFD. NULL: no memory. */
+/* NULL: no memory. */
 static char *copy(const char *text, size_t len)
 {
 	struct buf b = { 0 };
-
-	for (const char *nul; (nul = memchr(text, 0, len));) {
-		buf_add(&b, text, (size_t)(nul - text));
-		buf_add_str(&b, "\xef\xbf\xbd");
-		len -= (size_t)(nul - text) + 1;
-		text = nul + 1;
-	}
-	buf_add(&b, text, len);
+	buf_add_text(&b, text, len);
 	return buf_steal(&b);
 }
 

@@ -40,6 +40,20 @@ static void test_bytes_may_hold_nul_and_a_nul_follows_them(void **state)
 	buf_done(&b);
 }
 
+static void test_a_text_with_nuls_becomes_a_c_string(void **state)
+{
+	(void)state;
+	struct buf b = { 0 };
+	buf_add_text(&b, "", 0);
+	assert_string_equal(buf_text(&b), "");
+	buf_add_text(&b, "\0a\0\0b\0 and on", 6);
+	assert_string_equal(buf_text(&b), "\xef\xbf\xbd"
+	                                  "a\xef\xbf\xbd\xef\xbf\xbd"
+	                                  "b\xef\xbf\xbd");
+	assert_int_equal(b.len, strlen(buf_text(&b)));
+	buf_done(&b);
+}
+
 static void test_many_small_additions_arrive_whole(void **state)
 {
 	(void)state;
@@ -242,6 +256,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_zeroed_buffer_is_empty_text),
 		cmocka_unit_test(test_bytes_may_hold_nul_and_a_nul_follows_them),
+		cmocka_unit_test(test_a_text_with_nuls_becomes_a_c_string),
 		cmocka_unit_test(test_many_small_additions_arrive_whole),
 		cmocka_unit_test(test_a_long_format_is_not_cut),
 		cmocka_unit_test(test_without_memory_a_buffer_fails_and_keeps_what_it_has),
