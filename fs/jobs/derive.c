@@ -181,9 +181,8 @@ static void find_base(struct job *job)
 {
 	const struct jobs_config *config = &job->jobs->config;
 	struct generation *gen = cache_find(config->cache, job->recipe.bases[job->next_base]->key);
-	int64_t age_s = gen ? sys_wall_s() - gen->checked_s : 0;
 
-	if (gen && age_s >= -5 && age_s < config->fresh_s)
+	if (gen && generation_is_fresh(gen, config->fresh_s))
 		job->bases[job->next_base] = gen;
 	else
 		generation_unref(gen);

@@ -20,6 +20,7 @@
 
 #define TOUCH_EVERY_S 60         /* how exact "least recently used" is */
 #define VERIFY_MAX (1024 * 1024) /* longer files would make an open wait */
+#define CLOCKS_DIFFER_S 5        /* a clock may be set back by so much */
 
 /* A generation and what only this file knows of it. */
 struct known {
@@ -204,6 +205,12 @@ void cache_count(struct cache *c, uint64_t added, uint64_t removed, int generati
 }
 
 /* --- find ------------------------------------------------------------------------------------ */
+
+bool generation_is_fresh(const struct generation *g, int64_t fresh_s)
+{
+	int64_t age_s = sys_wall_s() - g->checked_s;
+	return age_s >= -CLOCKS_DIFFER_S && age_s < fresh_s;
+}
 
 void generation_name(const struct generation *g, char out[GENERATION_NAME])
 {

@@ -17,8 +17,7 @@ static enum row_id next_file(enum row_id i)
 
 static bool is_old(const struct tree *t, const struct generation *gen)
 {
-	int64_t age_s = sys_wall_s() - gen->checked_s;
-	return age_s < -5 || age_s >= t->config.fresh_s;
+	return !generation_is_fresh(gen, t->config.fresh_s);
 }
 
 /* Looks at the disk for each file; where there is none, not again for a while: another mount's

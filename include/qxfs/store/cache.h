@@ -60,6 +60,8 @@ uint64_t cache_max_export(const struct cache *c);
 struct generation *cache_find(struct cache *c, const char *key);
 struct generation *generation_ref(struct generation *g);
 void generation_unref(struct generation *g); /* NULL is fine */
+/* Last known to be current less than fresh_s ago, by the calendar; not if that is yet to come. */
+bool generation_is_fresh(const struct generation *g, int64_t fresh_s);
 /* Which bytes it has, as text: for facts of what is made from it. */
 #define GENERATION_NAME 96
 void generation_name(const struct generation *g, char out[GENERATION_NAME]);
