@@ -16,7 +16,6 @@
 #include <qxfs/base/sys.h>
 
 #define ROWS_MAX 1048576 /* of a sheet, with its headings */
-#define COLUMNS_MAX 16384
 #define DATE_WIDTH 19
 #define QUESTION_HEIGHT 45
 

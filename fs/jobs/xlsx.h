@@ -11,7 +11,8 @@
 #include "heading.h"
 #include "render_out.h"
 
-#define SHEETS_MAX 64 /* 67 million rows; each has a file open until the end */
+#define SHEETS_MAX 64     /* 67 million rows; each has a file open until the end */
+#define COLUMNS_MAX 16384 /* of a sheet */
 #define CUTS_MAX 10000
 #define ZONES_MAX 4
 

@@ -6,8 +6,6 @@
 
 #include <qxfs/base/sys.h>
 
-#define COLUMNS_MAX 16384
-
 static int line(struct xlsx *x, const char *what, const char *text)
 {
 	int r = xlsx_put(x, x->row, 0, what, strlen(what), NULL, NULL);

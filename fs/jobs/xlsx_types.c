@@ -93,6 +93,8 @@ static int take_property(void *arg, const struct property *p)
 	bool is_other = p->data_type[0] && strcmp(p->data_type, "metadata") != 0;
 	size_t low = 0, high = h->count;
 
+	if (!is_other && metadata_find(p->key)) /* known without a schema */
+		return 0;
 	while (low < high) { /* the first of those with this ImportId */
 		size_t middle = low + (high - low) / 2;
 		if (strcmp(t->sorted[middle]->import_id, p->key) < 0)
@@ -102,8 +104,7 @@ static int take_property(void *arg, const struct property *p)
 	}
 	for (; low < h->count && strcmp(t->sorted[low]->import_id, p->key) == 0; low++) {
 		const struct column *c = t->sorted[low];
-		if (is_other || !metadata_find(c->import_id))
-			t->x->columns[c - h->columns].kind = kind_of_property(p, c, t->labels);
+		t->x->columns[c - h->columns].kind = kind_of_property(p, c, t->labels);
 	}
 	return 0;
 }
@@ -153,7 +154,6 @@ int xlsx_types(struct xlsx *x, bool labels)
 	struct typist t = { .x = x, .labels = labels };
 	struct heading *h = &x->heading;
 
-	x->id_column = h->count;
 	for (size_t i = 0; i < h->count; i++) {
 		const struct metadata *known = metadata_find(h->columns[i].import_id);
 		if (known)
