@@ -36,25 +36,31 @@ static void follow_notice(struct client *c, const struct json *body)
 		c->on_moved(c->on_moved_arg, to.origin);
 }
 
+int client_refuse_page(struct call *call, const char *next)
+{
+	char host[256];
+
+	url_host_for_people(next, host, sizeof(host));
+	fail_set(&call->fail, EIO,
+	         "the service points to %.100s for the next page of %s: it was not asked, "
+	         "nor sent the token",
+	         host, endpoint_row(call->ep)->what);
+	fail_remedy(&call->fail, "Check the account's host; if it is right, tell "
+	                         "Qualtrics' support.");
+	return -EIO;
+}
+
 static void take_next_page(struct client *c, struct call *call, const struct json *body)
 {
 	const char *next = json_str(body, "result.nextPage");
-	char host[256];
 
 	if (!next || !next[0])
 		return;
 	int r = url_next_page(&c->base, next, &call->next_page);
-	if (r == -EACCES) {
-		url_host_for_people(next, host, sizeof(host));
-		fail_set(&call->fail, EIO,
-		         "the service points to %.100s for the next page of %s: it was not asked, "
-		         "nor sent the token",
-		         host, endpoint_row(call->ep)->what);
-		fail_remedy(&call->fail, "Check the account's host; if it is right, tell "
-		                         "Qualtrics' support.");
-	} else if (r < 0) {
+	if (r == -EACCES)
+		client_refuse_page(call, next);
+	else if (r < 0)
 		fail_set(&call->fail, -r, "no memory");
-	}
 }
 
 /* Has the body the form that the endpoint's row promises? */
@@ -109,7 +115,7 @@ static bool judge_attempt(struct call *call, const struct json *body)
 /* The call's share in a 429: nobody asks this endpoint until the hold is over. */
 static void hold_endpoint(struct client *c, const struct call *call, int64_t now_ms)
 {
-	enum endpoint ep = call->ep;
+	enum endpoint ep = call->ticket.ep;
 
 	if (now_ms >= c->held_ms[ep] && c->refusals[ep] < RETRY_ATTEMPTS - 1)
 		c->refusals[ep]++;
@@ -197,7 +203,7 @@ void answer_came(struct transfer *t)
 	note_attempt(c, call);
 	follow_notice(c, body);
 	if (t->outcome == OUTCOME_ANSWERED && t->status != 429)
-		c->refusals[call->ep] = 0;
+		c->refusals[call->ticket.ep] = 0;
 
 	if (call->fail.err) {
 		json_free(body);

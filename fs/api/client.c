@@ -15,6 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <qxfs/api/paths.h>
+#include <qxfs/base/log.h>
 #include <qxfs/base/sys.h>
 
 #define JSON_MAX_BYTES (16u << 20) /* larger documents go to a sink */
@@ -175,6 +177,12 @@ static int build_url(struct client *c, struct call *call)
 	return call->url ? 0 : -ENOMEM;
 }
 
+/* The one door that all paths go through, whoever made them: a page that the service names, too. */
+static int check_path(struct call *call)
+{
+	return endpoint_row(call->ep)->any_path ? path_check_url(call->url, &call->fail) : 0;
+}
+
 static int room_for(struct transfer *t, uint64_t written, size_t len)
 {
 	struct call *call = container_of(t, struct call, transfer);
@@ -227,6 +235,8 @@ static void launch(struct client *c, struct call *call)
 		bytes_came(&call->transfer, 0);
 
 	int r = build_url(c, call);
+	if (r == 0)
+		r = check_path(call);
 	if (r == 0) {
 		fill_transfer(c, call);
 		r = http_start(c->http, &call->transfer);
@@ -261,12 +271,18 @@ static void on_tick(struct task *task)
 
 /* --- what other threads asked for ------------------------------------------------------------ */
 
-/* Misuse by the caller, found before it costs a request. */
+/* Misuse by the caller, found before it costs a request; call->fail says it. */
 static int check_call(struct client *c, struct call *call)
 {
-	if (endpoint_row(call->ep)->answer == ANSWER_FILE && call->sink_fd < 0)
-		return -EINVAL;
-	return build_url(c, call);
+	bool misused = endpoint_row(call->ep)->answer == ANSWER_FILE && call->sink_fd < 0;
+
+	int r = misused ? -EINVAL : build_url(c, call);
+	if (r == -EACCES && endpoint_row(call->ep)->any_path) /* only here is a page new to us */
+		return client_refuse_page(call, call->page_url);
+	if (r < 0)
+		return fail_set(&call->fail, -r, "%s cannot be asked for like this",
+		                endpoint_row(call->ep)->what);
+	return check_path(call);
 }
 
 static void admit(struct client *c, struct call *call, bool unwanted)
@@ -276,8 +292,7 @@ static void admit(struct client *c, struct call *call, bool unwanted)
 	if (unwanted) {
 		set_cancelled(call);
 	} else if (r < 0) {
-		fail_set(&call->fail, -r, "%s cannot be asked for like this",
-		         endpoint_row(call->ep)->what);
+		log_debug("client", "%s: not asked for", endpoint_row(call->ep)->name);
 	} else if (!gate_pass(&c->gate, sys_now_ms())) {
 		call->fail = c->gate.fail;
 	} else {
@@ -337,10 +352,17 @@ void client_on_moved(struct client *c, client_moved_fn *fn, void *arg)
 	c->on_moved_arg = arg;
 }
 
+/* The endpoint whose calls per minute it counts among. */
+static enum endpoint limits_of(const struct call *call)
+{
+	bool any = endpoint_row(call->ep)->any_path && call->args[0];
+	return any ? path_endpoint(call->args[0]) : call->ep;
+}
+
 void client_start(struct client *c, struct call *call)
 {
 	call->ticket = (struct ticket){
-		.ep = call->ep,
+		.ep = limits_of(call),
 		.class = call->class,
 		.uid = call->uid,
 		.expected_ms = call->expected_ms,

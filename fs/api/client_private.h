@@ -49,5 +49,7 @@ void client_finish(struct client *c, struct call *call); /* on_done, which may f
 
 /* answer.c: on_done of a call's transfer. */
 void answer_came(struct transfer *t);
+/* What is said of a next page that the token may not go to. Returns -EIO. */
+int client_refuse_page(struct call *call, const char *next);
 
 #endif

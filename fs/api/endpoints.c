@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <qxfs/base/sys.h>
@@ -298,6 +299,40 @@ static const struct endpoint_row rows[] = {
 		.answer = ANSWER_JSON,
 		.what = "the mailing list's contacts",
 	},
+	/* Slower than whatever has no row or line of its own: paths.c. */
+	[EP_API] = {
+		.name = "api",
+		.method = "GET",
+		.path = "/API/v3/",
+		.any_path = true,
+		.calls_per_minute = 60,
+		.repeat = REPEAT_ALWAYS,
+		.pages = PAGE_NONE,
+		.answer = ANSWER_JSON,
+		.what = "this path of the API",
+	},
+	[EP_API_MANY] = {
+		.name = "api_many",
+		.method = "GET",
+		.path = "/API/v3/",
+		.any_path = true,
+		.calls_per_minute = 3000,
+		.repeat = REPEAT_ALWAYS,
+		.pages = PAGE_NONE,
+		.answer = ANSWER_JSON,
+		.what = "this path of the API",
+	},
+	[EP_API_RARE] = {
+		.name = "api_rare",
+		.method = "GET",
+		.path = "/API/v3/",
+		.any_path = true,
+		.calls_per_minute = 5,
+		.repeat = REPEAT_ALWAYS,
+		.pages = PAGE_NONE,
+		.answer = ANSWER_JSON,
+		.what = "this path of the API",
+	},
 };
 static_assert(countof(rows) == EP_N_, "every endpoint has its row");
 
@@ -320,10 +355,43 @@ static bool is_segment(const char *arg)
 	return arg[0] && strcmp(arg, ".") != 0 && strcmp(arg, "..") != 0;
 }
 
+/* Each component by itself, so that a '/' is all that stays as it is. */
+static int add_components(const char *path, struct buf *out)
+{
+	char *own = strdup(path), *rest = own;
+	int r = own ? 0 : -ENOMEM;
+
+	for (char *one; r == 0 && (one = strsep(&rest, "/"));) {
+		if (!is_segment(one))
+			r = -EINVAL;
+		buf_add_url(out, one);
+		buf_add_str(out, rest ? "/" : "");
+	}
+	free(own);
+	return r;
+}
+
+static int any_path(enum endpoint ep, const char *const args[], struct buf *out)
+{
+	struct buf path = { 0 };
+
+	int r = args && args[0] && !args[1] ? add_components(args[0], &path) : -EINVAL;
+	if (r == 0) {
+		buf_add_str(out, rows[ep].path);
+		buf_add(out, path.data, path.len);
+		r = buf_failed(&path) || buf_failed(out) ? -ENOMEM : 0;
+	}
+	buf_done(&path);
+	return r;
+}
+
 int endpoint_path(enum endpoint ep, const char *const args[], struct buf *out)
 {
 	const char *path = rows[ep].path;
 	size_t n = 0;
+
+	if (rows[ep].any_path)
+		return any_path(ep, args, out);
 
 	for (; args && args[n]; n++)
 		if (!is_segment(args[n]))

@@ -3,6 +3,8 @@
 #define SERVER_ONLY
 #include "check_http.c"
 
+#include <sched.h>
+
 #include <qxfs/api/client.h>
 #include <qxfs/base/log.h>
 
@@ -302,6 +304,84 @@ static void test_misuse_costs_no_request(void **state)
 	assert_int_equal(a.call.fail.err, EACCES);
 	asked_done(&a);
 	assert_int_equal(server_accepted(&w->server), 0);
+}
+
+/* --- any path -------------------------------------------------------------------------------- */
+
+static void test_any_path_is_asked_for_by_a_get(void **state)
+{
+	struct world *w = *state;
+	struct asked a;
+
+	server_says(&w->server, GOOD, KEEP);
+	prepare(&a, EP_API);
+	a.call.args[0] = "libraries/UR_1/messages";
+	a.call.query = "offset=3";
+	ask_prepared(w, &a);
+	assert_int_equal(a.call.fail.err, 0);
+	assert_int_equal(
+		server_count(&w->server, "GET /API/v3/libraries/UR_1/messages?offset=3 HTTP"), 1);
+	asked_done(&a);
+}
+
+static void refuse_any(struct world *w, const char *path, const char *page, int err)
+{
+	struct asked a;
+
+	prepare(&a, EP_API);
+	a.call.args[0] = path;
+	a.call.page_url = page;
+	ask_prepared(w, &a);
+	if (a.call.fail.err != err)
+		fail_msg("%s %s: errno %d", path, page ? page : "", a.call.fail.err);
+	assert_true(a.call.fail.why[0]);
+	asked_done(&a);
+}
+
+static void test_secrets_are_asked_for_by_no_way(void **state)
+{
+	struct world *w = *state;
+	char page[100];
+
+	refuse_any(w, "users/UR_1/apitoken", NULL, EPERM);
+	refuse_any(w, "users/UR_1/ApiToken", NULL, EPERM);
+	refuse_any(w, "../oauth2/token", NULL, EINVAL);
+	refuse_any(w, "", NULL, EINVAL);
+	snprintf(page, sizeof(page), "http://127.0.0.1:%d/API/v3/users/UR_1/%%61pitoken",
+	         w->server.port);
+	refuse_any(w, "users", page, EPERM);
+	snprintf(page, sizeof(page), "http://127.0.0.1:%d/oauth2/token", w->server.port);
+	refuse_any(w, "users", page, EPERM);
+	refuse_any(w, "users", "http://evil.example/API/v3/users?offset=100", EIO);
+	assert_int_equal(server_accepted(&w->server), 0);
+}
+
+static void test_any_path_waits_with_its_own_endpoint(void **state)
+{
+	struct world *w = *state;
+	struct asked a, b;
+	struct step steps[] = { { .send = reply("429 No", "Retry-After: 2\r\n", ""), .times = 1 },
+		                { .send = GOOD } };
+	int64_t before_ms = sys_now_ms();
+
+	/* A refusal of the survey's schema holds up both ways to it, and no other path. */
+	server_script(&w->server, steps, 2);
+	prepare(&a, EP_API);
+	a.call.args[0] = "surveys/SV_1/response-schema";
+	client_start(w->client, &a.call);
+	while (view_of(w).refused_429 == 0)
+		sched_yield();
+	ask(w, &b, EP_SURVEY);
+	assert_int_equal(b.call.fail.err, 0);
+	assert_true(sys_now_ms() - before_ms < 1500);
+	asked_done(&b);
+	ask(w, &b, EP_SCHEMA);
+	assert_int_equal(b.call.fail.err, 0);
+	assert_true(sys_now_ms() - before_ms >= 2000);
+	asked_done(&b);
+	await(&a);
+	assert_int_equal(a.call.fail.err, 0);
+	asked_done(&a);
 }
 
 /* --- files ----------------------------------------------------------------------------------- */
@@ -947,6 +1027,9 @@ int main(void)
 		test(test_final_answers_are_not_asked_for_again),
 		test(test_a_network_that_is_away_says_so_after_the_bound),
 		test(test_misuse_costs_no_request),
+		test(test_any_path_is_asked_for_by_a_get),
+		test(test_secrets_are_asked_for_by_no_way),
+		test(test_any_path_waits_with_its_own_endpoint),
 		test(test_a_download_begins_anew_when_it_breaks),
 		test(test_a_document_may_go_to_a_file_but_no_web_page),
 		test(test_a_full_disk_is_said_at_once),

@@ -29,7 +29,8 @@ struct client_config {
 struct call {
 	/* in; strings are borrowed until on_done */
 	enum endpoint ep;
-	const char *args[3];  /* for the {} of the path, NULL after the last */
+	const char *args[3];  /* for the {} of the path, NULL after the last; of a row with any_path
+	                         the path, which decides whose limits it falls under */
 	const char *query;    /* "offset=100", NULL: none */
 	const char *page_url; /* a next_page of an earlier call: asked for instead of path and query
 	                       */

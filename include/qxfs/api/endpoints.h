@@ -41,6 +41,10 @@ enum endpoint {
 	EP_OLD_MAILINGLISTS,
 	EP_OLD_MAILINGLIST,
 	EP_OLD_MEMBERS,
+	/* any path, in three speeds: paths.h says which */
+	EP_API,
+	EP_API_MANY,
+	EP_API_RARE,
 	EP_N_
 };
 
@@ -60,6 +64,7 @@ struct endpoint_row {
 	const char *method; /* "GET", "POST" */
 	const char *path; /* "/API/v3/surveys/{}/export-responses"; each {} takes the next argument
 	                   */
+	bool any_path;    /* its one argument is a path of any length behind `path` */
 	int calls_per_minute; /* of the brand, before `share` */
 	bool starts_job;      /* takes one of the 15 job slots until client_job_over() */
 	enum repeat_rule repeat;
@@ -71,8 +76,8 @@ struct endpoint_row {
 
 const struct endpoint_row *endpoint_row(enum endpoint ep);
 
-/* Appends the path with its arguments percent-encoded. -EINVAL when their number does not fit or
- * one is empty, "." or "..". */
+/* Appends the path with its arguments percent-encoded; of a row with any_path each component of the
+ * one. -EINVAL when their number does not fit or one is empty, "." or "..". */
 int endpoint_path(enum endpoint ep, const char *const args[], struct buf *out);
 
 #endif
