@@ -1,4 +1,4 @@
-/* cache_private.h: what cache.c, draft.c, evict.c, facts.c and keys.c share.
+/* cache_private.h: what the files of the cache share.
  * Comes after <qxfs/store/cache.h>, which it does not include: modules form no cycle.
  *
  *   gen/HH/HASH.facts            names one data file; HH: the first two digits of HASH
@@ -53,6 +53,7 @@ struct cache {
 	uint64_t reserved;     /* for our own drafts; guarded by lock */
 	int64_t full_until_ms; /* nothing to evict was found: do not look before; guarded by lock */
 	int64_t counted_ms;    /* when what all mounts hold was counted; guarded by lock */
+	unsigned spills;       /* in memory; guarded by lock */
 
 	pthread_mutex_t evict_lock; /* one evictor at a time; taken before cache.lock */
 };
@@ -121,6 +122,13 @@ void cache_count(struct cache *c, uint64_t added, uint64_t removed, int generati
 uint64_t stat_bytes(const struct stat *st);
 /* CRC-32 of the first `length` bytes; -EBADMSG: there are not so many. */
 int cache_sum(int fd, uint64_t length, uint32_t *ret);
+
+/* --- room.c ---------------------------------------------------------------------------------- */
+
+/* Makes sure that `upto` bytes can be written to a file on the cache's disk; *reserved: what it has
+ * been promised so far, its owner's, one thread at a time. -ENOSPC, -EFBIG. */
+int room_take(struct cache *c, int fd, uint64_t *reserved, uint64_t upto);
+void room_give_back(struct cache *c, uint64_t *reserved);
 
 /* --- draft.c --------------------------------------------------------------------------------- */
 

@@ -27,9 +27,7 @@
 #include "folder.h"
 
 #define STEM_LEN 16
-#define STEP_MIN (1024 * 1024)      /* so that a small document does not take much */
-#define STEP_MAX (64 * 1024 * 1024) /* so that a large export is not in many pieces */
-#define SMALL_ROOM (1024 * 1024)    /* what is freed when not even a name or the facts fit */
+#define SMALL_ROOM (1024 * 1024) /* what is freed when not even a name or the facts fit */
 
 enum { RAW, DATA, FILES };
 static const char *const suffixes[FILES] = { "raw", "data" };
@@ -203,70 +201,19 @@ int cache_draft_new(struct cache *c, const char *key, struct draft **ret)
 
 /* --- room ------------------------------------------------------------------------------------ */
 
-static void count_reserved(struct cache *c, uint64_t more, uint64_t less)
-{
-	pthread_mutex_lock(&c->lock);
-	c->reserved = c->reserved + more - less;
-	pthread_mutex_unlock(&c->lock);
-}
-
-static int allocate(int fd, uint64_t from, uint64_t len)
-{
-	int r;
-	do
-		r = fallocate(fd, FALLOC_FL_KEEP_SIZE, (off_t)from, (off_t)len);
-	while (r < 0 && errno == EINTR);
-	if (r == 0 || errno == EOPNOTSUPP || errno == ENOSYS)
-		return 0;                          /* such a disk tells when bytes are written */
-	return errno == EDQUOT ? -ENOSPC : -errno; /* a quota is this user's end of the disk */
-}
-
-static uint64_t next_step(uint64_t reserved, uint64_t need)
-{
-	uint64_t step = reserved;
-	if (step < STEP_MIN)
-		step = STEP_MIN;
-	if (step > STEP_MAX)
-		step = STEP_MAX;
-	return step > need ? step : need;
-}
-
 int draft_reserve(struct draft *d, int fd, uint64_t upto)
 {
-	struct cache *c = d->cache;
 	int file = fd == d->fds[RAW] ? RAW : DATA;
-	uint64_t have = d->reserved[file];
 
 	if (fd < 0 || fd != d->fds[file])
 		return -EINVAL;
-	if (upto > INT64_MAX)
-		return -EFBIG;
-	if (upto <= have)
-		return 0;
-
-	uint64_t need = upto - have;
-	uint64_t step = next_step(have, need);
-	evict_to_limit(c, step);
-	int r = allocate(fd, have, step);
-	if (r == -ENOSPC) { /* near the end of the disk */
-		step = need;
-		r = allocate(fd, have, step);
-	}
-	if (r == -ENOSPC) {
-		evict_for_disk(c, need);
-		r = allocate(fd, have, step);
-	}
-	if (r < 0)
-		return r;
-	d->reserved[file] += step;
-	count_reserved(c, step, 0);
-	return 0;
+	return room_take(d->cache, fd, &d->reserved[file], upto);
 }
 
 static void drop_reserved(struct draft *d)
 {
-	count_reserved(d->cache, 0, d->reserved[RAW] + d->reserved[DATA]);
-	d->reserved[RAW] = d->reserved[DATA] = 0;
+	for (int i = 0; i < FILES; i++)
+		room_give_back(d->cache, &d->reserved[i]);
 }
 
 int draft_rewind(struct draft *d)
