@@ -66,6 +66,8 @@ static const struct option_row rows[] = {
 	  "read the API token from a file that only you can read" },
 	{ "legacy_contacts", "WHEN", "auto", VALUE_LEGACY, FIELD(legacy), 0, 0,
 	  "mailing lists of accounts without XM Directory: auto, on or off" },
+	{ "api", NULL, NULL, VALUE_NONE, FIELD(api), 0, 0,
+	  "offer any GET of the API below .qxfs/api" },
 	{ "allow_other", NULL, NULL, VALUE_NONE, FIELD(allow_other), 0, 0,
 	  "let other users of this machine in, as umask= permits" },
 	{ "uid", "USER", NULL, VALUE_USER, FIELD(uid), 0, UINT32_MAX - 1,

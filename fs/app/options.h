@@ -29,6 +29,7 @@ struct options {
 	uint64_t cache_size; /* 0: half of what the disk has free */
 	uint64_t max_export;
 	char *cache_dir, *state_dir, *token_file; /* absolute; NULL: not given */
+	bool api;
 	bool allow_other;
 	int64_t uid, gid;
 	int64_t umask;     /* never negative after options_parse */

@@ -140,6 +140,7 @@ static int build_tree(const struct wiring *w, struct parts *p, struct qx_fail *f
 		.fresh_s = o->fresh_s,
 		.open_wait_s = open_wait_s(o),
 		.share = share_of(o),
+		.api = o->api,
 		.job_timeout_s = o->job_timeout_s,
 		.legacy = (enum legacy_contacts)o->legacy,
 		.client = p->client,

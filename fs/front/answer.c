@@ -12,6 +12,7 @@ void answer_open(struct tree *tree, fuse_req_t req, struct tree_handle *handle)
 	struct fuse_file_info fi = {
 		.fh = (uintptr_t)handle,
 		.keep_cache = handle->keep_cache && !handle->attr_changed,
+		.direct_io = handle->is_live,
 		.cache_readdir = handle->may_keep,
 		.noflush = !handle->is_dir,
 	};

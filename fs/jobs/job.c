@@ -62,12 +62,12 @@ void job_show(struct job *job)
 void job_move(struct job *job, enum job_state state)
 {
 	if (!(job_rules[job->state].next & TO(state))) {
-		log_error("jobs", "%s: no way from %s to %s", job->recipe.subject,
+		log_error("jobs", "%.*s: no way from %s to %s", JOB_LOGGED(job),
 		          job_rules[job->state].name, job_rules[state].name);
 		return;
 	}
 	if (job->state != state)
-		log_debug("jobs", "%s: %s -> %s after %lld ms", job->recipe.subject,
+		log_debug("jobs", "%.*s: %s -> %s after %lld ms", JOB_LOGGED(job),
 		          job_rules[job->state].name, job_rules[state].name,
 		          (long long)(sys_now_ms() - job->started_ms));
 	job->state = state;
@@ -234,7 +234,10 @@ static void draft_made(struct job *job)
 
 void job_begin(struct job *job)
 {
-	job_disk(job, make_draft, draft_made);
+	if (job->recipe.kind == JOB_LIVE) /* nothing of it is kept */
+		live_begin(job);
+	else
+		job_disk(job, make_draft, draft_made);
 }
 
 /* --- the end of a job ------------------------------------------------------------------------ */
@@ -263,6 +266,9 @@ void job_free(struct job *job)
 	json_free(job->page);
 	free(job->page_url);
 	circle_done(&job->pages);
+	spill_unref(job->answer);
+	spill_unref(job->result);
+	spill_unref(job->out);
 	recipe_done(&job->recipe);
 	free(job);
 }
@@ -284,6 +290,15 @@ void job_answer(struct job *job, const struct want_result *result)
 	}
 }
 
+/* The service's words may repeat a query. */
+static void log_failure(const struct job *job)
+{
+	const struct qx_fail *f = &job->fail;
+	log_warn("jobs", "%.*s: %s (HTTP %d, %s, requestId %s)", JOB_LOGGED(job),
+	         job->recipe.kind == JOB_LIVE ? strerrorname_np(f->err) : f->why, f->http, f->code,
+	         f->request_id);
+}
+
 /* The last step of every job: its draft and the key's lock are gone by now. */
 static void settle(struct job *job)
 {
@@ -297,11 +312,12 @@ static void settle(struct job *job)
 		result.gen = job->made ? job->made : job->old;
 		result.kept = !job->made;
 		result.stale = job->stale;
+		result.live = job->out;
+		result.live_length = job->out_length;
 		board_settled(jobs->board, job->recipe.subject);
 	} else if (job->fail.err != ECANCELED) {
 		board_failed(jobs->board, job->recipe.subject, &job->fail);
-		log_warn("jobs", "%s: %s (HTTP %d, %s, requestId %s)", job->recipe.subject,
-		         job->fail.why, job->fail.http, job->fail.code, job->fail.request_id);
+		log_failure(job);
 	}
 	job_answer(job, &result);
 	job_free(job);

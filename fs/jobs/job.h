@@ -7,7 +7,7 @@
  *  another has the key                                            any ──► FAILED
  *
  * A document goes NEW ► FETCHING ► UNPACKING ► PUBLISHING ► READY; so do pages, collected;
- * a derived file NEW ► BASES ► RENDERING ► PUBLISHING ► READY.
+ * a derived file NEW ► BASES ► RENDERING ► PUBLISHING ► READY; a live one NEW ► FETCHING ► READY.
  *
  * A job waits for a call, for the disk, or for a moment; each comes back to the jobs thread as a
  * step. Everything here is the jobs thread's, but for what says otherwise. */
@@ -87,11 +87,16 @@ struct job {
 	uint64_t shown_bytes;   /* network thread, while call_live */
 	struct unpacked unpacked;
 
-	/* collect.c: the page just fetched, and what comes after it */
+	/* collect.c: the page just fetched; live.c too: what comes after it */
 	struct json *page; /* the pool's, while disk_live */
 	char *page_url;
 	uint64_t spooled;
 	struct circle pages;
+
+	/* live.c: the pool's, while disk_live */
+	struct spill *answer, *result, *out; /* the envelope, its result, what is served */
+	uint64_t out_length;
+	bool listed; /* it is a list: `out` has elements of its pages */
 
 	/* derive.c */
 	struct generation *bases[RECIPE_BASES];
@@ -104,6 +109,9 @@ struct job {
 	int disk_err;
 	struct qx_fail disk_fail;
 };
+
+/* What logs call it, for "%.*s": queries are people's words, and may name people. */
+#define JOB_LOGGED(job) (int)strcspn((job)->recipe.subject, "?"), (job)->recipe.subject
 
 /* How many unpack workers may wait for bytes: the others stay free for what does not wait. */
 #define FOLLOWERS_MAX 2
@@ -175,6 +183,9 @@ void export_file_missing(struct job *job); /* 404 of a finished export's file */
 void document_unpack(struct job *job); /* disk: cuts the result out of the envelope */
 /* fetch.c */
 void fetch_publish(struct job *job); /* the draft's data, as job->unpacked says */
+/* live.c */
+void live_begin(struct job *job);
+void live_unwanted(struct job *job); /* its one want has gone */
 /* jobs.c */
 void jobs_check_idle(struct jobs *j);
 void jobs_watch_deadline(struct jobs *j, int64_t at_ms);

@@ -19,7 +19,8 @@
  * asked for before a touch may lack what the touch is about: the new one waits for the key. */
 static bool serves(const struct job *job, const struct want *w)
 {
-	return job->state < JOB_READY && strcmp(job->recipe.key, w->recipe.key) == 0 &&
+	return job->state < JOB_READY && job->recipe.kind != JOB_LIVE &&
+	       strcmp(job->recipe.key, w->recipe.key) == 0 &&
 	       (!w->full_since_ms || !job->asked_ms || job->asked_ms > w->full_since_ms);
 }
 
@@ -105,6 +106,14 @@ static void want_arrives(struct task *task)
 	job_begin(job);
 }
 
+/* One want less: the job goes on, unless nobody else could ever use what it makes. */
+static void left_alone(struct job *job)
+{
+	job_show(job);
+	if (job->recipe.kind == JOB_LIVE && !job->wants)
+		live_unwanted(job);
+}
+
 /* Takes a want out of the job that has it. */
 static bool unlink_want(struct jobs *j, const struct want *w)
 {
@@ -113,7 +122,7 @@ static bool unlink_want(struct jobs *j, const struct want *w)
 			if (*link != w)
 				continue;
 			*link = w->next;
-			job_show(job);
+			left_alone(job);
 			return true;
 		}
 	}
@@ -177,7 +186,7 @@ static void deadlines(struct task *task)
 			answer_one(w, ETIMEDOUT,
 			           "it takes longer than open_wait allows; it goes on, "
 			           "and a later open finds it");
-		job_show(job);
+		left_alone(job);
 	}
 	for (struct list_job *lj = j->lists; lj; lj = lj->next)
 		pages_deadlines(lj, now_ms, &next_ms);

@@ -24,14 +24,10 @@ uint64_t row_ino(const struct tree *t, const struct node_row *row, const char *a
 
 uint64_t row_parent_ino(const struct tree *t, const struct node_row *row, const char *arg)
 {
-	const struct node_row *above = node_row(row->parent);
 	char above_arg[ARG_MAX_BYTES];
 
 	memcpy(above_arg, arg, strlen(arg) + 1);
-	if (above->parts < row->parts) {
-		char *last = strrchr(above_arg, '/');
-		*(last ? last : above_arg) = 0;
-	}
+	const struct node_row *above = node_above(row, above_arg);
 	return row_ino(t, above, above_arg);
 }
 
@@ -155,7 +151,7 @@ void row_attr(const struct tree *t, const struct node_row *row, uint64_t ino, st
 	ret->st_mode = mode;
 	ret->st_ino = ino;
 	ret->st_nlink = row->kind == NODE_DIR ? 2 : 1;
-	ret->st_uid = t->config.uid;
+	ret->st_uid = row->flags & ROW_OWNER_ONLY ? t->config.owner : t->config.uid;
 	ret->st_gid = t->config.gid;
 	ret->st_blksize = 4096;
 	ret->st_mtim.tv_sec = t->born_s;
@@ -199,6 +195,11 @@ void node_attr(struct tree *t, const struct node *n, struct stat *ret)
 		ret->st_blocks = n->ready ? (ret->st_size + 511) / 512 : 0;
 		set_mtime(ret, n->mtime_s);
 		break;
+	case NODE_LIVE:
+		ret->st_size = (off_t)(n->ready ? n->estimate : UNKNOWN_EXPORT);
+		ret->st_blocks = n->ready ? (ret->st_size + 511) / 512 : 0;
+		set_mtime(ret, n->mtime_s);
+		break;
 	case NODE_TEXT:
 		ret->st_size = n->text ? (off_t)n->text->len : 0;
 		ret->st_blocks = (ret->st_size + 511) / 512;
@@ -218,6 +219,8 @@ double node_attr_ttl(struct tree *t, const struct node *n)
 	switch (n->place->row->kind) {
 	case NODE_DATA:
 		return n->ready ? LONG_TTL_S : 0;
+	case NODE_LIVE:
+		return 0;
 	case NODE_TEXT:
 		return LONG_TTL_S; /* a text node never changes */
 	default:
@@ -241,6 +244,7 @@ double node_entry_ttl(struct tree *t, const struct node *n)
 			return 0;
 		return fresh_rest(t, p);
 	case NODE_TEXT:
+	case NODE_LIVE:
 		return 0;
 	default:
 		return is_tentative(t, n->place->row, n->place->arg) ? 0 : FOLDER_TTL_S;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <qxfs/api/paths.h>
 #include <qxfs/base/sys.h>
 
 #include "ids.h"
@@ -143,6 +144,18 @@ static int make_document(struct tree *t, const struct node_row *row, struct cont
 	return r;
 }
 
+static int make_live(const char *arg, struct content *c)
+{
+	struct qx_fail unread; /* live_judge has told it */
+
+	int r = path_parse(arg, &c->path, &c->query, &unread);
+	c->recipe.kind = JOB_LIVE;
+	c->recipe.ep = EP_API;
+	c->recipe.args[0] = buf_text(&c->path);
+	c->recipe.query = c->query.len ? buf_text(&c->query) : NULL;
+	return r;
+}
+
 static int add_base(struct tree *t, const struct node_row *row, const char *arg, int i,
                     struct content *c)
 {
@@ -174,7 +187,7 @@ int content_make(struct tree *t, const struct node_row *row, const char *arg, st
 	int r = 0;
 
 	memset(ret, 0, sizeof(*ret));
-	for (int i = 0; i < row->parts; i++)
+	for (int i = 0; i < row->parts && !(row->flags & ROW_DEEP); i++)
 		if (i >= RECIPE_ARGS || !arg_part(arg, i, ret->parts[i]))
 			return -ENOENT;
 	node_subject(row, arg, &ret->subject);
@@ -182,10 +195,12 @@ int content_make(struct tree *t, const struct node_row *row, const char *arg, st
 		r = make_export(t, row, arg, ret);
 	else if (row->source.kind == SOURCE_DERIVED)
 		r = make_derived(t, row, arg, ret);
+	else if (row->source.kind == SOURCE_PATH)
+		r = make_live(arg, ret);
 	else
 		r = make_document(t, row, ret);
 	if (buf_failed(&ret->key) || buf_failed(&ret->subject) || buf_failed(&ret->body) ||
-	    buf_failed(&ret->query))
+	    buf_failed(&ret->query) || buf_failed(&ret->path))
 		return -ENOMEM;
 	ret->recipe.key = buf_text(&ret->key);
 	ret->recipe.subject = buf_text(&ret->subject);
@@ -218,6 +233,7 @@ void content_done(struct content *c)
 	buf_done(&c->subject);
 	buf_done(&c->body);
 	buf_done(&c->query);
+	buf_done(&c->path);
 	for (int i = 0; i < RECIPE_BASES; i++) {
 		if (c->bases[i])
 			content_done(c->bases[i]);

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include <qxfs/api/paths.h>
 #include <qxfs/base/sys.h>
 
 #include "ids.h"
@@ -65,6 +66,8 @@ static const struct {
 	                            "no mailing list has this name", NULL },
 	[HOLE_DATES] = { .style = PART_NAME, .check = span_check_dates },
 	[HOLE_WITH] = { .style = PART_NAME, .check = span_check_with },
+	[HOLE_API_FOLDER] = { .style = PART_NAME, .check = path_check_folder },
+	[HOLE_API_PATH] = { .style = PART_NAME, .check = path_check_last },
 };
 static_assert(countof(holes) == HOLES_, "every hole has its row");
 

@@ -74,7 +74,7 @@ struct node {
 	struct generation *gen; /* data, ready */
 	struct text *text;
 	int64_t mtime_s;   /* data: fixed when the node was made */
-	uint64_t estimate; /* data, pending */
+	uint64_t estimate; /* data, pending; live: once opened, the longest that an open has got */
 
 	/* a folder: what the kernel may keep of its listing */
 	unsigned listings;     /* handles */
@@ -115,13 +115,13 @@ struct tree {
 /* content.c: what makes the bytes of a data row. */
 struct content {
 	struct recipe recipe;
-	struct buf key, subject, body, query;
+	struct buf key, subject, body, query, path;
 	char parts[RECIPE_ARGS][ARG_MAX_BYTES];
 	char directory[LIST_OF_BYTES];       /* of the mailing list that component 0 is */
 	struct content *bases[RECIPE_BASES]; /* owned */
 };
-/* -EAGAIN: a list has to be fetched first; -ENOENT: it is known not to exist; -ENOMEM. Takes
- * tree.lock; content_done() in any case. */
+/* -EAGAIN: a list has to be fetched first; -ENOENT: it is known not to exist; -EPERM; -ENOMEM.
+ * Takes tree.lock; content_done() in any case. */
 int content_make(struct tree *t, const struct node_row *row, const char *arg, struct content *ret);
 void content_done(struct content *c);
 /* What it is made from is another now than when it was made. Looks at the disk. */

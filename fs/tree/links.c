@@ -47,5 +47,7 @@ bool row_is_there(struct tree *t, const struct node_row *row, const char *arg)
 {
 	if (row->id == ROW_DIRECTORY_LINK)
 		return default_directory(t);
+	if (row->flags & ROW_OPTION_API)
+		return t->config.api;
 	return !(row->flags & ROW_XM_ONLY && id_is_old_mailinglist(arg));
 }

@@ -11,6 +11,7 @@ struct handle {
 	struct node *node;
 	struct text *text;
 	struct generation *gen;
+	struct spill *live; /* whose fd it reads */
 	struct listing *listing;
 };
 

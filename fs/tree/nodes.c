@@ -169,6 +169,16 @@ static struct node_row rows[ROWS_MAX_] = {
 		TEXT("/.qxfs/jobs", text_jobs, ROW_OWNER_ONLY, "a line for each running job"),
 	[ROW_QXFS_ERRORS] = TEXT("/.qxfs/errors", text_errors, ROW_OWNER_ONLY,
 	                         "the last failures, each with its cause and what to do"),
+	[ROW_API] = DIR("/.qxfs/api", ROW_OWNER_ONLY | ROW_OPTION_API,
+	                "with -o api: any GET of the API, fetched anew by each open, kept nowhere"),
+	[ROW_API_FOLDER] =
+		DIR("/.qxfs/api/{folder}", ROW_OWNER_ONLY | ROW_OPTION_API | ROW_DEEP,
+	            "the folders of a path, of any name and any depth; they list nothing"),
+	[ROW_API_PATH] =
+		NODE("/.qxfs/api/{path}.json", NODE_LIVE,
+	             "surveys/SV_.../quotas.json, PATH?QUERY.json; of a list all its pages",
+	             .flags = ROW_OWNER_ONLY | ROW_OPTION_API | ROW_DEEP,
+	             .source = { .kind = SOURCE_PATH }),
 };
 
 /* Paths of the rows that nodes_init() adds. */
@@ -194,6 +204,8 @@ static const struct {
 	{ "mailinglist-name", HOLE_MAILINGLIST_NAME },
 	{ "dates", HOLE_DATES },
 	{ "with", HOLE_WITH },
+	{ "folder", HOLE_API_FOLDER },
+	{ "path", HOLE_API_PATH },
 };
 static_assert(countof(hole_names) == HOLES_ - 1, "every hole has its name");
 
@@ -308,6 +320,43 @@ const struct node_row *node_pattern(const struct node_row *dir)
 	return NULL;
 }
 
+static bool ends_in(const char *name, const char *suffix)
+{
+	size_t n = strlen(name), m = strlen(suffix);
+	return n > m && strcmp(name + n - m, suffix) == 0;
+}
+
+const struct node_row *node_pattern_of(const struct node_row *dir, const char *name)
+{
+	const struct node_row *best = NULL;
+
+	for (enum row_id i = dir->first_child; i != ROW_ROOT; i = rows[i].next)
+		if (rows[i].hole != HOLE_NONE && ends_in(name, rows[i].suffix) &&
+		    (!best || strlen(rows[i].suffix) > strlen(best->suffix)))
+			best = &rows[i];
+	return best;
+}
+
+const struct node_row *node_inside(const struct node_row *dir)
+{
+	return dir->flags & ROW_DEEP ? &rows[dir->parent] : dir;
+}
+
+const struct node_row *node_above(const struct node_row *row, char arg[ARG_MAX_BYTES])
+{
+	const struct node_row *above = &rows[row->parent];
+	char *last = row->hole == HOLE_NONE ? NULL : strrchr(arg, '/');
+
+	if (row->hole != HOLE_NONE)
+		*(last ? last : arg) = 0;
+	if (!(row->flags & ROW_DEEP) || !arg[0])
+		return above;
+	enum row_id i = above->first_child;
+	while (rows[i].kind != NODE_DIR || !(rows[i].flags & ROW_DEEP))
+		i = rows[i].next;
+	return &rows[i];
+}
+
 const struct node_row *node_target(const struct node_row *row)
 {
 	return row->id == ROW_EXCEL_FILE ? node_form(ROW_SURVEY, FORM_XLSX) : row;
@@ -353,7 +402,7 @@ void node_subject(const struct node_row *row, const char *arg, struct buf *out)
 			buf_add(out, p, 1);
 			continue;
 		}
-		size_t n = strcspn(arg, "/");
+		size_t n = row->flags & ROW_DEEP ? strlen(arg) : strcspn(arg, "/");
 		buf_add(out, arg, n);
 		arg += n + (arg[n] == '/');
 		p = strchr(p, '}');

@@ -5,6 +5,10 @@
  * in the holes is the node's argument, its components joined by '/': "SV_x", "SV_x/NAME"; it is
  * handed down to all rows beneath. A `place` is a row with its argument.
  *
+ * A row with ROW_DEEP stands for paths of any length: its hole takes all components, and its
+ * folders hold what stands beside them in the table. Patterns of one folder differ in their
+ * suffixes.
+ *
  * The forms of the responses exist in several folders: for each folder with FOLDER_FORMS and each
  * form, nodes_init() adds a row.
  * Threads: constant after nodes_init(); any. */
@@ -32,14 +36,17 @@ enum node_kind {
 	NODE_DIR,
 	NODE_LINK,
 	NODE_TEXT, /* made here from tables, never a request */
-	NODE_DATA  /* a generation: an export or a document */
+	NODE_DATA, /* a generation: an export or a document */
+	NODE_LIVE  /* fetched anew by each open, which alone can read it */
 };
 
 enum row_flag {
 	ROW_OWNER_ONLY = 1 << 0,
-	ROW_UNLISTED = 1 << 1, /* found by name only */
-	ROW_FORMS = 1 << 2,    /* a folder that holds the responses in all their forms */
-	ROW_XM_ONLY = 1 << 3   /* not of mailing lists without XM Directory */
+	ROW_UNLISTED = 1 << 1,  /* found by name only */
+	ROW_FORMS = 1 << 2,     /* a folder that holds the responses in all their forms */
+	ROW_XM_ONLY = 1 << 3,   /* not of mailing lists without XM Directory */
+	ROW_DEEP = 1 << 4,      /* its hole takes components without end */
+	ROW_OPTION_API = 1 << 5 /* only with -o api */
 };
 
 /* What may stand in a hole, and how it is known: a row each in holes.c. */
@@ -60,6 +67,8 @@ enum hole {
 	HOLE_MAILINGLIST_NAME,
 	HOLE_DATES,
 	HOLE_WITH,
+	HOLE_API_FOLDER,
+	HOLE_API_PATH,
 	HOLES_
 };
 
@@ -74,7 +83,8 @@ enum source_kind {
 	SOURCE_DOCUMENT,
 	SOURCE_PAGES,
 	SOURCE_FORM,
-	SOURCE_DERIVED
+	SOURCE_DERIVED,
+	SOURCE_PATH /* the argument is a path of the API */
 };
 
 /* Where the content comes from. */
@@ -121,8 +131,13 @@ const struct node_row *node_row(enum row_id id);
 const struct node_row *node_form(enum row_id dir, enum form_id form);
 /* The child row of that very name, or NULL; patterns do not count. */
 const struct node_row *node_child(const struct node_row *dir, const char *name);
-/* The child row with a hole, or NULL. */
+/* The first child row with a hole, or NULL; the one with the longest suffix that this name has. */
 const struct node_row *node_pattern(const struct node_row *dir);
+const struct node_row *node_pattern_of(const struct node_row *dir, const char *name);
+/* The row whose children stand in this folder: itself, unless it is deep. */
+const struct node_row *node_inside(const struct node_row *dir);
+/* The folder above a place, whose argument becomes the folder's. */
+const struct node_row *node_above(const struct node_row *row, char arg[ARG_MAX_BYTES]);
 /* The row that a name in this row's place leads to: itself, or that of which it is another name. */
 const struct node_row *node_target(const struct node_row *row);
 /* The row that a derived one is made from: in the same folder. */

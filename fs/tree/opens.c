@@ -2,6 +2,7 @@
 #include "opens.h"
 
 #include "listing.h"
+#include "live.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -47,8 +48,9 @@ void tree_close(struct tree *t, struct tree_handle *pub)
 	if (!pub)
 		return;
 	struct handle *h = (struct handle *)pub;
-	if (h->pub.fd >= 0)
+	if (h->pub.fd >= 0 && !h->live)
 		close(h->pub.fd);
+	spill_unref(h->live);
 	listing_free(h->listing);
 	text_unref(h->text);
 	generation_unref(h->gen);
@@ -105,6 +107,30 @@ static int open_text(struct tree *t, uint64_t id, struct tree_handle **ret)
 	pthread_mutex_unlock(&t->lock);
 	if (!h)
 		return -ENOMEM;
+	*ret = &h->pub;
+	return 0;
+}
+
+int open_live(struct tree *t, struct node *n, const struct want_result *result,
+              struct tree_handle **ret)
+{
+	pthread_mutex_lock(&t->lock);
+	struct handle *h = handle_new(t, n);
+	if (h) {
+		if (!n->ready || n->estimate < result->live_length)
+			n->estimate = result->live_length;
+		n->ready = true;
+		if (n->place->pending == n)
+			n->place->pending = NULL;
+	}
+	pthread_mutex_unlock(&t->lock);
+	if (!h)
+		return -ENOMEM;
+	h->live = spill_ref(result->live);
+	h->pub.fd = spill_fd(h->live);
+	h->pub.length = result->live_length;
+	h->pub.keep_cache = false;
+	h->pub.is_live = true;
 	*ret = &h->pub;
 	return 0;
 }
@@ -225,7 +251,6 @@ static int open_folder_now(struct tree *t, struct node *n, struct tree_handle **
 int tree_open(struct tree *t, enum tree_verb verb, uint64_t node, int flags,
               const struct tree_caller *who, struct tree_handle **ret)
 {
-	(void)who;
 	struct node *n = pin(t, node);
 	if (!n)
 		return -ENOENT;
@@ -240,6 +265,8 @@ int tree_open(struct tree *t, enum tree_verb verb, uint64_t node, int flags,
 		r = open_text(t, node, ret);
 	else if (kind == NODE_DATA)
 		r = open_file_now(t, n, ret);
+	else if (kind == NODE_LIVE)
+		r = live_admit(t, n->place, who);
 	else
 		r = kind == NODE_DIR ? -EISDIR : -ELOOP;
 	unpin(t, n);

@@ -8,6 +8,9 @@
 /* A handle of a ready node's data. -ENOENT: it was evicted, or is damaged: lose_data() then. */
 int open_data(struct tree *t, struct node *n, struct generation *gen, bool refilled,
               struct tree_handle **ret);
+/* What a job has just fetched for it. */
+int open_live(struct tree *t, struct node *n, const struct want_result *result,
+              struct tree_handle **ret);
 int open_folder(struct tree *t, struct node *n, struct tree_handle **ret);
 /* The list that a folder shows is there and fresh. Takes tree.lock. */
 bool listing_is_there(struct tree *t, const struct node_row *row, const char *arg);

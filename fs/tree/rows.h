@@ -73,6 +73,9 @@ enum row_id {
 	ROW_QXFS_STATUS,
 	ROW_QXFS_JOBS,
 	ROW_QXFS_ERRORS,
+	ROW_API,
+	ROW_API_FOLDER,
+	ROW_API_PATH,
 	ROWS_FIXED_,
 	/* behind them: the forms of the responses, a block for each folder that has them */
 	ROWS_MAX_ = ROWS_FIXED_ + FORM_FOLDERS_ * FORMS_

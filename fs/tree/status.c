@@ -46,9 +46,12 @@ static void add_job(struct buf *out, const struct board_job *job)
 	buf_add_str(out, "\n");
 }
 
+/* What lies in .qxfs is told there, for its owner only. */
 static bool is_below(const char *subject, const char *prefix)
 {
-	return strncmp(subject, prefix, strlen(prefix)) == 0;
+	static const char ours[] = ".qxfs/";
+	return strncmp(subject, prefix, strlen(prefix)) == 0 &&
+	       strncmp(subject, ours, strlen(ours)) != 0;
 }
 
 /* Running and failed things whose path begins so. */

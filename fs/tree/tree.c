@@ -28,6 +28,15 @@ static bool strip_suffix(const struct node_row *row, const char *name, char out[
 	return true;
 }
 
+static void say_missing(const struct node_row *child, struct qx_fail *why)
+{
+	fail_set(why, ENOENT, "there is no such file here");
+	if (child && child->flags & ROW_OPTION_API) {
+		fail_set(why, ENOENT, "this mount was not made with -o api");
+		fail_remedy(why, "Mount again with -o api.");
+	}
+}
+
 int resolve(struct tree *t, const struct node_row *dir, const char *dir_arg, const char *name,
             const struct node_row **ret_row, char arg[ARG_MAX_BYTES], struct qx_fail *why)
 {
@@ -35,6 +44,7 @@ int resolve(struct tree *t, const struct node_row *dir, const char *dir_arg, con
 
 	if (strlen(name) > NAME_BYTES)
 		return -ENAMETOOLONG;
+	dir = node_inside(dir);
 	const struct node_row *child = node_child(dir, name);
 	pthread_mutex_lock(&t->lock);
 	bool there = child && row_is_there(t, child, dir_arg);
@@ -44,10 +54,10 @@ int resolve(struct tree *t, const struct node_row *dir, const char *dir_arg, con
 		*ret_row = child;
 		return span_suits(child, dir_arg, why);
 	}
-	const struct node_row *pattern = node_pattern(dir);
+	const struct node_row *pattern = node_pattern_of(dir, name);
 	if (child || !pattern || !strip_suffix(pattern, name, stem)) {
 		if (why)
-			fail_set(why, ENOENT, "there is no such file here");
+			say_missing(child, why);
 		return -ENOENT;
 	}
 	*ret_row = node_target(pattern);
@@ -239,6 +249,26 @@ static int present_data(struct tree *t, const struct node_row *row, const char *
 	return n ? 0 : -ENOMEM;
 }
 
+/* A node that nobody has opened yet: live.c tells why. */
+static int present_live(struct tree *t, const struct node_row *row, const char *arg,
+                        struct tree_entry *ret)
+{
+	pthread_mutex_lock(&t->lock);
+	struct place *p = place_get(t, row, arg);
+	struct node *n = p ? p->pending : NULL;
+	if (p && !n) {
+		n = p->pending = node_new(t, p);
+		if (n)
+			n->mtime_s = sys_wall_s();
+	}
+	if (n)
+		fill_entry(t, n, ret);
+	else if (p)
+		place_release(t, p);
+	pthread_mutex_unlock(&t->lock);
+	return n ? 0 : -ENOMEM;
+}
+
 int present(struct tree *t, const struct node_row *row, const char *arg, struct tree_entry *ret)
 {
 	memset(ret, 0, sizeof(*ret));
@@ -247,6 +277,8 @@ int present(struct tree *t, const struct node_row *row, const char *arg, struct 
 		return present_text(t, row, arg, ret);
 	case NODE_DATA:
 		return present_data(t, row, arg, ret);
+	case NODE_LIVE:
+		return present_live(t, row, arg, ret);
 	default:
 		return present_plain(t, row, arg, ret);
 	}

@@ -197,6 +197,10 @@ static void want_done(struct want *w, const struct want_result *result)
 	} else if (op->step == OP_WANTS_DOCUMENT) {
 		step_over(op);
 		go_on(op);
+	} else if (result->live) {
+		struct tree_handle *handle = NULL;
+		int r = open_live(op->tree, op->node, result, &handle);
+		finish(op, r, handle);
 	} else {
 		fill_from(op, result);
 		open_filled(op, result->gen);

@@ -6,6 +6,8 @@
 
 #include <qxfs/base/sys.h>
 
+#include "live.h"
+
 struct spot {
 	const struct node_row *row;
 	char arg[ARG_MAX_BYTES];
@@ -126,6 +128,19 @@ static bool failure_above(struct tree *t, const struct spot *spot, struct board_
 	return found;
 }
 
+static const char *say_live(const struct spot *spot, struct buf *text)
+{
+	struct qx_fail fail;
+
+	if (live_judge(spot->arg, &fail) < 0) {
+		buf_addf(text, "It is refused: %s. %s\n", fail.why, fail.remedy);
+		return "refused";
+	}
+	buf_add_str(text, "Each open asks the service for it and waits; nothing of it is kept. The "
+	                  "size shown until then is an estimate.\n");
+	return "never kept";
+}
+
 static const char *say_data(struct tree *t, const struct spot *spot, const char *subject,
                             struct buf *text)
 {
@@ -138,6 +153,8 @@ static const char *say_data(struct tree *t, const struct spot *spot, const char 
 	if (board_failure_of(jobs_board(t->jobs), subject, &failure) ||
 	    (spot->tentative && failure_above(t, spot, &failure)))
 		return say_failure(&failure, text);
+	if (spot->row->kind == NODE_LIVE)
+		return say_live(spot, text);
 	struct generation *gen = content_cached(t, spot->row, spot->arg);
 	if (gen) {
 		state = say_generation(t, spot, gen, text);
@@ -184,7 +201,7 @@ static const char *say(struct tree *t, const char *path, struct buf *text)
 		buf_add_str(text,
 		            "No list of this account shows this id; the service is asked when "
 		            "something here is opened.\n");
-	if (spot.row->kind == NODE_DATA)
+	if (spot.row->kind == NODE_DATA || spot.row->kind == NODE_LIVE)
 		state = say_data(t, &spot, buf_text(&subject), text);
 	else
 		state = say_other(t, &spot, buf_text(&subject), text);

@@ -36,13 +36,56 @@ static void test_no_two_rows_have_one_path(void **state)
 			                        node_row((enum row_id)k)->path);
 }
 
-static void test_a_folder_has_at_most_one_pattern(void **state)
+static void test_patterns_of_a_folder_differ_in_their_suffix(void **state)
 {
 	(void)state;
-	int patterns[ROWS_MAX_] = { 0 };
-	for (int i = ROW_ROOT + 1; i < (int)nodes_count(); i++)
-		if (node_row((enum row_id)i)->hole != HOLE_NONE)
-			assert_int_equal(++patterns[node_row((enum row_id)i)->parent], 1);
+	for (int i = ROW_ROOT + 1; i < (int)nodes_count(); i++) {
+		const struct node_row *row = node_row((enum row_id)i);
+		for (enum row_id k = row->next; row->hole != HOLE_NONE && k != ROW_ROOT;
+		     k = node_row(k)->next)
+			if (node_row(k)->hole != HOLE_NONE)
+				assert_string_not_equal(row->suffix, node_row(k)->suffix);
+	}
+}
+
+static void test_the_longest_suffix_decides_what_a_name_is(void **state)
+{
+	(void)state;
+	const struct node_row *api = node_row(ROW_API);
+
+	assert_int_equal(node_pattern_of(api, "surveys")->id, ROW_API_FOLDER);
+	assert_int_equal(node_pattern_of(api, "surveys.json")->id, ROW_API_PATH);
+	assert_int_equal(node_pattern_of(api, ".json")->id, ROW_API_FOLDER); /* which refuses it */
+	assert_int_equal(node_pattern_of(node_row(ROW_EXCEL), "x.xlsx")->id, ROW_EXCEL_FILE);
+	assert_null(node_pattern_of(node_row(ROW_EXCEL), "x.csv"));
+}
+
+static void check_above(enum row_id id, const char *arg, enum row_id above, const char *above_arg)
+{
+	char own[ARG_MAX_BYTES];
+	memcpy(own, arg, strlen(arg) + 1);
+	assert_int_equal(node_above(node_row(id), own)->id, above);
+	assert_string_equal(own, above_arg);
+}
+
+static void test_a_path_has_folders_of_any_depth(void **state)
+{
+	(void)state;
+	struct buf b = { 0 };
+	const struct node_row *folder = node_row(ROW_API_FOLDER);
+
+	assert_ptr_equal(node_inside(folder), node_row(ROW_API));
+	assert_ptr_equal(node_inside(node_row(ROW_SURVEY)), node_row(ROW_SURVEY));
+	node_subject(node_row(ROW_API_PATH), "surveys/SV_1/quotas?a=b", &b);
+	assert_string_equal(buf_text(&b), ".qxfs/api/surveys/SV_1/quotas?a=b.json");
+	check_above(ROW_API_PATH, "a/b/c", ROW_API_FOLDER, "a/b");
+	check_above(ROW_API_FOLDER, "a/b", ROW_API_FOLDER, "a");
+	check_above(ROW_API_FOLDER, "a", ROW_API, "");
+	check_above(ROW_API_PATH, "a", ROW_API, "");
+	check_above(ROW_RESPONSE_JSON, "SV_1/R_1", ROW_RESPONSES, "SV_1");
+	check_above(ROW_RESPONSES, "SV_1", ROW_SURVEY, "SV_1");
+	check_above(ROW_SURVEY, "SV_1", ROW_SURVEYS, "");
+	buf_done(&b);
 }
 
 static void test_each_source_fits_its_kind(void **state)
@@ -51,8 +94,10 @@ static void test_each_source_fits_its_kind(void **state)
 	for (int i = 0; i < (int)nodes_count(); i++) {
 		const struct node_row *row = node_row((enum row_id)i);
 		enum source_kind source = row->source.kind;
-		bool content = source != SOURCE_NONE && source != SOURCE_TEXT;
+		bool live = source == SOURCE_PATH;
+		bool content = source != SOURCE_NONE && source != SOURCE_TEXT && !live;
 		assert_int_equal(row->kind == NODE_TEXT, source == SOURCE_TEXT);
+		assert_int_equal(row->kind == NODE_LIVE, live);
 		assert_int_equal(row->kind == NODE_DATA, content);
 		if (source == SOURCE_TEXT)
 			assert_non_null(row->source.text);
@@ -145,7 +190,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_each_row_has_a_folder_above_it),
 		cmocka_unit_test(test_no_two_rows_have_one_path),
-		cmocka_unit_test(test_a_folder_has_at_most_one_pattern),
+		cmocka_unit_test(test_patterns_of_a_folder_differ_in_their_suffix),
+		cmocka_unit_test(test_the_longest_suffix_decides_what_a_name_is),
+		cmocka_unit_test(test_a_path_has_folders_of_any_depth),
 		cmocka_unit_test(test_each_source_fits_its_kind),
 		cmocka_unit_test(test_paths_of_places_carry_their_id),
 		cmocka_unit_test(test_every_hole_has_a_name),

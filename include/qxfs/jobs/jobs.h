@@ -20,6 +20,7 @@
 #include <qxfs/jobs/render.h>
 #include <qxfs/jobs/shapes.h>
 #include <qxfs/store/cache.h>
+#include <qxfs/store/spill.h>
 
 struct jobs;
 
@@ -52,6 +53,7 @@ enum job_kind {
 	JOB_DOCUMENT, /* one GET whose `result` is kept, re-indented or verbatim */
 	JOB_PAGES,    /* the elements of all pages of a list, in a shape */
 	JOB_DERIVED,  /* made here from others */
+	JOB_LIVE,     /* one GET of any path, its pages joined: for this one want, kept nowhere */
 	JOB_KINDS_
 };
 
@@ -67,12 +69,13 @@ enum job_check {
 /* What is to be made: all that determines the bytes. */
 struct recipe {
 	enum job_kind kind;
-	const char *key;     /* cache key: account, request, every parameter that changes bytes */
+	const char *key;     /* cache key: account, request, every parameter that changes bytes; of
+	                        live ones nothing is kept, and no two are one */
 	const char *subject; /* path in the mount, for people */
 	const char *args[RECIPE_ARGS + 1]; /* for the {} of the endpoint, NULL after the last; an
 	                                      export's: the survey */
-	enum endpoint ep;                  /* documents, pages */
-	const char *query;                 /* documents, pages: NULL or "format=qsf" */
+	enum endpoint ep;                  /* documents, pages, live */
+	const char *query;                 /* documents, pages, live: NULL or "format=qsf" */
 	bool verbatim;                     /* documents: the bytes as they came */
 	const char *body;                  /* exports: JSON of the POST */
 	enum job_check check;              /* exports */
@@ -85,7 +88,9 @@ struct recipe {
 
 struct want;
 struct want_result {
-	struct generation *gen;     /* on success; borrowed: generation_ref to keep it */
+	struct generation *gen; /* on success; borrowed: generation_ref to keep it */
+	struct spill *live;     /* of a live one instead; borrowed: spill_ref */
+	uint64_t live_length;
 	bool kept;                  /* the old generation is still current */
 	bool stale;                 /* the account is unreachable: the old one, not checked */
 	const struct qx_fail *fail; /* fail->err != 0: failure */
@@ -112,7 +117,8 @@ struct want {
 
 int jobs_new(const struct jobs_config *config, struct jobs **ret);
 void jobs_want(struct jobs *j, struct want *w);
-/* Nobody waits for it any more: done comes soon with ECANCELED; the job goes on. The caller makes
+/* Nobody waits for it any more: done comes soon with ECANCELED; the job goes on, but for a live
+ * one, which is of no use to anybody else. The caller makes
  * sure that `done` has not come yet, or that it runs on the jobs thread. */
 void jobs_drop(struct jobs *j, struct want *w);
 /* For `done`: takes back a jobs_drop that has not run yet, so that the want can be freed. */

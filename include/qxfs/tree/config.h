@@ -2,6 +2,7 @@
 #ifndef QXFS_TREE_CONFIG_H
 #define QXFS_TREE_CONFIG_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -21,6 +22,7 @@ struct tree_config {
 	int64_t open_wait_s;  /* 0: as long as it takes */
 	double share;         /* of the account's limits: 0.8 */
 	enum legacy_contacts legacy;
+	bool api;              /* .qxfs/api is there */
 	int64_t job_timeout_s; /* an export that does not move for so long has failed */
 	struct client *client; /* borrowed, outlives the tree */
 	struct cache *cache;   /* borrowed */

@@ -64,6 +64,7 @@ struct tree_handle {
 	bool keep_cache;   /* the kernel's pages of this node, or its listing, are still right */
 	bool attr_changed; /* the kernel may hold an old size: invalidate attributes before replying
 	                    */
+	bool is_live;      /* not for the kernel's pages: each open has bytes of its own */
 	bool may_keep;     /* a folder: the kernel may keep what it lists for other handles */
 	bool is_dir;
 };
