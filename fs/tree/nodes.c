@@ -176,7 +176,7 @@ static struct node_row rows[ROWS_MAX_] = {
 	            "the folders of a path, of any name and any depth; they list nothing"),
 	[ROW_API_PATH] =
 		NODE("/.qxfs/api/{path}.json", NODE_LIVE,
-	             "surveys/SV_.../quotas.json, PATH?QUERY.json; of a list all its pages",
+	             "what a GET of that path says, also PATH?QUERY.json; of a list all its pages",
 	             .flags = ROW_OWNER_ONLY | ROW_OPTION_API | ROW_DEEP,
 	             .source = { .kind = SOURCE_PATH }),
 };

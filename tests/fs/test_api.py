@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import pathlib
+import pathlib
 import re
 import shutil
 import signal
@@ -178,6 +179,7 @@ def test_a_handle_reads_what_its_own_open_has_got(sandbox, mount):
     assert sandbox.count("surveys") == 3
 
 
+@pytest.mark.concurrency
 def test_openers_at_the_same_time_ask_each_for_itself(sandbox, mount, crowds, parked):
     sandbox.hold("whoami")
     crowd = crowds([api(mount, "whoami")], 5)
@@ -393,6 +395,7 @@ def test_small_ones_touch_no_disk(sandbox, mount):
         assert not [link for link in links if "deleted" in link and not link.startswith("/memfd:")]
 
 
+@pytest.mark.concurrency
 def test_large_ones_are_whole_and_in_a_file_that_only_they_know(sandbox, mount):
     rows = [{"i": i, "pad": chr(97 + i % 26) * 1000} for i in range(5000)]
     answers_with(sandbox, "surveys", {"elements": rows, "nextPage": f"{sandbox.url}/API/v3/surveys?offset=1"}, nth=1)
@@ -506,6 +509,7 @@ def test_max_export_bounds_it(sandbox, mounts):
         assert "larger" in mount.run("why", path).stdout
 
 
+@pytest.mark.concurrency
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_a_wait_that_is_given_up_gives_up_the_request(number, sandbox, mount, until, parked):
     sandbox.hold("whoami")
@@ -559,6 +563,7 @@ def test_nothing_waits_but_the_open(sandbox, mount, parked):
     assert told and told[0]["userId"] == "UR_sandboxOwner001"
 
 
+@pytest.mark.concurrency
 def test_the_end_of_the_mount_answers_who_waits(sandbox, mount, crowds, parked):
     sandbox.hold("*", match="whoami")
     crowd = crowds([api(mount, "whoami")], 10)
@@ -575,20 +580,29 @@ def test_without_network_there_is_nothing_to_serve(sandbox, mount):
     assert load(api(mount, "whoami"))
 
 
-def test_calls_count_among_those_of_their_endpoint(sandbox, mount):
-    """60 schemas a minute, by whatever name they are asked for: 48 are ours, and none is refused."""
-    paths = [api(mount, f"surveys/{SMALL}/response-schema")] * 30
-    for path in paths:
-        load(path)
-    crowd = [threading.Thread(target=read_all, args=(path,)) for path in paths[:20]]
-    begin = sandbox.stats()["seconds"]
-    for reader in crowd:
-        reader.start()
-    for reader in crowd:
-        reader.join(60 * SLOW)
-    assert sandbox.count("schema") == 50
-    assert sandbox.stats()["refused_429"] == 0
-    assert sandbox.stats()["seconds"] - begin > 0.5, "two of them had to wait for the bucket"
+def test_calls_count_among_those_of_their_endpoint(sandboxes, mounts):
+    """60 schemas a minute, by whatever name they are asked for: with share=0.1 six at once, then one in ten seconds."""
+    box = sandboxes(limits="off")
+    mount = mounts(box, "api,share=0.1,open_wait=3")
+    box.reset_stats()
+    for _ in range(5):
+        load(api(mount, f"surveys/{SMALL}/response-schema"))
+    load(mount.path / "surveys" / STAFF / "schema.json")
+    assert error_of(read_all, mount.path / "surveys" / SMALL / "schema.json") == errno.ETIMEDOUT
+    assert error_of(read_all, api(mount, f"surveys/{STAFF}/response-schema")) == errno.ETIMEDOUT
+    assert load(api(mount, f"surveys/{SMALL}/languages")), "what counts elsewhere does not wait"
+    assert box.count("schema") == 6
+
+
+@pytest.mark.parametrize("path, calls", [("eventsubscriptions", 6), ("organizations/current", 1)])
+def test_unknown_paths_are_asked_for_slowly(path, calls, sandboxes, mounts):
+    box = sandboxes(limits="off")
+    mount = mounts(box, "api,share=0.1,open_wait=2")
+    box.reset_stats()
+    for _ in range(calls):
+        assert error_of(read_all, api(mount, path)) == errno.ENOENT
+    assert error_of(read_all, api(mount, path)) == errno.ETIMEDOUT
+    assert box.count() == calls
 
 
 def test_the_log_names_paths_and_no_queries(sandbox, mount):
