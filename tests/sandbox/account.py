@@ -1,15 +1,12 @@
-"""The account: who asks, surveys with their responses, directories, lists, distributions (API.md 5 to 9)."""
+"""The account: who asks, surveys with their responses, what else there is (API.md 5 to 9)."""
 
 from __future__ import annotations
 
-import itertools
 import threading
 import time
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import rows
-from people import Members, People
 from questions import Slot, looped, question, slots_of
 from rows import FIELDS, MODIFIED, RECORDED, RID, STATUS
 
@@ -79,6 +76,9 @@ class Survey:
         self.total = self.base
         self.generated = sum(1 for _ in range(rows.PREVIEW_AT, self.base, rows.PREVIEW_EVERY))
         self.removed = 0
+        self.found_from = self.listed_from = 0.0            # of the sandbox's clock: nobody sees it before
+        self.imported: list[tuple[int, int, int]] = []      # first row, how many, number of the entry in the books
+        self.shuffled = False                               # not all rows are in recorded order
         self.seed = self.id.encode()[:64]
         self.last_recorded = self.created + self.base * self.step
         self._index: dict[str, int] | None = None
@@ -153,6 +153,21 @@ class Survey:
             self.changed()
             return row[RID]
 
+    def take(self, made: list[list], entry: int, dated: bool) -> None:
+        """Imported rows, behind the others; dated: with the recorded dates they bring. entry: of the books."""
+        with self.lock:
+            start = self.total
+            for row in made:
+                while len(row) < FIELDS + len(self.slots):          # a question came while the import ran
+                    row.insert(len(row) - len(self.embedded), None)
+                recorded = row[RECORDED]
+                self.add_row(row)
+                if dated and recorded < row[RECORDED]:
+                    row[RECORDED] = recorded
+                    self.shuffled = True
+            if made:
+                self.imported.append((start, len(made), entry))
+
     def append(self, count: int, values: dict | None = None, recorded: int | None = None) -> list[str]:
         """count new responses, recorded now, answered from the seed unless values says otherwise."""
         made = []
@@ -224,88 +239,6 @@ class Survey:
     def ids(self, first: int = 0, count: int = 1000) -> list[str]:
         snap = self.snapshot()
         return [snap.row(i)[RID] for i in list(snap.indexes())[first:first + count]]
-
-
-@dataclass
-class Directory:
-    """An XM Directory with its contacts and mailing lists."""
-
-    id: str
-    name: str
-    default: bool = False
-    people: int = 0                                 # so many contacts are made up
-    created: int = 0                                # when the first of them was
-    lists: dict = field(default_factory=dict)       # CG_ -> MailingList
-    forbidden: str = ''                             # what the token is refused: '', 'contacts' or 'all'
-    dedupe: dict = field(default_factory=lambda: {'email': True, 'firstName': False, 'lastName': False,
-                                                  'externalDataReference': False, 'phone': False})
-
-    def __post_init__(self) -> None:
-        self.lock = threading.RLock()
-        self.contacts = People(self.people, self.id, self.created)
-        self._keys: dict[tuple, str] = {}       # of the contacts that are kept
-        self._searched: tuple[str, list[str], Iterator[dict]] | None = None     # the last search: how far it came
-
-    def key(self, contact: dict) -> tuple | None:
-        """What makes two contacts the same person here; None when that is unknown."""
-        names = {'email': 'email', 'firstName': 'firstName', 'lastName': 'lastName',
-                 'externalDataReference': 'extRef', 'phone': 'phone'}
-        parts = tuple((contact.get(names[name]) or '').strip().lower() for name, on in self.dedupe.items() if on)
-        return parts if parts and all(parts) else None
-
-    def known(self, given: dict) -> str | None:
-        """The id of the person a contact is, by the directory's criteria."""
-        key = self.key(given)
-        if key is None or key in self._keys:
-            return None if key is None else self._keys[key]
-        name = 'email' if self.dedupe['email'] else 'extRef'
-        place = self.contacts.guess(name, (given.get(name) or '').strip())
-        found = None if place is None else self.contacts.at(place)
-        return found['contactId'] if found and self.key(found) == key else None
-
-    def add(self, contact: dict) -> None:
-        self.contacts.add(contact)
-        self._remember(contact)
-
-    def change(self, ident: str, how: Callable[[dict], None]) -> None:
-        """Let how change a contact."""
-        contact = self.contacts.change(ident)
-        if self._keys.get(old := self.key(contact)) == ident:
-            del self._keys[old]
-        how(contact)
-        self._remember(contact)
-
-    def resize(self, count: int) -> None:
-        """So many contacts are made up from now on."""
-        self.contacts.count = count
-        self._searched = None
-
-    def search(self, asked: str, test: Callable[[dict], bool], hint: tuple[str, str] | None, end: int) -> list[str]:
-        """The ids of the first contacts a search finds; the next page of the same search goes on from there."""
-        if self._searched is None or self._searched[0] != asked:
-            self._searched = asked, [], self.contacts.search(test, hint)
-        _, found, more = self._searched
-        found += [contact['contactId'] for contact in itertools.islice(more, max(0, end - len(found)))]
-        return found[:end]
-
-    def _remember(self, contact: dict) -> None:
-        self._searched = None
-        key = self.key(contact)
-        if key is not None:
-            self._keys[key] = contact['contactId']
-
-
-@dataclass
-class MailingList:
-    """A mailing list: who is on it, and under which id here."""
-
-    id: str
-    name: str
-    owner: str
-    created: int
-    modified: int
-    members: Members
-    forbidden: bool = False
 
 
 @dataclass

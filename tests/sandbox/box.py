@@ -15,12 +15,14 @@ import urllib.parse
 import faults
 import routes
 from account import Account
+from books import Books
 from exports import Exports
 from jobs import Jobs
 from limits import Limits
 from replies import ABSENT, ApiError, dump, error_reply, no_such_route
 from settings import Settings
 from stats import Stats
+from survey_imports import Ceiling
 from wire import Reply, Request, compress_reply
 
 OAUTH = '/oauth2/token'
@@ -47,6 +49,8 @@ class Box:
         self.limits = Limits(settings, self.clock, routes.LIMITS)
         self.jobs = Jobs(self)
         self.exports = Exports(self)
+        self.books = Books()
+        self.survey_imports = Ceiling()
         self.keys: dict[str, tuple[str, str]] = {}
         self.keys_lock = threading.Lock()
         self.remote_files: dict[str, bytes] = {}
@@ -69,6 +73,7 @@ class Box:
     def answer(self, request: Request, route: routes.Route | None, in_flight: int) -> Reply:
         """The answer to one call, faults included. faults.Reset: cut the connection instead."""
         rules = self.faults.take(request)
+        self.books.open(request)
         reply = faults.before(self.faults, rules, request)
         if reply is None:
             try:
@@ -76,9 +81,13 @@ class Box:
             except ApiError as error:
                 reply = error_reply(error)
                 self._refused(reply)
+                if request.book is not None:
+                    request.book.refused = True
         if self.settings.notice:
             self._add_notice(reply)
-        reply = faults.after(rules, request, reply)
+        reply = faults.after(self.faults, rules, request, reply)
+        if request.book is not None:
+            request.book.status = reply.status
         self._code(request, reply)
         return reply
 
@@ -96,7 +105,10 @@ class Box:
             raise ApiError(429, 'Too Many Requests', 'SANDBOX_429')
         if self.settings.percent_500 and self.dice.random() * 100 < self.settings.percent_500:
             raise ApiError(500, 'Internal Server Error', 'SANDBOX_500', more={'instanceId': 'sandbox'})
-        return route.handler(self, request, request.args)
+        self.jobs.settle()
+        reply = route.handler(self, request, request.args)
+        self.jobs.settle()                  # an import that takes no time is stored before its answer
+        return reply
 
     def _authorize(self, request: Request) -> None:
         token = request.headers.get('x-api-token')

@@ -1,94 +1,138 @@
-"""Contact imports into a directory's list, and the legacy lists behind their switch (API.md 8)."""
+"""Contact imports into a directory's list (API.md 8.1). The legacy ones are legacy_lists.py."""
 
 from __future__ import annotations
 
 import json
-import uuid
+from array import array
 
-from account import Directory, MailingList
-from contacts import gate, join, store
-from people import Ids, People, View
-from replies import ABSENT, ApiError, Reply, bad, json_body, not_found, ok, page
-from rows import make_id
-from surveys import multipart
+import contact_rules
+from account import now_ms
+from contacts import directory_of, gate, refused
+from directory import Directory, MailingList
+from replies import ApiError, Reply, bad, json_body, not_found, ok, page, page_size
 from wire import Request
 
-TEXTS = ('firstName', 'lastName', 'email', 'phone', 'extRef', 'language')
+REFUSED, FAILED, ADDED, UPDATED, COLLAPSED = range(5)       # what became of a contact
+WORDS = ('unprocessed', 'failed', 'added', 'updated', 'duplicate')
+TOLD = {'running': 'in progress', 'complete': 'complete', 'failed': 'failed'}
 
 
 class ContactJob:
-    """The contacts of one POST, stored when the job ends; an unknown list ends with all counts zero."""
+    """The contacts of one POST; an unknown list, directory or batch ends with all counts zero."""
 
     prefix = 'PGRS_'
 
-    def __init__(self, directory: Directory | None, mailing_list: MailingList | None, contacts: list[dict]):
-        self.directory = directory
-        self.list = mailing_list
-        self.contacts = contacts
+    def __init__(self, box, request: Request, args: dict, meta: dict | None, unprocessed: list[int]):
+        self.settings = box.settings
+        self.directory: Directory | None = box.account.directories.get(args['directory'])
+        self.list: MailingList | None = self.directory and self.directory.lists.get(args['list'])
+        self.batch = meta and self.directory and self.directory.batches.get(meta.get('batchId'))
+        self.lost = self.list is None or (meta is not None and self.batch is None and 'batchId' in meta)
+        self.fields = meta['fields'] if meta else ()
+        self.lane = args['list']
+        self.entry = request.book.number
+        self.body: bytes | None = request.body      # what it holds is read again when its time has come
+        self.unprocessed = frozenset(unprocessed)
         self.counts = {'added': 0, 'updated': 0, 'failed': 0}
         self.invalid: list[str] = []
         self.transactions = 0
+        self.fates = bytearray(request.book.rows)
+        self.people = array('q', bytes(8 * request.book.rows))
 
     def ready(self) -> bool:
-        return True
+        return self.body is None
 
     def failed(self) -> bool:
         return False
 
-    def finish(self) -> None:
-        if self.directory is None or self.list is None:
-            return
-        for given in self.contacts:
-            email = given.get('email')
-            if email and '@' not in email:
-                self.invalid.append(email)
-                self.counts['failed'] += 1
+    def store(self, share: float) -> None:
+        """Put the contacts where they belong, or only the first share of them."""
+        contacts = [] if self.lost else json.loads(self.body)['contacts']
+        if contacts:
+            with self.directory.lock:
+                self._store(contacts[:int(len(contacts) * share)])
+        self.body = None
+
+    def _store(self, contacts: list) -> None:
+        fates, people = self.fates, self.people
+        seen: set[int] = set()
+        for place, given in enumerate(contacts):
+            if place in self.unprocessed:
                 continue
-            ident, new = store(self.directory, given)
-            join(self.list, ident, given)
-            self.counts['added' if new else 'updated'] += 1
-            self.transactions += 'transactionData' in given
+            if contact_rules.bad_address(given):
+                self.invalid.append(given['email'])
+                fates[place] = FAILED
+                continue
+            number, new = contact_rules.store(self.settings, self.directory, given, self.entry)
+            contact_rules.join(self.settings, self.list, number, given)
+            fates[place] = ADDED if new else COLLAPSED if number in seen else UPDATED
+            people[place] = number
+            seen.add(number)
+            if given.get('transactionData') is not None:
+                self._transaction(number, given['transactionData'])
+        collapsed = fates.count(COLLAPSED) if self.settings.collapsed_rows == 'updated' else 0
+        self.counts.update(added=fates.count(ADDED), updated=fates.count(UPDATED) + collapsed,
+                           failed=fates.count(FAILED))
+
+    def _transaction(self, number: int, data: dict) -> None:
+        kept = {name: contact_rules.text(value) for name, value in data.items() if name in self.fields}
+        made = self.directory.transactions.add(number, self.list.id, now_ms(), kept)
+        self.directory.change(number, lambda contact: contact['transactions'].append(made))
+        if self.batch is not None:
+            self.batch.transactions.append(made)
+        self.transactions += 1
 
 
-def _refused(given: object) -> bool:
-    """Refused on sight: no object, a field of the wrong type, or nothing in it to know a person by."""
-    if not isinstance(given, dict):
-        return True
-    if any(given.get(name) is not None and not isinstance(given[name], str) for name in TEXTS):
-        return True
-    if not isinstance(given.get('embeddedData', {}), dict) or not isinstance(given.get('unsubscribed', False), bool):
-        return True
-    return not any(given.get(name) for name in TEXTS[:5])
+def check_size(settings, body: bytes) -> None:
+    if len(body) > settings.max_import_bytes:
+        raise ApiError(settings.too_large_status, 'Request Entity Too Large', 'SANDBOX_413')
 
 
-def _checked(box, request: Request) -> list:
-    settings = box.settings
-    if len(request.body) > settings.max_import_bytes:
-        raise ApiError(413, 'Request Entity Too Large', 'SANDBOX_413')
+def check_count(settings, contacts: list) -> None:
+    if len(contacts) > settings.max_contacts:
+        raise ApiError(settings.too_many_contacts_status, 'Too many contacts.', 'SANDBOX_413')
+
+
+def _checked(settings, request: Request) -> tuple[list, dict | None]:
+    """The contacts, and transactionMeta if there is one."""
+    check_size(settings, request.body)
     body = json_body(request)
     contacts = body.get('contacts')
     if not isinstance(contacts, list) or not contacts:
         raise bad('Invalid request. Missing or invalid parameter contacts')
-    if len(contacts) > settings.max_contacts:
-        raise ApiError(settings.too_many_contacts_status, 'Too many contacts.', 'SANDBOX_413')
-    uses = any(isinstance(item, dict) and 'transactionData' in item for item in contacts)
+    check_count(settings, contacts)
+    uses = any(isinstance(item, dict) and item.get('transactionData') is not None for item in contacts)
     meta = body.get('transactionMeta')
-    if uses != (meta is not None) or (uses and not (isinstance(meta, dict) and isinstance(meta.get('fields'), list))):
+    good = isinstance(meta, dict) and isinstance(meta.get('fields'), list) and (
+        isinstance(meta.get('batchId'), str) or ('batchId' not in meta and not settings.batch_required))
+    if uses != (meta is not None) or (uses and not good):
         raise bad('Invalid request. Missing or invalid parameter transactionMeta')
-    return contacts
+    return contacts, meta
+
+
+def _flawed(settings, given: object, fields: list | tuple) -> bool:
+    if contact_rules.flaw(settings, given) is not None:
+        return True
+    data = given.get('transactionData')
+    return data is not None and settings.transaction_fields == 'refuse' and any(name not in fields for name in data)
 
 
 def start(box, request: Request, args: dict) -> Reply:
-    """POST transactioncontacts; neither directory nor list is checked."""
+    """POST transactioncontacts; whether directory, list and batch exist is not checked."""
     gate(box)
-    contacts = _checked(box, request)
-    unprocessed = [number for number, item in enumerate(contacts) if _refused(item)]
-    good = [item for item in contacts if not _refused(item)]
+    settings = box.settings
+    contacts, meta = _checked(settings, request)
     directory = box.account.directories.get(args['directory'])
     found = directory.lists.get(args['list']) if directory else None
+    if settings.imports_check_permission and directory and (directory.forbidden == 'all' or (found and found.forbidden)):
+        raise refused()
+    fields = meta['fields'] if meta else ()
+    unprocessed = [place for place, item in enumerate(contacts) if _flawed(settings, item, fields)]
+    request.book.rows = len(contacts)
     with box.jobs.opening() as add:
-        job = add(ContactJob(directory, found, good), args['list'], request.job_fault,
-                  box.settings.import_polls, box.settings.import_seconds)
+        job = add(ContactJob(box, request, args, meta, unprocessed), args['list'], request.job_fault,
+                  settings.import_polls, settings.import_seconds)
+        request.book.job = job
     return ok({'id': job.id, 'contacts': {'unprocessed': unprocessed},
                'tracking': {'url': f'{box.base_url}{request.raw_path.rstrip("/")}/{job.id}'},
                'status': 'in progress'})
@@ -96,138 +140,46 @@ def start(box, request: Request, args: dict) -> Reply:
 
 def status(box, request: Request, args: dict) -> Reply:
     """GET transactioncontacts/{PGRS}: note the space in "in progress"."""
+    gate(box)
     job = box.jobs.find(args['job'], args['list'], ContactJob.prefix)
     if request.job_fault:
         job.forced = request.job_fault
     state = box.jobs.poll(job)
-    word = {'running': 'in progress', 'complete': 'complete', 'failed': 'failed'}[state]
-    shown = {'percentComplete': 0.0 if state == 'running' else 100.0, 'contacts': {'count': dict(job.work.counts)},
-             'transactions': {'count': {'created': job.work.transactions}}, 'status': word}
-    if job.work.invalid:
-        shown['invalidEmails'] = job.work.invalid
+    running, work = state == 'running', job.work
+    shown = {'percentComplete': job.step(box.settings.import_percents) if running else 100.0,
+             'contacts': {'count': {name: 0 if running else value for name, value in work.counts.items()}},
+             'transactions': {'count': {'created': 0 if running else work.transactions}}, 'status': TOLD[state]}
+    told = box.settings.invalid_emails
+    if not running and (told == 'always' or (told == 'present' and work.invalid)):
+        shown['invalidEmails'] = work.invalid
     return ok(shown)
 
 
+def _ended(box, request: Request, args: dict, owner: str):
+    """The work of a job that is told to have ended."""
+    job = box.jobs.find(args['job'], owner, ContactJob.prefix)
+    if job.state == 'running':
+        raise not_found('The import has not ended.')
+    return job.work
+
+
 def summary(box, request: Request, args: dict) -> Reply:
-    job = box.jobs.find(args['job'], args['list'], ContactJob.prefix)
-    return ok({'contacts': {'count': dict(job.work.counts)}, 'transactions': {'count': {
-        'created': job.work.transactions}}, 'invalidEmails': job.work.invalid})
+    """GET .../summary: deprecated, and gone with the knob."""
+    if not box.settings.import_summary:
+        raise not_found('Not found.')
+    work = _ended(box, request, args, args['list'])
+    return ok({'contacts': {'count': dict(work.counts)}, 'transactions': {'count': {'created': work.transactions}},
+               'invalidEmails': work.invalid})
 
 
-# ---- legacy -------------------------------------------------------------------------------------------------
-
-def _legacy(box, ident: str) -> dict:
-    found = box.account.legacy_lists.get(ident)
-    if found is None:
-        raise not_found('Mailing List not found', 'PACC_6')
-    return found
-
-
-def legacy_lists(box, request: Request, args: dict) -> Reply:
-    return ok(page(box, request, list(box.account.legacy_lists.values()), lambda item: item['element']))
-
-
-def legacy_list(box, request: Request, args: dict) -> Reply:
-    item = _legacy(box, args['list'])['element']
-    return ok({name: item[name] for name in ('id', 'libraryId', 'name', 'category')})
-
-
-class OldPeople:
-    """A legacy list's contacts: count of them made up, and those that were imported."""
-
-    def __init__(self, count: int, seed: str, more: list[dict] | None = None):
-        self.count = count
-        self.ids = Ids('MLRP_', seed)
-        self.more = more or []
-
-    def everyone(self) -> View:
-        return View(self.count + len(self.more), self.at)
-
-    def at(self, place: int) -> dict:
-        if place >= self.count:
-            return self.more[place - self.count]
-        given = People.fields(place)
-        return legacy_contact(self.ids(place), {
-            'firstName': given['firstName'], 'lastName': given['lastName'], 'email': f'old{place:03}@example.com',
-            'externalDataReference': given['extRef'] if place % 3 == 0 else None,
-            'embeddedData': {'Code': f'{place % 100:03}'} if place % 2 else None,
-            'language': given['language'] if place % 5 == 1 else None, 'unsubscribed': given['unsubscribed']})
-
-    def get(self, ident: str) -> dict | None:
-        place = self.ids.number(ident)
-        if place is not None and place < self.count:
-            return self.at(place)
-        return next((item for item in self.more if item['id'] == ident), None)
-
-
-def legacy_contacts(box, request: Request, args: dict) -> Reply:
-    return ok(page(box, request, _legacy(box, args['list'])['contacts'].everyone(), dict))
-
-
-def legacy_one(box, request: Request, args: dict) -> Reply:
-    found = _legacy(box, args['list'])['contacts'].get(args['contact'])
-    if found is None:
-        raise not_found('Contact not found.')
-    return ok(found)
-
-
-def legacy_contact(ident: str, given: dict) -> dict:
-    return {'id': ident, 'firstName': given.get('firstName'), 'lastName': given.get('lastName'),
-            'email': given.get('email'), 'externalDataReference': given.get('externalDataReference'),
-            'embeddedData': given.get('embeddedData') or None, 'language': given.get('language') or 'null',
-            'unsubscribed': given.get('unsubscribed', False), 'responseHistory': [], 'emailHistory': []}
-
-
-class LegacyJob:
-    """An import into a legacy list."""
-
-    prefix = 'PGRS_'
-
-    def __init__(self, target: OldPeople, contacts: list[dict]):
-        self.target = target
-        self.contacts = contacts
-
-    def ready(self) -> bool:
-        return True
-
-    def failed(self) -> bool:
-        return False
-
-    def finish(self) -> None:
-        self.target.more += [legacy_contact(make_id('MLRP_', uuid.uuid4()), item) for item in self.contacts]
-
-
-def _legacy_body(request: Request) -> list:
-    """A multipart file `contacts`, or JSON: an array or {contacts: [...]}."""
-    try:
-        if request.headers.get('content-type', '').startswith('multipart/'):
-            data = json.loads(multipart(request)['contacts'][2])
-        else:
-            data = request.json()
-    except (ValueError, KeyError):
-        raise ApiError(400, 'Missing or invalid parameter panelId.', 'GPR_1', ABSENT) from None
-    contacts = data.get('contacts') if isinstance(data, dict) else data
-    if not isinstance(contacts, list) or not all(isinstance(item, dict) for item in contacts):
-        raise ApiError(400, 'Missing or invalid parameter panelId.', 'GPR_1', ABSENT)
-    return contacts
-
-
-def legacy_start(box, request: Request, args: dict) -> Reply:
-    found = _legacy(box, args['list'])
-    if len(request.body) > box.settings.max_import_bytes:
-        raise ApiError(413, 'Request Entity Too Large', 'SANDBOX_413')
-    contacts = _legacy_body(request)
-    with box.jobs.opening() as add:
-        job = add(LegacyJob(found['contacts'], contacts), args['list'], request.job_fault,
-                  box.settings.import_polls, box.settings.import_seconds)
-    return ok({'id': job.id})
-
-
-def legacy_status(box, request: Request, args: dict) -> Reply:
-    job = box.jobs.find(args['job'], args['list'], LegacyJob.prefix)
-    if request.job_fault:
-        job.forced = request.job_fault
-    state = box.jobs.poll(job)
-    done = len(job.work.contacts) if state == 'complete' else 0
-    return ok({'percentComplete': 0.0 if state == 'running' else 100.0,
-               'contacts': {'count': {'added': done, 'updated': 0, 'failed': 0}}, 'invalidEmails': []})
+def report(box, request: Request, args: dict) -> Reply:
+    """GET imports/api-import/jobs/{PGRS}/report: the path is official, the shape is made up."""
+    directory = directory_of(box, args)
+    job = box.jobs.table.get(args['job'])
+    if not box.settings.import_report or job is None or getattr(job.work, 'directory', None) is not directory:
+        raise not_found('Report not found.')
+    work = _ended(box, request, args, job.owner)
+    return ok(page(box, request, range(len(work.fates)), lambda place: {
+        'index': place, 'status': WORDS[work.fates[place]],
+        'contactId': directory.contacts.ident(work.people[place]) if work.fates[place] >= ADDED else None},
+        token=True, size=page_size(box, request)))

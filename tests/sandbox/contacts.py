@@ -7,9 +7,11 @@ import json
 import uuid
 from collections.abc import Callable
 
-from account import Directory, MailingList, iso, now_ms
+import contact_rules
+from account import iso, now_ms
+from directory import Directory, MailingList
 from params import epoch_ms
-from people import FIELDS, Members, View, new_contact, short
+from people import FIELDS, Members, View, short
 from replies import ApiError, Reply, bad, json_body, not_found, ok, page, page_size
 from rows import make_id
 from wire import Request
@@ -107,54 +109,44 @@ def contact(box, request: Request, args: dict) -> Reply:
                'lastName': found['lastName'], 'email': found['email'],
                'emailDomain': (found['email'] or '').partition('@')[2], 'phone': found['phone'],
                'language': found['language'], 'writeBlanks': False, 'extRef': found['extRef'],
-               'embeddedData': found['embeddedData'], 'transactionData': [],
+               'embeddedData': found['embeddedData'],
+               'transactionData': [directory.transactions.shown(number) for number in found['transactions']],
                'stats': {'invitesCount': 0, 'responseCount': 0}, 'skipped': False, 'directoryUnsubscribed': out,
                'directoryUnsubscribeDate': date(box, found['lastModified']) if out else None,
                'mailingListMembership': member})
 
 
+def _given(box, request: Request) -> dict:
+    """A contact from a body; 400 for one that cannot be taken."""
+    given = json_body(request)
+    name = contact_rules.flaw(box.settings, given)
+    if name is not None or contact_rules.bad_address(given):
+        raise bad(f'Invalid request. Missing or invalid parameter {name or "email"}')
+    return given
+
+
 def create_contact(box, request: Request, args: dict) -> Reply:
+    """POST: a new person, or the one the directory's criteria find."""
     directory = directory_of(box, args, contacts=True)
-    ident, _ = store(directory, json_body(request))
-    return ok({'id': ident})
+    given = _given(box, request)
+    with directory.lock:
+        number, _ = contact_rules.store(box.settings, directory, given, request.book.number)
+    request.book.done(directory.contacts.ident(number))
+    return ok({'id': request.book.made})
 
 
 def update_contact(box, request: Request, args: dict) -> Reply:
     """PUT: partial; empty text overwrites only with writeBlanks."""
     directory, found = contact_of(box, args)
-    body = json_body(request)
+    given = json_body(request)
+    name = contact_rules.flaw(box.settings, {**{name: found[name] for name in FIELDS}, **given})
+    if name is not None or contact_rules.bad_address(given):
+        raise bad(f'Invalid request. Missing or invalid parameter {name or "email"}')
     with directory.lock:
-        directory.change(found['contactId'], lambda contact: merge(contact, body))
+        directory.change(directory.contacts.number(found['contactId']),
+                         lambda contact: contact_rules.merge(box.settings, contact, given), request.book.number)
+    request.book.done(found['contactId'])
     return ok()
-
-
-def merge(found: dict, given: dict) -> None:
-    for name in (*FIELDS, 'unsubscribed'):
-        value = given.get(name)
-        if value not in (None, '') or (name in given and given.get('writeBlanks') is True):
-            found[name] = value
-    found['embeddedData'].update(given.get('embeddedData') or {})
-    found['lastModified'] = now_ms()
-
-
-def store(directory: Directory, given: dict) -> tuple[str, bool]:
-    """Add a person, or change the one the directory's criteria find; the id, and whether it is new."""
-    with directory.lock:
-        known = directory.known(given)
-        if known is not None:
-            directory.change(known, lambda contact: merge(contact, given))
-            return known, False
-        ident = make_id('CID_', uuid.uuid4())
-        directory.add(new_contact(ident, given, now_ms()))
-        return ident, True
-
-
-def join(mailing_list: MailingList, ident: str, given: dict) -> dict:
-    member = mailing_list.members.join(ident)
-    if 'unsubscribed' in given:
-        member['unsubscribed'] = bool(given['unsubscribed'])
-    mailing_list.modified = now_ms()
-    return member
 
 
 # ---- search -------------------------------------------------------------------------------------------------
@@ -308,7 +300,12 @@ def list_contact(box, request: Request, args: dict) -> Reply:
 
 
 def create_member(box, request: Request, args: dict) -> Reply:
+    """POST: the only way to put a person on a list is to create the person again (API.md 7.4)."""
     directory, found = list_of(box, args)
-    body = json_body(request)
-    ident, _ = store(directory, body)
-    return ok({'id': ident, 'contactLookupId': join(found, ident, body)['lookup']})
+    given = _given(box, request)
+    with directory.lock:
+        number, _ = contact_rules.store(box.settings, directory, given, request.book.number)
+        contact_rules.join(box.settings, found, number, given)
+    ident = directory.contacts.ident(number)
+    request.book.done(ident)
+    return ok({'id': ident, 'contactLookupId': found.members.get(ident)['lookup']})

@@ -11,6 +11,7 @@ Endpoints are named by the keys of routes.py.
 from __future__ import annotations
 
 import atexit
+import base64
 import contextlib
 import http.client
 import json
@@ -295,7 +296,7 @@ class Sandbox:
         return self.call('add_directory', name=name, contacts=contacts, **given)
 
     def change_directory(self, directory: str, **members) -> None:
-        """name default contacts (how many are made up) forbidden ('', 'contacts': 403 for these, 'all')."""
+        """name default contacts (how many are made up) forbidden ('', 'contacts': 403 for these, 'all') dedupe."""
         self.call('change_directory', directory=directory, **members)
 
     def add_list(self, directory: str, name: str, contacts: int = 0, **given) -> str:
@@ -318,9 +319,44 @@ class Sandbox:
         """A list of the Survey Platform API; seen with the knob legacy."""
         return self.call('add_legacy_list', name=name, contacts=contacts, **given)
 
-    def put_remote_file(self, url: str, text: str) -> None:
-        """What a fileUrl holds."""
-        self.call('put_remote_file', url=url, text=text)
+    def add_batch(self, directory: str) -> str:
+        """A transaction batch, for a contact import's transactionMeta; the BT_."""
+        return self.result(f'/directories/{directory}/transactionbatches', 'POST', {'transactionIds': []})['id']
+
+    def put_remote_file(self, url: str, content: str | bytes | None) -> None:
+        """What a fileUrl holds: the sandbox itself never asks anybody. None: nothing."""
+        given = {'base64': base64.b64encode(content).decode()} if isinstance(content, bytes) else {'text': content}
+        self.call('put_remote_file', url=url, **given)
+
+    # ---- the books: what came in to be written, and what became of it (books.py)
+
+    def imports(self, route: str | None = None, target: str | None = None, first: int = 1) -> list[dict]:
+        """Every call that came in to write, oldest first, answered or not, from a number on.
+
+        number route target key sha256 bytes time rows status job made same counts, and outcome: done, running, failed,
+        same (the job of entry `same` was given again), refused, lost (a job that did nothing), nothing (a fault came
+        before the work).
+        """
+        return self.call('imports', route=route, target=target, first=first)
+
+    def contacts_of(self, where: str, everyone: bool = False,
+                    fields: tuple[str, ...] = ('contactId', 'email', 'extRef')) -> list[dict]:
+        """Who is in a list (CG_, ML_) or directory because of what came in, or everyone: fields (also embeddedData,
+        unsubscribed ...), writes (how often a row or a call wrote that person) and last (the last entry's number)."""
+        told = self.call('contacts_of', list=where, everyone=everyone, fields=fields)
+        return [dict(zip(told['names'], row)) for row in told['rows']]
+
+    def responses_of(self, survey: str, values: bool = True) -> list[dict]:
+        """The responses that came by import: responseId, entry (its number), row (in it, from 1), values."""
+        return self.call('responses_of', survey=survey, values=values)
+
+    def totals(self) -> dict:
+        """imports {route: {outcome: n}}, counts, times {"1": people written once, ...}, responses, surveys [SV_]."""
+        return self.call('totals')
+
+    def forget_keys(self) -> None:
+        """No Idempotency-Key is remembered any more."""
+        self.call('forget_keys')
 
     # ---- the bytes
 

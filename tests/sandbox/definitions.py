@@ -15,7 +15,7 @@ NEVER = '0000-00-00 00:00:00'
 
 def _survey(box, ident: str) -> Survey:
     survey = box.account.surveys.get(ident)
-    if survey is None or survey.forbidden:
+    if survey is None or survey.forbidden or box.clock() < survey.found_from:
         more = {'notice': box.settings.notice} if box.settings.notice else {}
         raise ApiError(403, 'The operation is forbidden.', 'QMST_2.1', more=more)
     return survey

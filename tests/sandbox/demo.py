@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import distributions
-from account import Account, Directory, MailingList, Survey, iso
-from contact_imports import OldPeople
+from account import Account, Survey, iso
+from directory import Directory, MailingList
+from legacy_lists import OldPeople
 from people import Members
 from questions import choice, question
 from rows import ALPHABET, make_id

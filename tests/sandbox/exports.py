@@ -133,6 +133,8 @@ def select(survey: Survey, snap: Snapshot, params: dict, since: Token | None, se
         indexes = (i for i in indexes if all(test(snap.row(i)) for test in tests))
     if by_modified:
         indexes = iter(sorted(indexes, key=lambda i: snap.row(i)[MODIFIED]))
+    elif survey.shuffled:
+        indexes = iter(sorted(indexes, key=lambda i: snap.row(i)[RECORDED]))
     limit = params['limit']
     for number, index in enumerate(indexes):
         if limit is not None and number >= limit:

@@ -1,7 +1,8 @@
 """Faults by script: which calls to which endpoint fail, and how (API.md appendix B7).
 
 A rule names an endpoint key (or *), the calls it hits, and a kind. Kinds act at three moments: before the work
-(BEFORE), on the job a call starts or polls (jobs.FORCED), on the answer (AFTER).
+(BEFORE), on the job a call starts or polls (jobs.FORCED), on the answer (AFTER). A rule on the start of an import
+decides what is stored; one on its poll may come when all is stored already.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from replies import ApiError, error_reply
 from wire import Reply, Request, Stream, compress_reply
 
 BEFORE = ('status', 'delay', 'hold', 'reset_before', 'html', 'redirect', 'auth_expired')
-AFTER = ('status_after', 'reset_after', 'cut', 'wrong_length', 'broken_json', 'wrong_types', 'empty_body', 'gzip',
+AFTER = ('status_after', 'reset_after', 'hold_after', 'cut', 'wrong_length', 'broken_json', 'wrong_types', 'empty_body', 'gzip',
          'corrupt', 'zip_no_directory', 'zip_two', 'zip_empty', 'zip_bomb', 'zip_name', 'throttle', 'body', 'header')
 KINDS = BEFORE + AFTER + FORCED
 HTML = b'<!DOCTYPE html><html><head><title>Service interruption</title></head><body><h1>Sorry</h1></body></html>'
@@ -90,9 +91,9 @@ class Faults:
             self.gate.notify_all()
 
     def release(self) -> None:
-        """Let everything that is delayed, held or throttled go on now; rules of kind hold end."""
+        """Let everything that is delayed, held or throttled go on now; rules that hold end."""
         with self.gate:
-            self.rules = [rule for rule in self.rules if rule.kind != 'hold']
+            self.rules = [rule for rule in self.rules if not rule.kind.startswith('hold')]
             self.epoch += 1
             self.gate.notify_all()
 
@@ -165,12 +166,14 @@ def before(faults: Faults, rules: list[Rule], request: Request) -> Reply | None:
     return reply
 
 
-def after(rules: list[Rule], request: Request, reply: Reply) -> Reply:
+def after(faults: Faults, rules: list[Rule], request: Request, reply: Reply) -> Reply:
     """Faults on an answer whose work was done."""
     for rule in rules:
         if rule.kind == 'reset_after':
             raise Reset
-        if rule.kind == 'status_after':
+        if rule.kind == 'hold_after':
+            faults.wait(rule.args.get('seconds'), request.key)
+        elif rule.kind == 'status_after':
             reply = made_reply(rule.args, 504)
         elif rule.kind in AFTER:
             SPOILERS[rule.kind](reply, rule.args)

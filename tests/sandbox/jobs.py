@@ -1,4 +1,8 @@
-"""Jobs of any kind: when they run, how often they are polled, how many at once (API.md 2, 3.1, 4.1, 8.1)."""
+"""Jobs of any kind: when they run, how often they are polled, how many at once (API.md 2, 3.1, 4.1, 8.1).
+
+What an import brings is stored when the job's time has passed, whether anybody polls or not (settle); polls only
+decide when that is told. Imports of one lane, as into one mailing list, are stored and told in the order they came.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +10,17 @@ import contextlib
 import functools
 import threading
 import uuid
+from collections import deque
 
 from replies import ApiError, not_found
 from rows import make_id
 
 GOLDEN = 1.2360679774997896       # its multiples spread evenly between 0 and 2
 ODD_PERCENT = 83.33333333333334
-# what a fault may force on a job: it fails, vanishes, never ends, is complete without a file id or without a file
-FORCED = ('job_failed', 'job_vanished', 'job_never_ends', 'no_file_id', 'file_404')
+# What a fault may force on a job: it fails; its polls find nothing although it was done, or because it was not; it
+# never ends; it is complete without a file id or without a file.
+FORCED = ('job_failed', 'job_vanished', 'job_lost', 'job_never_ends', 'no_file_id', 'file_404')
+GONE = ('job_vanished', 'job_lost')
 
 
 class Job:
@@ -32,13 +39,21 @@ class Job:
         self.state = 'running'
         self.held = False
         self.done = 0.0
+        self.lane = getattr(work, 'lane', None) or ident
 
     def percent(self, settings) -> float:
         """Not smooth: usually 0.0 until it is 100.0."""
         if settings.odd_percent_every and self.number % settings.odd_percent_every == 0 and self.polled >= self.polls:
             return ODD_PERCENT
-        percents = settings.job_percents or [0.0]
-        return float(percents[min(max(self.polled - 1, 0), len(percents) - 1)])
+        return self.step(settings.job_percents)
+
+    def broken(self) -> bool:
+        """Does it end as failed, whether that was told or not?"""
+        return self.forced == 'job_failed' or self.work.failed()
+
+    def step(self, percents: list) -> float:
+        """Of some percentages, one for each poll, that of the last poll."""
+        return float(percents[min(max(self.polled - 1, 0), len(percents) - 1)]) if percents else 0.0
 
 
 class Jobs:
@@ -53,6 +68,10 @@ class Jobs:
         self.holding = False
         self.number = 0
         self.reserved = 0
+        self.pending: dict[str, deque[Job]] = {}        # lane -> imports that are not stored yet
+        self.lanes: dict[str, list[Job]] = {}           # lane -> imports whose end was not told yet
+        self.free_at: dict[str, float] = {}             # lane -> when its last import ended
+        self.storing = threading.Lock()
 
     @contextlib.contextmanager
     def opening(self):
@@ -84,6 +103,9 @@ class Jobs:
             self.table[job.id] = job
             if getattr(work, 'file_id', None):
                 self.files[work.file_id] = job
+            if hasattr(work, 'store'):
+                self.pending.setdefault(job.lane, deque()).append(job)
+                self.lanes.setdefault(job.lane, []).append(job)
             return job
 
     def find(self, ident: str, owner: str, prefix: str) -> Job:
@@ -99,28 +121,66 @@ class Jobs:
         return job if job and job.owner == owner and job.state == 'complete' else None
 
     def poll(self, job: Job) -> str:
-        """One poll: running, complete or failed; 404 if the job is no longer known."""
+        """One poll: running, complete or failed; 404 if the job is no longer known. While one before it in its lane
+        is not told to have ended, the poll counts for that one."""
         with self.lock:
-            if job.forced == 'job_vanished':
+            if job.forced in GONE:
                 raise not_found('Job not found.')
-            if job.state != 'running':
-                return job.state
-            if self._still_runs(job):
-                job.polled += 1
-                return 'running'
-            self._end(job)
+            if job.state == 'running':
+                self._turn(self._front(job))
             return job.state
+
+    def _front(self, job: Job) -> Job:
+        return next((other for other in self.lanes.get(job.lane, ()) if other.forced not in GONE), job)
+
+    def _turn(self, job: Job) -> None:
+        if self._still_runs(job):
+            job.polled += 1
+        else:
+            self._end(job)
+
+    def settle(self) -> None:
+        """Store what is due, each lane in its order."""
+        if not self.pending and not self.storing.locked():
+            return
+        with self.storing:
+            while (job := self._due()) is not None:
+                share = {'job_failed': self.box.settings.failed_import_does, 'job_lost': 0.0}.get(job.forced, 1.0)
+                job.work.store(share)
+
+    def _due(self) -> Job | None:
+        """Take the next import whose time has passed out of its lane."""
+        now = self.box.clock()
+        with self.lock:
+            for lane, waiting in self.pending.items():
+                job = waiting[0]
+                end = max(job.started, self.free_at.get(lane, 0.0)) + job.seconds
+                if job.held or job.forced == 'job_never_ends' or now < end:
+                    continue
+                waiting.popleft()
+                self.free_at[lane] = end
+                if not waiting:
+                    del self.pending[lane]
+                return job
+        return None
 
     def _still_runs(self, job: Job) -> bool:
         return (job.held or job.forced == 'job_never_ends' or job.polled < job.polls
                 or self.box.clock() - job.started < job.seconds or not job.work.ready())
 
     def _end(self, job: Job) -> None:
-        job.state = 'failed' if job.forced == 'job_failed' or job.work.failed() else 'complete'
+        job.state = 'failed' if job.broken() else 'complete'
         job.done = self.box.clock()
-        if job.state == 'complete' and hasattr(job.work, 'finish'):
-            job.work.finish()
+        if job in self.lanes.get(job.lane, ()):
+            self.lanes[job.lane].remove(job)
         self.moved.notify_all()
+
+    def forget(self) -> None:
+        """All jobs and files are gone; what was to be stored still will be."""
+        with self.lock:
+            self.table.clear()
+            self.files.clear()
+            self.lanes.clear()
 
     def running(self) -> int:
         """How many run, as the service counts them: one nobody polls is over after a while."""
@@ -152,12 +212,13 @@ class Jobs:
             self.moved.notify_all()
 
     def wait_ready(self, timeout: float) -> bool:
-        """Block until every job's content is made."""
+        """Block until every export's content is made."""
         with self.lock:
-            return self.moved.wait_for(lambda: all(job.work.ready() for job in self.table.values()), timeout)
+            return self.moved.wait_for(lambda: all(job.work.ready() for job in self.table.values()
+                                                   if not hasattr(job.work, 'store')), timeout)
 
     def describe(self) -> list[dict]:
         with self.lock:
             return [{'id': job.id, 'owner': job.owner, 'state': job.state, 'polled': job.polled, 'held': job.held,
-                     'forced': job.forced, 'seconds': job.seconds, 'file': getattr(job.work, 'file_id', None),
+                     'forced': job.forced, 'seconds': job.seconds, 'ready': job.work.ready(), 'file': getattr(job.work, 'file_id', None),
                      'params': getattr(job.work, 'params', None)} for job in self.table.values()]

@@ -1,20 +1,26 @@
-"""People by the million: contacts and lists made on demand from a number, beside the few that were changed or added.
+"""People by the million: contacts and lists made on demand from a number, beside those that were changed or added.
 
 An id holds its owner's number, so that whoever is asked for is found without a table, and a directory of any size
-takes no memory.
+takes no memory. Inside, a person is a number: n for the n-th made-up one, ~k for the k-th that was added; what was
+changed or added is kept packed, in a few hundred bytes.
 """
 
 from __future__ import annotations
 
 import hashlib
+import itertools
+import marshal
+from array import array
 from collections.abc import Callable, Iterator
 
 from rows import ALPHABET, PAIRS
 
 FIELDS = ('firstName', 'lastName', 'email', 'phone', 'extRef', 'language')
+KEPT = (*FIELDS, 'unsubscribed', 'creationDate', 'lastModified', 'embeddedData', 'transactions', 'writes', 'last')
 SPACE = 62 ** 15
 FACTOR = 0x18C1DE5B3C1578B5254CF      # odd and no multiple of 31, so that it can be undone
 BACK = pow(FACTOR, -1, SPACE)
+ADDED = SPACE // 2                     # ids of the added ones hold numbers from here on
 DIGITS = {letter: value for value, letter in enumerate(ALPHABET)}
 OUT_AT, OUT_EVERY = 5, 97               # of a directory's people: those who opted out
 LIST_OUT_AT, LIST_OUT_EVERY = 3, 61     # of a list's: those who opted out of it
@@ -67,16 +73,26 @@ class View:
         return [self.at(place) for place in range(*places.indices(self.length))]
 
 
-def new_contact(ident: str, given: dict, now: int) -> dict:
-    """A contact as it is kept."""
-    made = {'contactId': ident, **{name: given.get(name) for name in FIELDS}}
-    made.update({'unsubscribed': bool(given.get('unsubscribed', False)), 'creationDate': now, 'lastModified': now,
-                 'embeddedData': dict(given.get('embeddedData') or {})})
-    return made
+def new_contact(given: dict, now: int) -> dict:
+    """A contact as it is kept. writes: how often an import or a call wrote it; last: the number of that entry in the
+    books (books.py), 0 for none."""
+    return {**{name: given.get(name) for name in FIELDS}, 'unsubscribed': bool(given.get('unsubscribed', False)),
+            'creationDate': now, 'lastModified': now, 'embeddedData': dict(given.get('embeddedData') or {}),
+            'transactions': [], 'writes': 0, 'last': 0}
 
 
 def short(contact: dict) -> dict:
     return {name: contact[name] for name in ('contactId', *FIELDS, 'unsubscribed')}
+
+
+def _pack(contact: dict) -> bytes:
+    return marshal.dumps([contact[name] for name in KEPT])
+
+
+def _unpack(ident: str, packed: bytes) -> dict:
+    contact = {'contactId': ident}
+    contact.update(zip(KEPT, marshal.loads(packed)))
+    return contact
 
 
 class People:
@@ -86,15 +102,38 @@ class People:
         self.count = count
         self.created = created
         self.ids = Ids('CID_', seed)
-        self.kept: dict[str, dict] = {}     # CID_ -> contact, for the changed and the added
-        self.added: list[str] = []
+        self.kept: dict[int, bytes] = {}        # of the made-up ones, those that were changed
+        self.added: list[bytes] = []
+        self.out: set[int] = set()              # of both, who opted out
+        self._opted_out: list[int] | None = None
 
     def __len__(self) -> int:
         return self.count + len(self.added)
 
-    def _number(self, ident: str) -> int | None:
+    def resize(self, count: int) -> None:
+        self.count = count
+        self._opted_out = None
+
+    # ---- who is who
+
+    def number(self, ident: str) -> int | None:
+        """The person an id names: n or ~k."""
         number = self.ids.number(ident)
-        return number if number is not None and number < self.count else None
+        if number is None or number < self.count:
+            return number
+        return ~(number - ADDED) if 0 <= number - ADDED < len(self.added) else None
+
+    def ident(self, number: int) -> str:
+        return self.ids(number if number >= 0 else ADDED + ~number)
+
+    def at(self, place: int) -> int:
+        """Who is at a place of the whole list."""
+        return place if place < self.count else ~(place - self.count)
+
+    def place(self, number: int) -> int:
+        return number if number >= 0 else self.count + ~number
+
+    # ---- reading
 
     @staticmethod
     def fields(number: int) -> dict:
@@ -104,69 +143,85 @@ class People:
                 'phone': f'+49 30 {number:07}' if number % 4 == 0 else None, 'extRef': f'{number:06}',
                 'language': LANGUAGES[number % 3], 'unsubscribed': number % OUT_EVERY == OUT_AT}
 
-    def _make(self, ident: str, number: int) -> dict:
+    def of(self, number: int) -> dict:
+        """The contact of a number that is known to be good."""
+        packed = self.added[~number] if number < 0 else self.kept.get(number)
+        if packed is not None:
+            return _unpack(self.ident(number), packed)
         moment = self.created + number * 60_000
-        return {'contactId': ident, **self.fields(number), 'creationDate': moment, 'lastModified': moment,
-                'embeddedData': {'Department': DEPARTMENTS[number % 3], 'Code': f'{number % 100:03}'}}
+        return {'contactId': self.ids(number), **self.fields(number), 'creationDate': moment, 'lastModified': moment,
+                'embeddedData': {'Department': DEPARTMENTS[number % 3], 'Code': f'{number % 100:03}'},
+                'transactions': [], 'writes': 0, 'last': 0}
 
     def get(self, ident: str) -> dict | None:
-        found = self.kept.get(ident)
-        if found is None and (number := self._number(ident)) is not None:
-            return self._make(ident, number)
-        return found
-
-    def at(self, place: int) -> dict:
-        ident = self.ident(place)
-        return self.kept.get(ident) or self._make(ident, place)
+        number = self.number(ident)
+        return None if number is None else self.of(number)
 
     def short(self, place: int) -> dict:
         """A contact as a list shows it, in the time of a glance."""
-        if self.kept:
-            return short(self.at(place))
-        return {'contactId': self.ids(place), **self.fields(place)}
-
-    def ident(self, place: int) -> str:
-        return self.ids(place) if place < self.count else self.added[place - self.count]
-
-    def add(self, contact: dict) -> None:
-        self.kept[contact['contactId']] = contact
-        self.added.append(contact['contactId'])
-
-    def change(self, ident: str) -> dict:
-        """The contact to write to: from now on it is kept."""
-        return self.kept.setdefault(ident, self.get(ident))
+        if place < self.count and place not in self.kept:
+            return {'contactId': self.ids(place), **self.fields(place)}
+        return short(self.of(self.at(place)))
 
     def everyone(self) -> View:
         """All, as a list shows them."""
         return View(len(self), self.short)
 
+    def written(self) -> Iterator[int]:
+        """Those that are kept."""
+        return itertools.chain((number for number in self.kept if number < self.count),
+                               (~place for place in range(len(self.added))))
+
     def opted_out(self) -> View:
-        numbers: range | list[int] = range(OUT_AT, self.count, OUT_EVERY)
-        if self.kept:
-            places = {ident: self.count + place for place, ident in enumerate(self.added)}
-            numbers = sorted({number for number in numbers if self.ids(number) not in self.kept}
-                             | {places[ident] if ident in places else self._number(ident)
-                                for ident, contact in self.kept.items() if contact['unsubscribed']})
-        return View(len(numbers), lambda place: self.at(numbers[place]))
+        if self._opted_out is None:
+            made_up = {number for number in range(OUT_AT, self.count, OUT_EVERY) if number not in self.kept}
+            self._opted_out = sorted(made_up | {self.place(number) for number in self.out if number < self.count})
+        places = self._opted_out
+        return View(len(places), lambda place: self.of(self.at(places[place])))
 
     def search(self, test: Callable[[dict], bool], hint: tuple[str, str] | None) -> Iterator[dict]:
         """Whom a test picks, in order. hint: a field that must equal a value, where the test says so."""
-        guessed = None if hint is None else self.guess(*hint)
-        places = range(len(self)) if hint is None else sorted(
-            {base for ident in self.kept if (base := self._number(ident)) is not None}
-            | {self.count + place for place in range(len(self.added))} | ({guessed} - {None}))
+        places: range | list[int] = range(len(self))
+        if hint is not None:
+            guessed = {self.guess(*hint)} - {None}
+            places = sorted(map(self.place, guessed if hint[0] == 'id' else guessed | set(self.written())))
         for place in places:
-            contact = self.at(place)
+            contact = self.of(self.at(place))
             if test(contact):
                 yield contact
 
     def guess(self, name: str, value: str) -> int | None:
-        """Which made-up person has a value, if one does; name is id, email or extRef."""
+        """Who has an id, or which made-up person has an email, an extRef or a phone, if one does."""
         if name == 'id':
-            return self._number(value)
+            return self.number(value)
         digits = value.lower().removeprefix('person').partition('@')[0] if name == 'email' else value
+        if name == 'phone':
+            digits = value.removeprefix('+49 30 ')
         number = int(digits) if digits.isascii() and digits.isdigit() else self.count
         return number if number < self.count else None
+
+    # ---- writing
+
+    def add(self, contact: dict) -> int:
+        self.added.append(_pack(contact))
+        number = ~(len(self.added) - 1)
+        self._mark(number, contact)
+        return number
+
+    def put(self, number: int, contact: dict) -> None:
+        """Keep a contact as it is now."""
+        if number < 0:
+            self.added[~number] = _pack(contact)
+        else:
+            self.kept[number] = _pack(contact)
+        self._mark(number, contact)
+
+    def _mark(self, number: int, contact: dict) -> None:
+        self._opted_out = None
+        if contact['unsubscribed']:
+            self.out.add(number)
+        else:
+            self.out.discard(number)
 
 
 class Members:
@@ -176,63 +231,75 @@ class Members:
         self.people = people
         self.numbers = numbers
         self.ids = Ids('CGC_', list_id)
-        self.changed: dict[str, dict] = {}      # CID_ -> {lookup, unsubscribed, bounced}
-        self.joined: list[str] = []
+        self.joined = array('q')                # the people behind the range
+        self.places: dict[int, int] = {}        # of these, person -> place in joined
+        self.marks: dict[int, tuple[bool, bool]] = {}   # person -> unsubscribed, bounced, where it is not as made up
+        self._chosen: dict[str, list[int]] = {}
 
     def __len__(self) -> int:
         return len(self.numbers) + len(self.joined)
 
-    def _place(self, ident: str) -> int | None:
-        number = self.people.ids.number(ident)
-        return self.numbers.index(number) if number is not None and number in self.numbers else None
+    def _place(self, number: int) -> int | None:
+        """The place on the list."""
+        if number in self.numbers:
+            return self.numbers.index(number)
+        place = self.places.get(number)
+        return None if place is None else len(self.numbers) + place
 
-    def _make(self, place: int) -> dict:
-        return {'lookup': self.ids(self.numbers[place]), 'unsubscribed': place % LIST_OUT_EVERY == LIST_OUT_AT,
-                'bounced': place % BOUNCED_EVERY == BOUNCED_AT}
+    def _entry(self, place: int) -> tuple[int, dict]:
+        if place < len(self.numbers):
+            number = self.numbers[place]
+            made_up = place % LIST_OUT_EVERY == LIST_OUT_AT, place % BOUNCED_EVERY == BOUNCED_AT
+            lookup = self.ids(number)
+        else:
+            number, made_up = self.joined[place - len(self.numbers)], (False, False)
+            lookup = self.ids(ADDED + place - len(self.numbers) + 1)
+        unsubscribed, bounced = self.marks.get(number, made_up)
+        return number, {'lookup': lookup, 'unsubscribed': unsubscribed, 'bounced': bounced}
+
+    def number(self, place: int) -> int:
+        """Who is at a place of the list."""
+        return self.numbers[place] if place < len(self.numbers) else self.joined[place - len(self.numbers)]
 
     def get(self, ident: str) -> dict | None:
-        found = self.changed.get(ident)
-        if found is None and (place := self._place(ident)) is not None:
-            return self._make(place)
-        return found
+        """The entry of a CID_: lookup, unsubscribed, bounced."""
+        number = self.people.number(ident)
+        place = None if number is None else self._place(number)
+        return None if place is None else self._entry(place)[1]
 
     def at(self, place: int) -> tuple[str, dict]:
-        if place >= len(self.numbers):
-            ident = self.joined[place - len(self.numbers)]
-            return ident, self.changed[ident]
-        ident = self.people.ident(self.numbers[place])
-        return ident, self.changed.get(ident) or self._make(place)
+        number, entry = self._entry(place)
+        return self.people.ident(number), entry
 
     def by_lookup(self, lookup: str) -> str | None:
-        """The CID_ of a CGC_ (or of any lookup id) on this list."""
+        """The CID_ of a CGC_ on this list."""
         number = self.ids.number(lookup)
-        if number is not None and number in self.numbers:
+        if number is None:
+            return None
+        if number in self.numbers:
             return self.people.ident(number)
-        return next((ident for ident, member in self.changed.items() if member['lookup'] == lookup), None)
+        place = number - ADDED - 1
+        return self.people.ident(self.joined[place]) if 0 <= place < len(self.joined) else None
 
-    def join(self, ident: str) -> dict:
-        """Put a person on the list; the entry to write to."""
-        if ident in self.changed:
-            return self.changed[ident]
-        place = self._place(ident)
-        if place is None:
-            self.joined.append(ident)
-            self.changed[ident] = {'lookup': self.ids(SPACE // 2 + len(self.joined)), 'unsubscribed': False,
-                                   'bounced': False}
-        else:
-            self.changed[ident] = self._make(place)
-        return self.changed[ident]
+    def join(self, number: int, unsubscribed: bool | None = None) -> None:
+        """Put a person on the list; unsubscribed: from the list only, None if nothing is said about it."""
+        if number not in self.numbers and number not in self.places:
+            self.places[number] = len(self.joined)
+            self.joined.append(number)
+        if unsubscribed is not None:
+            _, entry = self._entry(self._place(number))
+            if entry['unsubscribed'] != unsubscribed:
+                self.marks[number] = unsubscribed, entry['bounced']
+                self._chosen.clear()
 
     def everyone(self) -> View:
         return View(len(self), self.at)
 
     def chosen(self, word: str) -> View:
         """Those with a mark: unsubscribed or bounced."""
-        first, step = (BOUNCED_AT, BOUNCED_EVERY) if word == 'bounced' else (LIST_OUT_AT, LIST_OUT_EVERY)
-        places: range | list[int] = range(first, len(self.numbers), step)
-        if self.changed:
-            own = {ident: place for place, ident in enumerate(self.joined, len(self.numbers))}
-            places = sorted({place for place in places if self.at(place)[0] not in self.changed}
-                            | {own[ident] if ident in own else self._place(ident)
-                               for ident, member in self.changed.items() if member[word]})
+        if word not in self._chosen:
+            first, step = (BOUNCED_AT, BOUNCED_EVERY) if word == 'bounced' else (LIST_OUT_AT, LIST_OUT_EVERY)
+            places = {place for place in range(first, len(self.numbers), step)} | set(map(self._place, self.marks))
+            self._chosen[word] = sorted(place for place in places if self._entry(place)[1][word])
+        places = self._chosen[word]
         return View(len(places), lambda place: self.at(places[place]))

@@ -19,7 +19,7 @@ import distributions
 import rows
 from account import Account, Survey
 from columns import METADATA, STATUS_LABELS
-from contact_imports import legacy_contact
+from legacy_lists import legacy_contact
 from questions import question
 
 OWNER = 'UR_8wfG5qsMxuh0Jrn'

@@ -16,9 +16,13 @@ import contacts
 import definitions
 import distributions
 import exports
+import legacy_lists
+import response_imports
 import responses
 import schema
+import survey_imports
 import surveys
+import transactions
 
 BASE = '/API/v3'
 SURVEY = '/surveys/{survey}'
@@ -43,7 +47,7 @@ class Route:
 TABLE = (
     Route('whoami', 'GET', '/whoami', 3000, surveys.whoami),
     Route('surveys', 'GET', '/surveys', 3000, surveys.list_surveys),
-    Route('survey_create', 'POST', '/surveys', 3000, surveys.create),
+    Route('survey_create', 'POST', '/surveys', 3000, survey_imports.create),
     Route('survey', 'GET', SURVEY, 3000, surveys.get_survey),
     Route('survey_update', 'PUT', SURVEY, 3000, surveys.update),
     Route('survey_delete', 'DELETE', SURVEY, 3000, surveys.delete),
@@ -59,8 +63,8 @@ TABLE = (
     Route('response_delete', 'DELETE', SURVEY + '/responses/{response}', 60, responses.delete),
     Route('uploaded_file', 'GET', SURVEY + '/responses/{response}/uploaded-files/{file}', 120, responses.uploaded,
           slash=False),
-    Route('import_start', 'POST', SURVEY + '/import-responses', 100, responses.start_import),
-    Route('import_progress', 'GET', SURVEY + '/import-responses/{job}', 100, responses.import_progress),
+    Route('import_start', 'POST', SURVEY + '/import-responses', 100, response_imports.start),
+    Route('import_progress', 'GET', SURVEY + '/import-responses/{job}', 100, response_imports.progress),
     Route('definition', 'GET', '/survey-definitions/{survey}', 3000, definitions.get),
     Route('definition_part', 'GET', '/survey-definitions/{survey}/{part}', 3000, definitions.part),
     Route('definition_one', 'GET', '/survey-definitions/{survey}/{part}/{one}', 3000, definitions.part),
@@ -87,12 +91,22 @@ TABLE = (
     Route('contact_import_status', 'GET', LIST + '/transactioncontacts/{job}', 500, contact_imports.status),
     Route('contact_import_summary', 'GET', LIST + '/transactioncontacts/{job}/summary', 3000,
           contact_imports.summary),
-    Route('legacy_lists', 'GET', OLD, 3000, contact_imports.legacy_lists, legacy=True),
-    Route('legacy_list', 'GET', OLD + '/{list}', 3000, contact_imports.legacy_list, legacy=True),
-    Route('legacy_contacts', 'GET', OLD + '/{list}/contacts', 3000, contact_imports.legacy_contacts, legacy=True),
-    Route('legacy_contact', 'GET', OLD + '/{list}/contacts/{contact}', 3000, contact_imports.legacy_one, legacy=True),
-    Route('legacy_import', 'POST', OLD + '/{list}/contactimports', 3000, contact_imports.legacy_start, legacy=True),
-    Route('legacy_import_status', 'GET', OLD + '/{list}/contactimports/{job}', 3000, contact_imports.legacy_status,
+    Route('contact_import_report', 'GET', POOL + '/imports/api-import/jobs/{job}/report', 10, contact_imports.report),
+    Route('contact_transactions', 'GET', POOL + '/contacts/{contact}/transactions', 3000,
+          transactions.contact_transactions),
+    Route('batch_create', 'POST', POOL + '/transactionbatches', 500, transactions.create_batch),
+    Route('batches', 'GET', POOL + '/transactionbatches', 3000, transactions.batches),
+    Route('batch', 'GET', POOL + '/transactionbatches/{batch}', 3000, transactions.batch),
+    Route('batch_transactions', 'GET', POOL + '/transactionbatches/{batch}/transactions', 3000,
+          transactions.batch_transactions),
+    Route('legacy_lists', 'GET', OLD, 3000, legacy_lists.lists, legacy=True),
+    Route('legacy_list', 'GET', OLD + '/{list}', 3000, legacy_lists.one_list, legacy=True),
+    Route('legacy_contacts', 'GET', OLD + '/{list}/contacts', 3000, legacy_lists.contacts, legacy=True),
+    Route('legacy_contact', 'GET', OLD + '/{list}/contacts/{contact}', 3000, legacy_lists.contact, legacy=True),
+    Route('legacy_import', 'POST', OLD + '/{list}/contactimports', 3000, legacy_lists.start, legacy=True),
+    Route('legacy_import_status', 'GET', OLD + '/{list}/contactimports/{job}', 3000, legacy_lists.status,
+          legacy=True),
+    Route('legacy_import_summary', 'GET', OLD + '/{list}/contactimports/{job}/summary', 3000, legacy_lists.summary,
           legacy=True),
 )
 LIMITS = {route.key: route.limit for route in TABLE} | {'oauth_token': 500}

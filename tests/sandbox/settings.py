@@ -11,7 +11,17 @@ from dataclasses import asdict, dataclass, field, fields
 # the words a knob may be, where not any text will do
 CHOICES = {'page_size_over': ('refuse', 'cut'), 'date_semantics': ('recorded', 'started'),
            'json_rejects': ('present', 'effective'), 'unknown_ids': ('reject', 'ignore'),
-           'link_unsubscribed': ('boolean', 'text'), 'xm_directory': ('on', 'forbidden', 'empty'), 'contact_dates': ('epoch', 'text')}
+           'link_unsubscribed': ('boolean', 'text'), 'xm_directory': ('on', 'forbidden', 'empty'),
+           'contact_dates': ('epoch', 'text'), 'too_large_status': (413, 400), 'too_many_contacts_status': (413, 400),
+           'multi_key_conflict': (409, 400), 'contact_needs': ('any', 'email'),
+           'unknown_contact_members': ('ignore', 'refuse'), 'embedded_over': ('refuse', 'cut', 'keep'),
+           'blank_values': ('keep', 'write'), 'unsubscribed_means': ('both', 'directory', 'list'),
+           'collapsed_rows': ('updated', 'uncounted'), 'invalid_emails': ('present', 'always', 'never'),
+           'transaction_fields': ('refuse', 'drop'), 'legacy_json': ('both', 'array', 'object'),
+           'legacy_status': ('full', 'bare'), 'import_errors': ('job', 'post'),
+           'charset_header': ('required', 'optional'), 'charset_in_type': ('ignored', 'used', 'refused'),
+           'import_columns': ('ignore', 'fail'), 'import_recorded': ('now', 'file'),
+           'txt_without_questions': ('empty', 'refuse')}
 
 
 @dataclass
@@ -71,14 +81,43 @@ class Settings:
     edit_touches_survey: bool = False    # editing a response moves lastModifiedDate
     append_touches_survey: bool = False
     # imports (API.md 4.1, 8)
-    import_polls: int = 2
-    import_seconds: float = 0.0
-    max_import_bytes: int = 5 * 1024 * 1024
+    import_polls: int = 2                # polls answered "in progress"; what it brings is stored all the same
+    import_seconds: float = 0.0          # from the POST (or the end of the one before it in its list) to storing
+    import_percents: list = field(default_factory=lambda: [0.0])    # of the running polls; the last one stays
+    failed_import_does: float = 0.0      # share of the rows that a failed import stored
+    max_import_bytes: int = 5_000_000    # "5 MB"
+    too_large_status: int = 413          # of a contact import above it: "413 or 400"
     max_contacts: int = 10_000
     too_many_contacts_status: int = 413  # "413 or 400"
-    multi_key_conflict: int = 409        # same Idempotency-Key, other body
+    import_summary: bool = True          # the deprecated summary is still there
+    import_report: bool = False          # the report of a contact import, in a made-up shape; False: 404
+    imports_check_permission: bool = True   # 403 at once for a list or a directory that is forbidden
+    contact_needs: str = 'any'           # a contact without a name, an address, a phone or an extRef, or 'email'
+    unknown_contact_members: str = 'ignore'     # or 'refuse': the contact is unprocessed
+    embedded_over: str = 'refuse'        # embedded data above 200 and 1,024 characters; or 'cut', 'keep'
+    blank_values: str = 'keep'           # "" over a value, without writeBlanks: 'keep' the value or 'write' the blank
+    unsubscribed_means: str = 'both'     # an import's unsubscribed is the 'directory', the 'list' or 'both'
+    collapsed_rows: str = 'updated'      # a row that another of the same import matches; or 'uncounted'
+    invalid_emails: str = 'present'      # invalidEmails of a status: if there are any, 'always' or 'never'
+    batch_required: bool = True          # transactionMeta without batchId is a 400
+    transaction_fields: str = 'refuse'   # data not in transactionMeta.fields: unprocessed, or 'drop'
+    legacy_json: str = 'both'            # the JSON body of a legacy import: 'array', 'object' or 'both'
+    legacy_status: str = 'full'          # its status has counts; 'bare': percentComplete alone, as recorded
+    import_errors: str = 'job'           # what is wrong in a responses file fails the job; 'post': 400 at once
+    failed_import_says: bool = True      # meta.error of a failed responses import
+    charset_header: str = 'required'     # a raw responses file without it is a 400; or 'optional' (UTF-8)
+    charset_in_type: str = 'ignored'     # text/csv; charset=...: or 'used', 'refused' (415)
     single_header_import: bool = True    # an import with one header row is taken
+    import_columns: str = 'ignore'       # columns the survey has not; or 'fail'
+    import_recorded: str = 'now'         # recorded date of an imported response; or as in the 'file'
+    multi_key_conflict: int = 409        # same Idempotency-Key, other body
     survey_import_returns_name: bool = False
+    survey_list_delay: float = 0.0       # until a new survey is in the list
+    survey_get_delay: float = 0.0        # until it is found by its id
+    survey_import_seconds: float = 0.0   # how long a POST of a survey takes
+    max_survey_imports: int = 15         # at the same time
+    docx_import: bool = False            # .docx is taken
+    txt_without_questions: str = 'empty'    # makes an empty survey; or 'refuse' (400)
     # directories (API.md 7)
     xm_directory: str = 'on'             # an account without it: 'forbidden' (403) or 'empty' (no directory)
     directory_admin: bool = True         # an ordinary user's token is refused a directory's contacts with 403

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import uuid
+from base64 import b64decode
 from collections.abc import Callable
 
-import contacts
+import books
+import contact_rules
 import demo
 import exports
 import params
 import samples
-from account import Directory, MailingList, Survey, now_ms
+from account import Survey, now_ms
 from box import random_token
+from directory import Directory, MailingList
 from people import Members
 from replies import ApiError, dump
 from rows import make_id
@@ -29,6 +32,7 @@ def answer(server, request: Request) -> Reply:
         return Reply(404, dump({'error': f'no {name}; there are: {", ".join(sorted(DOORS))}'}))
     try:
         given = request.json() if request.body else dict(request.query)
+        server.box.jobs.settle()
         result = function(server, **given)
     except (ValueError, TypeError, KeyError, ApiError) as error:
         return Reply(400, dump({'error': f'{name}: {error}'}))
@@ -131,9 +135,7 @@ def force_job(server, job: str, fault: str | None) -> None:
 
 
 def forget_jobs(server) -> None:
-    with server.box.jobs.lock:
-        server.box.jobs.table.clear()
-        server.box.jobs.files.clear()
+    server.box.jobs.forget()
 
 
 def advance(server, seconds: float) -> None:
@@ -244,14 +246,15 @@ def add_directory(server, name: str, contacts: int = 0, id: str | None = None, d
 
 
 def change_directory(server, directory: str, **members) -> None:
-    """name, default, forbidden ('', 'contacts' or 'all'), contacts (how many are made up)."""
+    """name, default, forbidden ('', 'contacts' or 'all'), contacts (how many are made up), dedupe (the criteria)."""
     found = _directory(server, directory)
     for name, value in members.items():
-        if name not in ('name', 'default', 'forbidden', 'contacts') or value not in (
+        if name not in ('name', 'default', 'forbidden', 'contacts', 'dedupe') or value not in (
                 ('', 'contacts', 'all') if name == 'forbidden' else (value,)):
             raise ValueError(f'no member {name}, or not {value!r}')
-        if name == 'contacts':
-            found.resize(int(value))
+        if name in ('contacts', 'dedupe'):
+            with found.lock:
+                found.resize(int(value)) if name == 'contacts' else found.criteria(value)
         else:
             setattr(found, name, value)
 
@@ -284,10 +287,12 @@ def change_list(server, directory: str, list: str, **members) -> None:
 def add_contact(server, directory: str, list: str | None = None, **fields) -> str:
     """A person, by the directory's criteria a new one or not; on a list too if one is given."""
     found = _directory(server, directory)
-    ident, _ = contacts.store(found, fields)
-    if list is not None:
-        contacts.join(found.lists[list], ident, fields)
-    return ident
+    settings = server.box.settings
+    with found.lock:
+        number, _ = contact_rules.store(settings, found, fields)
+        if list is not None:
+            contact_rules.join(settings, found.lists[list], number, fields)
+    return found.contacts.ident(number)
 
 
 def add_distribution(server, survey: str, directory: str, list: str, id: str | None = None, created: int = demo.T0,
@@ -337,8 +342,18 @@ def defaults(server) -> dict:
     return dict(params.DEFAULTS)
 
 
-def put_remote_file(server, url: str, text: str) -> None:
-    server.box.remote_files[url] = text.encode()
+def put_remote_file(server, url: str, text: str | None = None, base64: str | None = None) -> None:
+    """What a fileUrl holds, as text or in base64; neither: nothing is there any more."""
+    if text is None and base64 is None:
+        server.box.remote_files.pop(url, None)
+    else:
+        server.box.remote_files[url] = text.encode() if text is not None else b64decode(base64, validate=True)
+
+
+def forget_keys(server) -> None:
+    """No Idempotency-Key is remembered."""
+    with server.box.keys_lock:
+        server.box.keys.clear()
 
 
 def put_upload(server, file: str, text: str) -> None:
@@ -372,5 +387,6 @@ DOORS: dict[str, Callable] = {door.__name__: door for door in (
     reset_limits, hold_jobs, release_jobs, jobs, wait_ready, force_job, forget_jobs, advance, append, edit, delete_response,
     response_ids, add_survey, add_sample, add_surveys, delete_survey, change_survey, add_question, make_big, entry, entry_sha256,
     add_directory, change_directory, add_list, change_list, add_contact, add_distribution,
-    add_legacy_list, defaults, put_remote_file, put_upload, new_token, expire_bearers, pause, resume)}
+    add_legacy_list, defaults, put_remote_file, forget_keys, put_upload, new_token, expire_bearers, pause, resume,
+    *books.DOORS)}
 DOORS['faults'] = list_faults

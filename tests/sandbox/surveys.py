@@ -1,28 +1,17 @@
-"""whoami, the list of surveys, one survey, quotas, languages, and new surveys (API.md 5.1 to 5.4, 9)."""
+"""whoami, the list of surveys, one survey, quotas, languages (API.md 5.1 to 5.4, 9). New ones are survey_imports.py."""
 
 from __future__ import annotations
 
-import email.parser
-import email.policy
-import json
-import re
-import uuid
-
-import questions
 from account import Survey, iso, now_ms
 from replies import ABSENT, ApiError, Reply, bad, json_body, ok, page
 from rows import make_id
 from wire import Request
 
-QSF = 'application/vnd.qualtrics.survey.qsf'
-TYPES = (QSF, 'text/plain', 'application/msword',
-         'application/vnd.openxmlformats-officedocument.wordprocessingml.document')
-
 
 def allowed(box, ident: str) -> Survey:
     """The survey of an id; 404 GSI_2 if there is none, 403 if the token lost it."""
     survey = box.account.surveys.get(ident)
-    if survey is None:
+    if survey is None or box.clock() < survey.found_from:
         raise ApiError(404, 'Survey not found.', 'GSI_2', ABSENT)
     if survey.forbidden:
         raise ApiError(box.settings.forbidden_status, 'The operation is forbidden.', 'SANDBOX_403')
@@ -40,7 +29,8 @@ def summary(survey: Survey) -> dict:
 
 def list_surveys(box, request: Request, args: dict) -> Reply:
     with box.account.lock:
-        shown = [survey for survey in box.account.surveys.values() if survey.listed]
+        now = box.clock()
+        shown = [survey for survey in box.account.surveys.values() if survey.listed and now >= survey.listed_from]
     return ok(page(box, request, shown, summary, token=request.query.get('useNewPaginationScheme') == 'true'))
 
 
@@ -97,96 +87,6 @@ def quotas(box, request: Request, args: dict) -> Reply:
 
 def languages(box, request: Request, args: dict) -> Reply:
     return ok({'AvailableLanguages': list(allowed(box, args['survey']).languages)})
-
-
-def multipart(request: Request) -> dict[str, tuple[str, str, bytes]]:
-    """The parts of a form: name -> (file name, type, bytes). 413 for a malformed one, as documented."""
-    kind = request.headers.get('content-type', '')
-    if not kind.lower().startswith('multipart/form-data'):
-        raise ApiError(415, 'Unsupported Media Type', 'SANDBOX_415')
-    head = f'Content-Type: {kind}\r\nMIME-Version: 1.0\r\n\r\n'.encode('latin-1')
-    message = email.parser.BytesParser(policy=email.policy.HTTP).parsebytes(head + request.body)
-    parts = {}
-    for part in message.iter_parts() if message.is_multipart() else ():
-        name = part.get_param('name', header='content-disposition')
-        parts[str(name)] = (part.get_filename() or '', part.get_content_type(), part.get_payload(decode=True) or b'')
-    if not parts:
-        raise ApiError(413, 'The multipart body is malformed.', 'SANDBOX_413')
-    return parts
-
-
-def create(box, request: Request, args: dict) -> Reply:
-    """POST /surveys: import of a file or of a URL, or a copy."""
-    if 'x-copy-source' in request.headers:
-        source = allowed(box, request.headers['x-copy-source'])
-        name = json_body(request).get('projectName') or f'{source.name} - Copy'
-        return _added(box, _copy(box, source, str(name)))
-    parts = multipart(request)
-    name = parts['name'][2].decode('utf-8', 'replace') if 'name' in parts else ''
-    if not name:
-        raise bad('Invalid request. Missing or invalid parameter name')
-    if 'file' in parts:
-        _, kind, data = parts['file']
-    elif 'fileUrl' in parts:
-        url = parts['fileUrl'][2].decode('latin-1')
-        kind = parts['contentType'][2].decode('latin-1') if 'contentType' in parts else ''
-        data = box.remote_files.get(url)
-        if data is None:
-            raise bad('Invalid request. Missing or invalid parameter fileUrl')
-    else:
-        raise bad('Invalid request. Missing or invalid parameter file')
-    if len(data) > box.settings.max_import_bytes:
-        raise ApiError(413, 'Request Entity Too Large', 'SANDBOX_413')
-    return _added(box, _imported(box, name, kind, data))
-
-
-def _added(box, survey: Survey) -> Reply:
-    with box.account.lock:
-        box.account.surveys[survey.id] = survey
-    result = {'id': survey.id}
-    if box.settings.survey_import_returns_name:
-        result['name'] = survey.name
-    return ok(result)
-
-
-def _blank(box, name: str) -> Survey:
-    now = now_ms()
-    return Survey(make_id('SV_', uuid.uuid4()), name, box.account.user_id, box.account.brand, now, now, active=False)
-
-
-def _copy(box, source: Survey, name: str) -> Survey:
-    survey = _blank(box, name)
-    for member in ('questions', 'blocks', 'flow', 'embedded', 'typed', 'loops', 'orders', 'languages'):
-        setattr(survey, member, json.loads(json.dumps(getattr(source, member))))
-    survey.languages = tuple(survey.languages)
-    return survey
-
-
-def _imported(box, name: str, kind: str, data: bytes) -> Survey:
-    survey = _blank(box, name)
-    if kind not in TYPES:
-        raise ApiError(415, 'Unsupported Media Type', 'SANDBOX_415')
-    found: list[dict] = []
-    if kind == QSF:
-        try:
-            survey.qsf = json.loads(data.decode('utf-8'))
-            found = [item['Payload'] for item in survey.qsf['SurveyElements'] if item['Element'] == 'SQ']
-            survey.qsf['SurveyEntry']['SurveyID']
-        except (ValueError, KeyError, TypeError):
-            raise bad('Error parsing file: The file does not appear to be a valid survey') from None
-    elif kind == 'text/plain':
-        text = data.decode('utf-8', 'replace')
-        found = [{'QuestionText': line} for line in
-                 re.findall(r'^(?:\d+\.\s+(.*\S)|\[\[Question:.*\]\]\s*\n(?:\[\[ID:.*\]\]\s*\n)?.*)$', text, re.M)]
-    for number, item in enumerate(found, 1):
-        qid = item.get('QuestionID') or f'QID{number}'
-        survey.questions[qid] = questions.question('TE', 'SL', None, item.get('QuestionText') or '',
-                                                   item.get('DataExportTag') or f'Q{number}')
-    survey.blocks = {make_id('BL_', survey.id): {
-        'description': 'Default Question Block',
-        'elements': [{'type': 'Question', 'questionId': qid} for qid in survey.questions]}}
-    survey.flow = [{'id': ident, 'type': 'Block'} for ident in survey.blocks]
-    return survey
 
 
 def delete(box, request: Request, args: dict) -> Reply:

@@ -42,6 +42,7 @@ class Request:
         self.args: dict[str, str] = {}
         self.arrived = time.monotonic()
         self.job_fault: str | None = None
+        self.book: object = None             # its entry in the books, if it is to bring something (books.py)
         self.finished = False
 
     def json(self) -> object:
