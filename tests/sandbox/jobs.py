@@ -126,18 +126,17 @@ class Jobs:
         with self.lock:
             if job.forced in GONE:
                 raise not_found('Job not found.')
-            if job.state == 'running':
-                self._turn(self._front(job))
+            while job.state == 'running':
+                first = self._front(job)
+                if self._still_runs(first):
+                    first.polled += 1
+                    break
+                self._end(first)
             return job.state
 
     def _front(self, job: Job) -> Job:
+        """The first of its lane whose end was not told."""
         return next((other for other in self.lanes.get(job.lane, ()) if other.forced not in GONE), job)
-
-    def _turn(self, job: Job) -> None:
-        if self._still_runs(job):
-            job.polled += 1
-        else:
-            self._end(job)
 
     def settle(self) -> None:
         """Store what is due, each lane in its order."""

@@ -133,8 +133,10 @@ def _qsf(data: bytes) -> tuple[dict, dict]:
     """SurveyEntry and SurveyElements in UTF-8, and not in the envelope of an answer (issues #335 #336)."""
     try:
         document = json.loads(data.decode('utf-8'))
-        loads = [item['Payload'] for item in document['SurveyElements'] if item['Element'] == 'SQ']
-        document['SurveyEntry']['SurveyID']
+        elements = document['SurveyElements']
+        if not isinstance(elements, list) or not isinstance(document['SurveyEntry']['SurveyID'], str):
+            raise ValueError
+        loads = [item['Payload'] for item in elements if item['Element'] == 'SQ']
         return document, {load['QuestionID']: questions.question(
             'TE', 'SL', None, str(load.get('QuestionText') or ''), str(load.get('DataExportTag') or load['QuestionID']))
             for load in loads}

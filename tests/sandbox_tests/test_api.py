@@ -404,24 +404,6 @@ def test_import_responses(box):
     assert box.api('POST', path, b'a,"b\r\n', {'Content-Type': 'text/csv'})[0] == 400
 
 
-def test_import_survey(box):
-    qsf = json.loads(box.api('GET', f'{V3}/survey-definitions/{SMALL}?format=qsf')[2])['result']
-    head = {'Content-Type': 'multipart/form-data; boundary=xx'}
-
-    def body(data, kind):
-        form = b'--xx\r\nContent-Disposition: form-data; name='
-        return (form + b'"name"\r\n\r\nBrand n\xc3\xa9w\r\n' + form + b'"file"; filename="f"\r\nContent-Type: ' + kind
-                + b'\r\n\r\n' + data + b'\r\n--xx--\r\n')
-
-    good = body(json.dumps(qsf).encode(), b'application/vnd.qualtrics.survey.qsf')
-    status, _, answer = box.api('POST', f'{V3}/surveys', good, head)
-    ident = json.loads(answer)['result']['id']
-    assert status == 200 and box.result(f'/surveys/{ident}')['name'] == 'Brand néw'
-    assert json.loads(box.api('GET', f'{V3}/survey-definitions/{ident}?format=qsf')[2])['result'] == qsf
-    assert box.api('POST', f'{V3}/surveys', body(b'{}', b'application/vnd.qualtrics.survey.qsf'), head)[0] == 400
-    assert box.api('POST', f'{V3}/surveys', body(b'1. Well?\n', b'text/plain'), head)[0] == 200
-
-
 def test_directory(shared):
     people, pages = everything(shared, f'/directories/{POOL}/contacts')
     assert len({item['contactId'] for item in people}) == 5000 and pages[0] == 100
