@@ -17,8 +17,8 @@ from rows import RID
 from wire import Request
 
 # endpoint -> which part of the path it writes to
-BOOKED = {'contact_import': 'list', 'legacy_import': 'list', 'list_contact_create': 'list', 'contact_create': 'directory',
-          'contact_update': 'contact', 'import_start': 'survey', 'response_create': 'survey', 'survey_create': None}
+BOOKED = {'contact_import': 'list', 'legacy_import': 'list', 'list_contact_create': 'list',
+          'contact_create': 'directory', 'contact_update': 'contact', 'import_start': 'survey', 'response_create': 'survey', 'survey_create': None}
 
 
 @dataclass(slots=True)
@@ -104,8 +104,10 @@ def _people(server, ident: str) -> View:
 
 
 def contacts_of(server, list: str, everyone: bool = False, fields: tuple = ('contactId', 'email', 'extRef')) -> dict:
-    """Who is on a list (or in a directory, a legacy list) because of what came in, or everyone; rows of fields, then how
-    often each was written and by which entry at last."""
+    """Who is on a list (or in a directory, a legacy list) because of what came in, or everyone.
+
+    Rows of fields, then how often each was written and by which entry at last.
+    """
     people = _people(server, list)
     names = (*fields, 'writes', 'last')
     shown = (contact for contact in map(people.at, range(len(people))) if everyone or contact['writes'])

@@ -124,7 +124,8 @@ def start(box, request: Request, args: dict) -> Reply:
     contacts, meta = _checked(settings, request)
     directory = box.account.directories.get(args['directory'])
     found = directory.lists.get(args['list']) if directory else None
-    if settings.imports_check_permission and directory and (directory.forbidden == 'all' or (found and found.forbidden)):
+    if settings.imports_check_permission and directory and (
+            directory.forbidden == 'all' or (found and found.forbidden)):
         raise refused()
     fields = meta['fields'] if meta else ()
     unprocessed = [place for place, item in enumerate(contacts) if _flawed(settings, item, fields)]

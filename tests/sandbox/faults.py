@@ -21,8 +21,8 @@ from replies import ApiError, error_reply
 from wire import Reply, Request, Stream, compress_reply
 
 BEFORE = ('status', 'delay', 'hold', 'reset_before', 'html', 'redirect', 'auth_expired')
-AFTER = ('status_after', 'reset_after', 'hold_after', 'cut', 'wrong_length', 'broken_json', 'wrong_types', 'empty_body', 'gzip',
-         'corrupt', 'zip_no_directory', 'zip_two', 'zip_empty', 'zip_bomb', 'zip_name', 'throttle', 'body', 'header')
+AFTER = ('status_after', 'reset_after', 'hold_after', 'cut', 'wrong_length', 'broken_json', 'wrong_types',
+         'empty_body', 'gzip', 'corrupt', 'zip_no_directory', 'zip_two', 'zip_empty', 'zip_bomb', 'zip_name', 'throttle', 'body', 'header')
 KINDS = BEFORE + AFTER + FORCED
 HTML = b'<!DOCTYPE html><html><head><title>Service interruption</title></head><body><h1>Sorry</h1></body></html>'
 HOSTILE = '../../../tmp/evil.csv'

@@ -219,5 +219,6 @@ class Jobs:
     def describe(self) -> list[dict]:
         with self.lock:
             return [{'id': job.id, 'owner': job.owner, 'state': job.state, 'polled': job.polled, 'held': job.held,
-                     'forced': job.forced, 'seconds': job.seconds, 'ready': job.work.ready(), 'file': getattr(job.work, 'file_id', None),
+                     'forced': job.forced, 'seconds': job.seconds, 'ready': job.work.ready(),
+                     'file': getattr(job.work, 'file_id', None),
                      'params': getattr(job.work, 'params', None)} for job in self.table.values()]

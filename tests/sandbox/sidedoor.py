@@ -384,8 +384,9 @@ def resume(server) -> None:
 
 DOORS: dict[str, Callable] = {door.__name__: door for door in (
     info, settings, fault, clear_faults, release, wait_held, wait_for, wait_idle, requests, stats, reset_stats, limits,
-    reset_limits, hold_jobs, release_jobs, jobs, wait_ready, force_job, forget_jobs, advance, append, edit, delete_response,
-    response_ids, add_survey, add_sample, add_surveys, delete_survey, change_survey, add_question, make_big, entry, entry_sha256,
+    reset_limits, hold_jobs, release_jobs, jobs, wait_ready, force_job, forget_jobs, advance, append, edit,
+    delete_response, response_ids, add_survey, add_sample, add_surveys, delete_survey, change_survey, add_question,
+    make_big, entry, entry_sha256,
     add_directory, change_directory, add_list, change_list, add_contact, add_distribution,
     add_legacy_list, defaults, put_remote_file, forget_keys, put_upload, new_token, expire_bearers, pause, resume,
     *books.DOORS)}

@@ -177,7 +177,7 @@ def _advanced(lines: list[str]) -> list[tuple[str, str, list[str]]]:
         mark = MARK.match(line)
         if mark is not None:
             name, rest = mark[1].lower(), line[mark.end():]
-            choosing = name in ('choices', 'advancedchoices', 'choice') or (choosing and name not in ('question', 'block'))
+            choosing = 'choice' in name or (choosing and name not in ('question', 'block'))
             if name == 'question':
                 made.append(['', '', []])
             elif name == 'id' and made:

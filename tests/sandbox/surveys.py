@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from account import Survey, iso, now_ms
-from replies import ABSENT, ApiError, Reply, bad, json_body, ok, page
+from replies import ABSENT, ApiError, Reply, json_body, ok, page
 from rows import make_id
 from wire import Request
 

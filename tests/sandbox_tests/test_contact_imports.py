@@ -77,8 +77,9 @@ def test_other_types_are_refused(shared):
     assert shared.api('POST', V3 + IMPORT, b'{"contacts":', {'Content-Type': 'application/json'})[0] == 400
 
 
-GOOD = [SOMEONE, {'firstName': 'A'}, {'lastName': 'B'}, {'phone': '1'}, {'extRef': '2'}, {'email': 'x@y', 'language': None},
-        {'email': 'x@z', 'embeddedData': {'A': '1', 'B': 2, 'C': None, 'D': True}}, {'email': 'x@q', 'embeddedData': None}]
+GOOD = [SOMEONE, {'firstName': 'A'}, {'lastName': 'B'}, {'phone': '1'}, {'extRef': '2'},
+        {'email': 'x@y', 'language': None}, {'email': 'x@z', 'embeddedData': {'A': '1', 'B': 2, 'C': None, 'D': True}},
+        {'email': 'x@q', 'embeddedData': None}]
 NOTHING = [None, 7, 'x@y.z', []]
 NOBODY = [{}, {'email': ''}, {'email': None}, {'language': 'EN'}]
 WRONG = [{'email': 7}, {'extRef': 5}, {'email': 'x@y', 'phone': 491}, {'email': 'x@y', 'unsubscribed': 'yes'},
@@ -95,7 +96,8 @@ def test_a_flawed_contact_is_named_by_its_index(shared, item):
 
 def test_flawed_transaction_data(box):
     meta = {'batchId': box.add_batch(POOL), 'fields': ['A']}
-    contacts = [{**SOMEONE, 'transactionData': data} for data in ({'A': 'x'}, 'x', {'A': []}, {'B': 'x'}, {'A': 'x' * 1025})]
+    contacts = [{**SOMEONE, 'transactionData': data}
+                for data in ({'A': 'x'}, 'x', {'A': []}, {'B': 'x'}, {'A': 'x' * 1025})]
     assert box.result(IMPORT, 'POST', {'contacts': contacts, 'transactionMeta': meta})['contacts'] == {
         'unprocessed': [1, 2, 3, 4]}
 
@@ -146,7 +148,8 @@ def test_contacts_are_in_the_list_and_in_the_directory(box):
 
 def test_known_people_are_changed(box):
     before = everything(box, f'{HERE}/contacts')[0][2]
-    assert counts(box, [{'email': 'PERSON00002@example.com ', 'lastName': 'New', 'embeddedData': {'More': 'x'}}]) == (0, 1, 0)
+    given = {'email': 'PERSON00002@example.com ', 'lastName': 'New', 'embeddedData': {'More': 'x'}}
+    assert counts(box, [given]) == (0, 1, 0)
     member, = members(box)
     assert member['contactId'] == before['contactId']
     assert (member['firstName'], member['lastName']) == (before['firstName'], 'New')
@@ -276,7 +279,8 @@ def test_transaction_meta(box):
     meta = {'batchId': box.add_batch(POOL), 'fields': ['A', 'B']}
     assert send(box, data)[0] == 400                                            # data without meta
     assert send(box, [SOMEONE], transactionMeta=meta)[0] == 400                 # meta without data
-    for spoiled in ({'batchId': meta['batchId']}, {'fields': ['A', 'B']}, {**meta, 'fields': 'A'}, {**meta, 'batchId': 7}, []):
+    for spoiled in ({'batchId': meta['batchId']}, {'fields': ['A', 'B']}, {**meta, 'fields': 'A'},
+                    {**meta, 'batchId': 7}, []):
         assert send(box, data, transactionMeta=spoiled)[0] == 400, spoiled
     box.settings(batch_required=False)
     assert brought(box, data, transactionMeta={'fields': ['A', 'B']})['transactions']['count'] == {'created': 1}
@@ -284,7 +288,8 @@ def test_transaction_meta(box):
     assert brought(box, data, transactionMeta={**meta, 'fields': ['A']})['transactions']['count'] == {'created': 1}
     assert one(box, members(box)[0]['contactId'])['transactionData'][-1]['data'] == {'A': '1'}
     unknown = brought(box, data, transactionMeta={**meta, 'batchId': 'BT_000000000000000'})
-    assert unknown['contacts']['count'] == {'added': 0, 'updated': 0, 'failed': 0} and unknown['percentComplete'] == 100.0
+    assert unknown['contacts']['count'] == {'added': 0, 'updated': 0, 'failed': 0}
+    assert unknown['percentComplete'] == 100.0
 
 
 # ---- how it is told
@@ -407,14 +412,16 @@ def test_contacts_by_themselves(box):
     assert list(made) == ['id'] and made['id'].startswith('CID_')
     assert box.result(path, 'POST', {'email': 'NEW@example.org', 'lastName': 'B'}) == made
     person = one(box, made['id'])
-    assert (person['firstName'], person['lastName'], person['extRef'], person['language'], person['embeddedData'],
-            person['directoryUnsubscribed'], person['mailingListMembership']) == ('A', 'B', '7', 'DE', {'K': 'v'}, True, {})
+    expected = {'firstName': 'A', 'lastName': 'B', 'extRef': '7', 'language': 'DE', 'embeddedData': {'K': 'v'},
+                'directoryUnsubscribed': True, 'mailingListMembership': {}}
+    assert {name: person[name] for name in expected} == expected
     for flawed in [*NOBODY, *WRONG, {'email': 'no'}]:
         assert box.api('POST', V3 + path, flawed)[0] == 400, flawed
     for flawed in [*WRONG, {'email': 'no'}]:
         assert box.api('PUT', f'{V3}{path}/{made["id"]}', flawed)[0] == 400, flawed
     assert one(box, made['id']) == person
-    status, _, body = box.api('PUT', f'{V3}{path}/{made["id"]}', {'lastName': '', 'firstName': 'C', 'unsubscribed': False})
+    status, _, body = box.api('PUT', f'{V3}{path}/{made["id"]}',
+                              {'lastName': '', 'firstName': 'C', 'unsubscribed': False})
     assert status == 200 and 'result' not in json.loads(body)
     assert (one(box, made['id'])['firstName'], one(box, made['id'])['lastName']) == ('C', 'B')
     box.api('PUT', f'{V3}{path}/{made["id"]}', {'lastName': '', 'writeBlanks': True})
@@ -449,8 +456,9 @@ def test_two_hundred_thousand_contacts():
     with Sandbox.start(limits='off', settings={'import_polls': 0}) as box:
         before, spent = memory(box), []
         for start in range(0, 200_000, 10_000):
-            contacts = [{'firstName': f'First {n % 50}', 'lastName': f'Last name {n % 300}', 'email': f'new{n}@example.org',
-                         'extRef': str(n), 'language': 'EN', 'embeddedData': {'Department': 'Sales', 'Code': str(n)}}
+            contacts = [{'firstName': f'First {n % 50}', 'lastName': f'Last name {n % 300}',
+                         'email': f'new{n}@example.org', 'extRef': str(n), 'language': 'EN',
+                         'embeddedData': {'Department': 'Sales', 'Code': str(n)}}
                         for n in range(start, start + 10_000)]
             begun = cpu_seconds(box)
             assert counts(box, contacts) == (10_000, 0, 0)

@@ -8,8 +8,8 @@ from helpers import V3, error, everything
 
 NEW, OLD = '/mailinglists/ML_demoOld00000002', '/mailinglists/ML_demoOld00000001'
 FORM = {'Content-Type': 'multipart/form-data; boundary=-----------RubyMultipartPost'}
-RECORDED = ('-------------RubyMultipartPost\r\nContent-Disposition: form-data; name="contacts"; filename="contacts.json"\r\n'
-            'Content-Length: 68\r\nContent-Type: application/json\r\nContent-Transfer-Encoding: binary\r\n\r\n'
+RECORDED = ('-------------RubyMultipartPost\r\n'
+            'Content-Disposition: form-data; name="contacts"; filename="contacts.json"\r\nContent-Length: 68\r\nContent-Type: application/json\r\nContent-Transfer-Encoding: binary\r\n\r\n'
             '[{"firstName":"Name001","lastName":"Name002","email":"test@test.com"}]\r\n'
             '-------------RubyMultipartPost--\r\n\r\n')
 SOMEONE = {'email': 'a@x'}
@@ -61,8 +61,9 @@ def test_all_members(old):
     given = {'firstName': 'Zoë', 'lastName': 'Żak', 'email': 'z@x', 'externalDataReference': '007', 'language': 'DE',
              'unsubscribed': True, 'embeddedData': {'Zip': '01067'}}
     ident = ident_of(send(old, [given, {'firstName': 'Only'}], path=OLD))
-    assert status(old, ident, OLD) == {'percentComplete': 100.0, 'contacts': {'count': {'added': 2, 'updated': 0, 'failed': 0}},
-                                       'invalidEmails': [], 'status': 'complete'}
+    assert status(old, ident, OLD) == {
+        'percentComplete': 100.0, 'contacts': {'count': {'added': 2, 'updated': 0, 'failed': 0}}, 'invalidEmails': [],
+        'status': 'complete'}
     person = contacts(old, OLD)[7]
     assert person == given | {'id': person['id'], 'responseHistory': [], 'emailHistory': []}
     assert person['id'].startswith('MLRP_') and old.result(f'{OLD}/contacts/{person["id"]}') == person
@@ -78,8 +79,8 @@ def test_the_body_is_an_array_or_an_object(old, shape, taken):
     assert send(old, RECORDED, FORM)[0] == 200 and len(contacts(old)) == 1 + taken.count(200)
 
 
-@pytest.mark.parametrize('body', ['', 'x', '{}', '[]', '{"contacts":[]}', '{"contacts":{}}', '7', '[7]', '[{"email":7}]',
-                                  '[{"embeddedData":[]}]', '[{"unsubscribed":"1"}]', '[{"language":1}]'])
+@pytest.mark.parametrize('body', ['', 'x', '{}', '[]', '{"contacts":[]}', '{"contacts":{}}', '7', '[7]',
+                                  '[{"email":7}]', '[{"embeddedData":[]}]', '[{"unsubscribed":"1"}]', '[{"language":1}]'])
 def test_without_contacts(old, body):
     assert error(send(old, body)) == (400, 'GPR_1')
     assert json.loads(send(old, body)[2])['meta']['error']['errorMessage'] == 'Missing or invalid parameter panelId.'
@@ -133,6 +134,8 @@ def test_books(old):
     assert status(old, ident_of(send(old, [SOMEONE, {'email': 'c@x'}])))['status'] == 'failed'
     assert [(item['target'], item['rows'], item['outcome'], item['counts']['added']) for item in old.imports()] == [
         ('ML_demoOld00000002', 2, 'done', 2), ('ML_demoOld00000002', 2, 'failed', 1)]
-    assert [(item['email'], item['extRef'], item['writes'], item['last']) for item in old.contacts_of('ML_demoOld00000002')
-            ] == [('a@x', None, 1, 1), ('b@x', '7', 1, 1), ('a@x', None, 1, 2)]
-    assert old.contacts_of('ML_demoOld00000001') == [] and len(old.contacts_of('ML_demoOld00000001', everyone=True)) == 7
+    told = old.contacts_of('ML_demoOld00000002')
+    assert [(item['email'], item['extRef'], item['writes'], item['last']) for item in told] == [
+        ('a@x', None, 1, 1), ('b@x', '7', 1, 1), ('a@x', None, 1, 2)]
+    assert old.contacts_of('ML_demoOld00000001') == []
+    assert len(old.contacts_of('ML_demoOld00000001', everyone=True)) == 7

@@ -221,8 +221,8 @@ def test_unknown_surveys_and_jobs(box):
 # ---- from an address
 
 def remote(box, url=URL, **more):
-    return box.api('POST', f'{V3}/surveys/{HERE}/import-responses', {'format': 'csv', 'fileUrl': url, 'charset': 'UTF-8',
-                                                                      **more})
+    return box.api('POST', f'{V3}/surveys/{HERE}/import-responses',
+                   {'format': 'csv', 'fileUrl': url, 'charset': 'UTF-8', **more})
 
 
 def test_from_an_address(box):

@@ -43,8 +43,10 @@ def qsf(box, survey):
 
 
 def questions(box, ident):
+    """name -> (text, texts of the choices)"""
+    found = box.result(f'/surveys/{ident}')['questions'].values()
     return {item['questionName']: (item['questionText'], [one['choiceText'] for one in item.get('choices', {}).values()])
-            for item in box.result(f'/surveys/{ident}')['questions'].values()}
+            for item in found}
 
 
 # ---- the file
@@ -79,7 +81,8 @@ def test_what_is_no_qsf(box):
 
 def test_the_parts_own_type_decides(box):
     text = '1. Are you well?\n\nYes\nNo\n'
-    assert made(send(box, text, TXT)) and made(send(box, text, 'Text/Plain; charset=utf-8')) and made(send(box, OLE, DOC))
+    for data, kind in ((text, TXT), (text, 'Text/Plain; charset=utf-8'), (OLE, DOC)):
+        assert made(send(box, data, kind)) in listed(box)
     assert send(box, text, QSF)[0] == send(box, text, DOC)[0] == 400
     for kind in (None, 'application/octet-stream', 'application/json', 'text/csv', DOCX):
         assert error(send(box, text, kind)) == (415, 'SANDBOX_415'), kind
@@ -95,8 +98,8 @@ def test_simple_text(box):
 
 
 def test_advanced_text(box):
-    text = ('[[AdvancedFormat]]\n\n[[Block:One]]\n\n[[Question:MC:SingleAnswer]]\n[[ID:Well]]\nAre you\nwell?\n[[Choices]]\n'
-            'Yes\nNo\n\n[[Question:TE]]\nWhy?\n')
+    text = ('[[AdvancedFormat]]\n\n[[Block:One]]\n\n[[Question:MC:SingleAnswer]]\n[[ID:Well]]\nAre you\nwell?\n'
+            '[[Choices]]\nYes\nNo\n\n[[Question:TextEntry]]\nWhy?\n')
     assert questions(box, made(send(box, text, TXT))) == {'Well': ('Are you\nwell?', ['Yes', 'No']), 'Q2': ('Why?', [])}
 
 
@@ -119,7 +122,8 @@ def test_forms_that_are_none(box):
     name, file = field('name', 'N'), field('file', '1. Well?', TXT)
     assert made(post(box, file, name)) and made(post(box, b'preamble\r\n', name, file, end=b'--x y--'))
     assert post(box, file)[0] == post(box, name)[0] == post(box, field('name', ''), file)[0] == 400
-    for fields, end in (((name, file), b''), ((), b''), ((), b'--x y--\r\n'), ((name, b'--x y\r\nnothing\r\n'), b'--x y--'),
+    for fields, end in (((name, file), b''), ((), b''), ((), b'--x y--\r\n'),
+                        ((name, b'--x y\r\nnothing\r\n'), b'--x y--'),
                         ((name, b'--x y\r\nContent-Type: text/plain\r\n\r\n1. x\r\n'), b'--x y--'),
                         ((name, b'--x yz\r\n' + file[5:]), b'--x y--')):
         assert error(post(box, *fields, end=end)) == (413, 'SANDBOX_413'), (fields, end)
