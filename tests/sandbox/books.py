@@ -147,7 +147,7 @@ def totals(server) -> dict:
     times: Counter = Counter()
     for directory in box.account.directories.values():
         with directory.lock:
-            times.update(directory.contacts.of(number)['writes'] for number in directory.contacts.written())
+            times.update(map(directory.contacts.writes, directory.contacts.written()))
     del times[0]
     return {'imports': {route: dict(found) for route, found in routes.items()}, 'counts': dict(counts),
             'times': {str(number): many for number, many in times.items()},

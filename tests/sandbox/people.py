@@ -172,6 +172,10 @@ class People:
         return itertools.chain((number for number in self.kept if number < self.count),
                                (~place for place in range(len(self.added))))
 
+    def writes(self, number: int) -> int:
+        """How often one of these was written."""
+        return marshal.loads(self.added[~number] if number < 0 else self.kept[number])[KEPT.index('writes')]
+
     def opted_out(self) -> View:
         if self._opted_out is None:
             made_up = {number for number in range(OUT_AT, self.count, OUT_EVERY) if number not in self.kept}
