@@ -15,6 +15,11 @@
 #define MAILINGLIST DIRECTORY "/mailinglists/{}"
 #define OLD_MAILINGLIST "/API/v3/mailinglists/{}"
 
+/* API.md 7.3 */
+#define ADMINS_ONLY \
+	"A directory's contacts need the rights of a directory administrator: ask your " \
+	"Qualtrics administrator for them. Mailing lists can be read without."
+
 static const struct endpoint_row rows[] = {
 	[EP_WHOAMI] = {
 		.name = "whoami",
@@ -198,6 +203,7 @@ static const struct endpoint_row rows[] = {
 		.pages = PAGE_NEXT,
 		.answer = ANSWER_JSON,
 		.what = "the directory's contacts",
+		.remedy_403 = ADMINS_ONLY,
 	},
 	[EP_CONTACT] = {
 		.name = "contact",
@@ -208,6 +214,7 @@ static const struct endpoint_row rows[] = {
 		.pages = PAGE_NONE,
 		.answer = ANSWER_JSON,
 		.what = "the contact",
+		.remedy_403 = ADMINS_ONLY,
 	},
 	[EP_OPTED_OUT] = {
 		.name = "opted_out",
@@ -218,6 +225,7 @@ static const struct endpoint_row rows[] = {
 		.pages = PAGE_NEXT,
 		.answer = ANSWER_JSON,
 		.what = "the directory's contacts that opted out",
+		.remedy_403 = ADMINS_ONLY,
 	},
 	[EP_MAILINGLISTS] = {
 		.name = "mailinglists",

@@ -181,7 +181,7 @@ static void set_status(const struct endpoint_row *row, int status, const char *s
 	         v->names_what ? row->what : "", said[0] ? said : number);
 	fail->http = status;
 	copy_ids(fail, body);
-	put_remedy(fail, v->remedy);
+	put_remedy(fail, status == 403 && row->remedy_403 ? row->remedy_403 : v->remedy);
 }
 
 void client_judge(const struct endpoint_row *row, int status, const struct json *body,

@@ -72,6 +72,7 @@ struct endpoint_row {
 	enum answer_kind answer;
 	const char *says; /* "result.status": a text, without which it is no answer; NULL: any */
 	const char *what; /* "the list of surveys": for messages to people */
+	const char *remedy_403; /* what else a refusal means than for other endpoints; NULL */
 };
 
 const struct endpoint_row *endpoint_row(enum endpoint ep);
