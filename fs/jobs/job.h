@@ -119,6 +119,8 @@ struct job {
 /* How long the network is tried when there is something to serve instead. */
 #define STALE_BOUND_MS 5000
 
+struct stream;
+
 struct jobs {
 	struct jobs_config config;
 	struct worker *worker;
@@ -137,6 +139,11 @@ struct jobs {
 	pthread_cond_t stopped;
 	bool stop_done; /* guarded by stop_lock */
 	bool idle;      /* guarded by stop_lock: nothing live while stopping */
+
+	/* streams.c */
+	struct stream *active; /* pages of them are being fetched: jobs thread */
+	pthread_mutex_t streams_lock;
+	struct stream *streams; /* guarded by streams_lock: the newest of each key */
 };
 
 /* job.c */
@@ -186,6 +193,10 @@ void fetch_publish(struct job *job); /* the draft's data, as job->unpacked says 
 /* live.c */
 void live_begin(struct job *job);
 void live_unwanted(struct job *job); /* its one want has gone */
+/* streams.c: jobs thread, but for the last, after all threads have ended */
+void streams_stop(struct jobs *j);
+void streams_deadlines(struct jobs *j, int64_t now_ms, int64_t *next_ms);
+void streams_free(struct jobs *j);
 /* jobs.c */
 void jobs_check_idle(struct jobs *j);
 void jobs_watch_deadline(struct jobs *j, int64_t at_ms);

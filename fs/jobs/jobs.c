@@ -190,6 +190,7 @@ static void deadlines(struct task *task)
 	}
 	for (struct list_job *lj = j->lists; lj; lj = lj->next)
 		pages_deadlines(lj, now_ms, &next_ms);
+	streams_deadlines(j, now_ms, &next_ms);
 	jobs_watch_deadline(j, next_ms);
 }
 
@@ -203,6 +204,7 @@ int jobs_new(const struct jobs_config *config, struct jobs **ret)
 	j->config = *config;
 	j->deadline.fn = deadlines;
 	pthread_mutex_init(&j->stop_lock, NULL);
+	pthread_mutex_init(&j->streams_lock, NULL);
 	pthread_cond_init(&j->stopped, NULL);
 	j->board = board_new();
 	int r = j->board ? worker_new("jobs", &j->worker) : -ENOMEM;
@@ -223,7 +225,7 @@ struct board *jobs_board(struct jobs *j)
 
 void jobs_check_idle(struct jobs *j)
 {
-	if (!j->stopping || j->live || j->lists)
+	if (!j->stopping || j->live || j->lists || j->active)
 		return;
 	pthread_mutex_lock(&j->stop_lock);
 	j->idle = true;
@@ -256,6 +258,7 @@ static void stop_all(struct task *task)
 	}
 	for (struct list_job *lj = j->lists; lj; lj = lj->next)
 		pages_stop(lj);
+	streams_stop(j);
 	worker_cancel(j->worker, &j->deadline);
 	pthread_mutex_lock(&j->stop_lock);
 	j->stop_done = true;
@@ -297,7 +300,9 @@ void jobs_free(struct jobs *j)
 		worker_stop(j->worker);
 		worker_free(j->worker);
 	}
+	streams_free(j);
 	board_free(j->board);
+	pthread_mutex_destroy(&j->streams_lock);
 	pthread_mutex_destroy(&j->stop_lock);
 	pthread_cond_destroy(&j->stopped);
 	free(j);

@@ -82,6 +82,8 @@ struct recipe {
 	bool utf16;                        /* exports: the service's UTF-16 becomes UTF-8 */
 	bool bom;                          /* -o csv_bom: a BOM before the text */
 	enum shape shape;                  /* pages */
+	const char *id_member;             /* streams: of each element; constant */
+	bool (*is_id)(const char *text);   /* streams: others are left out */
 	const struct render_row *render;   /* derived */
 	const struct recipe *bases[RECIPE_BASES]; /* derived: what from; NULL after the last */
 };
