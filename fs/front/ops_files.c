@@ -43,7 +43,8 @@ static void open_node(fuse_req_t req, enum tree_verb verb, fuse_ino_t node, int 
 	if (err == 0)
 		answer(f, req, handle);
 	else if (err == -EAGAIN)
-		lot_park(f->lot, req, verb, node, flags, &who);
+		lot_park(f->lot, req, &(struct parked){ .ask = { .verb = verb, .node = node } },
+		         &who);
 	else
 		reply_err(req, err);
 }

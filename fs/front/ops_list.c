@@ -3,6 +3,9 @@
  * The offset of an entry is its index: "." has 0, ".." has 1, the tree's entry i has i + 2; what
  * the kernel is given with an entry is the offset of the next one. The tree keeps the snapshot of
  * an open folder, so an offset means the same entry for as long as the folder is open.
+ *
+ * A page of entries that has not come parks the request, unless there is something to give at once.
+ * While it is parked the kernel lets nobody else look into that folder.
  */
 #include "ops.h"
 
@@ -10,6 +13,7 @@
 #include <stdlib.h>
 
 #include "order.h"
+#include "park.h"
 
 #define DOTS 2
 
@@ -62,10 +66,10 @@ static int add_dot(struct page *p, off_t off, size_t *ret_len)
 
 static int add_entry(struct page *p, off_t off, size_t *ret_len)
 {
-	const char *name;
+	char name[TREE_NAME_BYTES];
 	struct stat st = { 0 };
 
-	int err = tree_dirent(p->tree, p->handle, (size_t)off - DOTS, &name, &st);
+	int err = tree_dirent(p->tree, p->handle, (size_t)off - DOTS, name, &st);
 	if (err < 0)
 		return err;
 	*ret_len = add_plain(p, name, &st, off + 1);
@@ -74,14 +78,14 @@ static int add_entry(struct page *p, off_t off, size_t *ret_len)
 
 static int add_entry_plus(struct page *p, off_t off, size_t *ret_len)
 {
-	const char *name;
+	char name[TREE_NAME_BYTES];
 	struct tree_entry e;
 
-	int err = tree_dirent_lookup(p->tree, p->handle, (size_t)off - DOTS, &name, &e);
+	int err = tree_dirent_lookup(p->tree, p->handle, (size_t)off - DOTS, name, &e);
 	if (err < 0)
 		return err;
 	*ret_len = add_plus(p, name, &e, off + 1);
-	if (*ret_len > p->size - p->used) /* the kernel will never hear of this lookup */
+	if (*ret_len > p->size - p->used && e.node) /* the kernel will never hear of this lookup */
 		tree_forget(p->tree, e.node, 1);
 	return 0;
 }
@@ -104,26 +108,53 @@ static int fill(struct page *p, off_t off)
 	}
 }
 
-static void list(fuse_req_t req, size_t size, off_t off, const struct fuse_file_info *fi, bool plus)
+/* Answers a listing; -EAGAIN: it is not answered, the page of its first entry is not there. */
+static int answer(struct tree *tree, fuse_req_t req, const struct parked *what)
 {
 	struct page p = {
 		.req = req,
-		.tree = front_of(req)->tree,
-		.handle = handle_of(fi),
-		.plus = plus,
-		.bytes = malloc(size),
-		.size = size,
+		.tree = tree,
+		.handle = what->ask.dir,
+		.plus = what->plus,
+		.bytes = malloc(what->size),
+		.size = what->size,
 	};
 
-	int err = p.bytes ? off < 0 ? -EINVAL : fill(&p, off) : -ENOMEM;
+	int err = p.bytes ? what->off < 0 ? -EINVAL : fill(&p, what->off) : -ENOMEM;
 	/* Lookups in a page that is not taken are not undone: the connection is gone, and with it
 	 * every other lookup that nobody will forget. */
 	order_before_reply();
-	if (err < 0)
-		reply_err(req, err);
-	else
+	if (err == 0)
 		(void)fuse_reply_buf(req, p.bytes, p.used);
+	else if (err != -EAGAIN)
+		reply_err(req, err);
 	free(p.bytes);
+	return err;
+}
+
+static void answer_parked(struct tree *tree, fuse_req_t req, const struct parked *what)
+{
+	order_after_request();
+	if (answer(tree, req, what) == -EAGAIN) /* it is there: the tree has said so */
+		reply_err(req, -EIO);
+}
+
+static void list(fuse_req_t req, size_t size, off_t off, const struct fuse_file_info *fi, bool plus)
+{
+	struct front *f = front_of(req);
+	struct tree_caller who = caller_of(req);
+	struct parked what = {
+		.ask = { .verb = TREE_READDIR, .dir = handle_of(fi) },
+		.answer = answer_parked,
+		.size = size,
+		.off = off,
+		.plus = plus,
+	};
+
+	if (answer(f->tree, req, &what) == -EAGAIN) {
+		what.ask.index = (size_t)off - DOTS; /* the dots are always there */
+		lot_park(f->lot, req, &what, &who);
+	}
 }
 
 void ops_readdir(fuse_req_t req, fuse_ino_t node, size_t size, off_t off, struct fuse_file_info *fi)

@@ -1,4 +1,4 @@
-/* park.c: the lot, where an OPEN or OPENDIR waits.
+/* park.c: the lot, where a request waits.
  *
  *              lot_park              tree_wait returned
  *   request ──────────────► PARKING ────────────────────► PARKED
@@ -19,6 +19,8 @@
  *
  * The kernel tells of an interrupt once. So the watcher looks at the caller's pending signals, and
  * when they need not end the wait, again every 50 ms for as long as the request is parked.
+ *
+ * A listing is answered by that thread too: it is read from local files, which `done` may not.
  */
 #include "park.h"
 
@@ -51,6 +53,8 @@ struct waiter {
 	struct waiter *next_given_up; /* lot_close's, once it has claimed */
 	struct task look;             /* the watcher's */
 	struct late_answer answer;    /* the claimer's */
+	struct parked what;           /* immutable */
+	struct task late;             /* the claimer's */
 };
 
 struct lot {
@@ -98,13 +102,16 @@ void lot_free(struct lot *lot)
 static void look(struct task *task);
 
 /* Has the references of lot_park and of `done`. */
-static int waiter_new(struct lot *lot, fuse_req_t req, pid_t tid, struct waiter **ret)
+static int waiter_new(struct lot *lot, fuse_req_t req, const struct parked *what, pid_t tid,
+                      struct waiter **ret)
 {
 	int err = 0;
 	struct waiter *w = calloc(1, sizeof(*w));
 	if (!w)
 		return -ENOMEM;
-	*w = (struct waiter){ .lot = lot, .req = req, .tid = tid, .state = PARKING, .refs = 2 };
+	*w = (struct waiter){
+		.lot = lot, .req = req, .what = *what, .tid = tid, .state = PARKING, .refs = 2
+	};
 	w->look.fn = look;
 
 	pthread_mutex_lock(&lot->lock);
@@ -175,19 +182,32 @@ static void answered(struct late_answer *a)
 	waiter_unref(container_of(a, struct waiter, answer));
 }
 
+static void answer_late(struct task *task)
+{
+	struct waiter *w = container_of(task, struct waiter, late);
+
+	w->what.answer(w->lot->tree, w->req, &w->what);
+	waiter_unref(w);
+}
+
 static void done(void *arg, int err, struct tree_handle *handle)
 {
 	struct waiter *w = arg;
 	struct lot *lot = w->lot;
 
 	if (!claim(w, PARKING)) {
-		if (err == 0)
+		if (handle)
 			tree_close(lot->tree, handle);
 		waiter_unref(w);
 		return;
 	}
 
 	fuse_req_interrupt_func(w->req, NULL, NULL);
+	if (err == 0 && w->what.answer) {
+		w->late.fn = answer_late;
+		worker_post(lot->watcher, &w->late); /* keeps the reference of `done` */
+		return;
+	}
 	if (err == 0 && handle->attr_changed) {
 		w->answer = (struct late_answer){
 			.tree = lot->tree, .req = w->req, .handle = handle, .then = answered
@@ -254,18 +274,18 @@ static void look(struct task *task)
 
 /* Parking. */
 
-void lot_park(struct lot *lot, fuse_req_t req, enum tree_verb verb, uint64_t node, int flags,
+void lot_park(struct lot *lot, fuse_req_t req, const struct parked *what,
               const struct tree_caller *who)
 {
 	struct waiter *w;
-	int err = waiter_new(lot, req, who->pid, &w);
+	int err = waiter_new(lot, req, what, who->pid, &w);
 	if (err < 0) {
 		(void)fuse_reply_err(req, -err);
 		return;
 	}
 
 	fuse_req_interrupt_func(req, interrupted, w);
-	tree_wait(lot->tree, verb, node, flags, who, done, w); /* req may be gone from here on */
+	tree_wait(lot->tree, &what->ask, who, done, w); /* req may be gone from here on */
 
 	pthread_mutex_lock(&lot->lock);
 	bool late = false;

@@ -1,4 +1,4 @@
-/* park.h: the lot, where an OPEN or OPENDIR waits for its answer or for its caller to give up.
+/* park.h: the lot, where a request waits for its answer or for its caller to give up.
  *
  * A parked request holds no thread and no lock of ours. Whoever gives up gives up the wait, never
  * the job. The states are drawn in park.c.
@@ -19,8 +19,18 @@ struct notifier;
 
 /* Both are borrowed and outlive the lot. */
 int lot_new(struct tree *tree, struct notifier *notifier, struct lot **ret);
+/* What waits. */
+struct parked {
+	struct tree_ask ask;
+	/* How it is answered when the wait is over: on the lot's own thread, which may read local
+	 * files. NULL: with the handle that the tree gives, as OPEN and OPENDIR are. */
+	void (*answer)(struct tree *tree, fuse_req_t req, const struct parked *p);
+	size_t size; /* its own; */
+	off_t off;
+	bool plus;
+};
 /* Takes the request over and has it answered, perhaps before it returns. */
-void lot_park(struct lot *lot, fuse_req_t req, enum tree_verb verb, uint64_t node, int flags,
+void lot_park(struct lot *lot, fuse_req_t req, const struct parked *what,
               const struct tree_caller *who);
 /* Answers all that is parked with EINTR, and from now on what wants to park. Returns when every
  * `done` of the tree has come. */

@@ -132,10 +132,12 @@ static int make_document(struct tree *t, const struct node_row *row, struct cont
 		source.args = "0";
 		source.query = NULL;
 	}
-	c->recipe.kind = pages ? JOB_PAGES : JOB_DOCUMENT;
+	c->recipe.kind = pages ? JOB_PAGES : JOB_DOCUMENT; /* of no matter for a stream */
 	c->recipe.ep = source.ep;
 	c->recipe.verbatim = source.verbatim;
 	c->recipe.shape = source.shape;
+	c->recipe.id_member = source.member;
+	c->recipe.is_id = source.is_id;
 	buf_addf(&c->key, "%s/%s", t->config.account, endpoint_row(source.ep)->name);
 	int r = add_args(t, &source, row->parts, c);
 	add_query(&source, c);

@@ -89,6 +89,7 @@ struct table {
 };
 
 struct op;
+struct entry_op;
 struct handle;
 struct listing;
 
@@ -106,6 +107,7 @@ struct tree {
 	struct found *found;   /* ids found by name, not in the list; guarded by catalog_lock */
 	struct absent *absent; /* ids the service did not know, for a minute */
 	struct op *ops;
+	struct entry_op *entry_ops;
 	struct handle *handles; /* open ones: a lazy unmount may never close them */
 	bool stopping;
 	int64_t list_retry_ms[LIST_N_]; /* a refresh failed: the old one does until then */

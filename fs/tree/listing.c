@@ -35,23 +35,6 @@ static int add_fixed(struct tree *t, struct listing *l)
 	return 0;
 }
 
-/* Names with a suffix are made here; the others are the catalog's. */
-static int add_names(struct listing *l)
-{
-	if (!l->pattern->suffix[0])
-		return 0;
-	l->names = calloc(l->n_items + 1, sizeof(*l->names));
-	for (size_t i = 0; l->names && i < l->n_items; i++) {
-		const struct list_item *item = &l->catalog->list->items[l->chosen[i]];
-		if (asprintf(&l->names[i], "%s%s", hole_name(l->pattern->hole, l->catalog, item),
-		             l->pattern->suffix) < 0) {
-			l->names[i] = NULL;
-			return -ENOMEM;
-		}
-	}
-	return l->names ? 0 : -ENOMEM;
-}
-
 static int add_items(struct tree *t, struct listing *l)
 {
 	if (l->dir->list == LIST_NONE)
@@ -65,7 +48,22 @@ static int add_items(struct tree *t, struct listing *l)
 	for (size_t i = 0; i < n; i++)
 		if (hole_shows(l->pattern->hole, l->catalog, &l->catalog->list->items[i]))
 			l->chosen[l->n_items++] = i;
-	return add_names(l);
+	return 0;
+}
+
+/* What is too long for memory is read from its stream, entry by entry. */
+static int add_stream(struct tree *t, struct listing *l)
+{
+	struct content c;
+
+	if (l->dir->source.kind != SOURCE_STREAM)
+		return 0;
+	l->pattern = node_pattern(l->dir);
+	int r = content_make(t, l->dir, l->arg, &c);
+	if (r == 0)
+		r = stream_open(t->jobs, &c.recipe, &l->stream);
+	content_done(&c);
+	return r == -EAGAIN ? -EIO : r; /* the lists have been asked for */
 }
 
 int listing_new(struct tree *t, const struct node_row *dir, const char *arg, struct listing **ret)
@@ -78,6 +76,8 @@ int listing_new(struct tree *t, const struct node_row *dir, const char *arg, str
 	int r = add_fixed(t, l);
 	if (r == 0)
 		r = add_items(t, l);
+	if (r == 0)
+		r = add_stream(t, l);
 	if (r < 0) {
 		listing_free(l);
 		return r;
@@ -91,12 +91,11 @@ void listing_free(struct listing *l)
 {
 	if (!l)
 		return;
+	if (l->stream)
+		stream_close(l->stream);
 	catalog_unref(l->catalog);
 	free(l->fixed);
 	free(l->chosen);
-	for (size_t i = 0; l->names && i < l->n_items; i++)
-		free(l->names[i]);
-	free(l->names);
 	free(l);
 }
 
@@ -110,7 +109,8 @@ void listing_opened(struct node *n, const struct listing *l, struct tree_handle 
 	int64_t now_ms = sys_now_ms();
 	bool same = n->kept_version == version;
 
-	n->mixed = n->listings > 0 && (n->mixed || !same);
+	/* A million names are too many to be kept, and one that fails half-way is no listing. */
+	n->mixed = l->stream || (n->listings > 0 && (n->mixed || !same));
 	h->may_keep = !n->mixed;
 	h->keep_cache =
 		h->may_keep && same && n->kept_ms && now_ms - n->kept_ms < FOLDER_TTL_S * 1000;
@@ -125,37 +125,53 @@ void listing_closed(struct node *n)
 	n->listings--;
 }
 
-/* An entry: its row, argument and name; the texts live until the next one is asked for. */
 struct entry {
 	const struct node_row *row;
-	const char *name;
+	char name[TREE_NAME_BYTES];
 	char arg[ARG_MAX_BYTES];
 };
+
+/* Ids and safe names fit. */
+static int set_entry(const struct listing *l, const char *part, const char *name,
+                     const char *suffix, struct entry *ret)
+{
+	ret->row = node_target(l->pattern);
+	int n = snprintf(ret->name, sizeof(ret->name), "%s%s", name, suffix);
+	return n < (int)sizeof(ret->name) && arg_join(l->arg, part, ret->arg) ? 0 : -EIO;
+}
+
+static int stream_entry(const struct listing *l, size_t index, struct entry *ret)
+{
+	char id[STREAM_ID_BYTES];
+
+	int r = stream_read(l->stream, index, id);
+	return r < 0 ? r : set_entry(l, id, id, l->pattern->suffix, ret);
+}
 
 static int item_at(const struct listing *l, size_t index, struct entry *ret)
 {
 	if (index >= l->n_items)
 		return -ENOENT;
 	const struct list_item *item = &l->catalog->list->items[l->chosen[index]];
-	const char *part = hole_part(l->pattern->hole, l->catalog, item);
 
-	ret->row = node_target(l->pattern);
-	ret->name = l->names ? l->names[index] : hole_name(l->pattern->hole, l->catalog, item);
-	return arg_join(l->arg, part, ret->arg) ? 0 : -EIO; /* ids and safe names fit */
+	return set_entry(l, hole_part(l->pattern->hole, l->catalog, item),
+	                 hole_name(l->pattern->hole, l->catalog, item), l->pattern->suffix, ret);
 }
 
 static int entry_at(const struct listing *l, size_t index, struct entry *ret)
 {
+	if (index >= l->n_fixed && l->stream)
+		return stream_entry(l, index - l->n_fixed, ret);
 	if (index >= l->n_fixed)
 		return item_at(l, index - l->n_fixed, ret);
 	ret->row = l->fixed[index];
-	ret->name = ret->row->name;
+	(void)snprintf(ret->name, sizeof(ret->name), "%s", ret->row->name);
 	memcpy(ret->arg, l->arg, strlen(l->arg) + 1);
 	return 0;
 }
 
-int tree_dirent(struct tree *t, const struct tree_handle *h, size_t index, const char **ret_name,
-                struct stat *ret)
+int tree_dirent(struct tree *t, const struct tree_handle *h, size_t index,
+                char ret_name[TREE_NAME_BYTES], struct stat *ret)
 {
 	const struct handle *handle = (const struct handle *)h;
 	struct entry e;
@@ -164,12 +180,12 @@ int tree_dirent(struct tree *t, const struct tree_handle *h, size_t index, const
 	if (r < 0)
 		return r;
 	row_attr(t, e.row, row_ino(t, e.row, e.arg), ret);
-	*ret_name = e.name;
+	memcpy(ret_name, e.name, sizeof(e.name));
 	return 0;
 }
 
 int tree_dirent_lookup(struct tree *t, const struct tree_handle *h, size_t index,
-                       const char **ret_name, struct tree_entry *ret)
+                       char ret_name[TREE_NAME_BYTES], struct tree_entry *ret)
 {
 	const struct handle *handle = (const struct handle *)h;
 	struct entry e;
@@ -177,8 +193,12 @@ int tree_dirent_lookup(struct tree *t, const struct tree_handle *h, size_t index
 	int r = entry_at(handle->listing, index, &e);
 	if (r < 0)
 		return r;
-	*ret_name = e.name;
-	return present(t, e.row, e.arg, ret);
+	memcpy(ret_name, e.name, sizeof(e.name));
+	if (!handle->listing->stream)
+		return present(t, e.row, e.arg, ret);
+	memset(ret, 0, sizeof(*ret));
+	row_attr(t, e.row, row_ino(t, e.row, e.arg), &ret->attr);
+	return 0;
 }
 
 uint64_t tree_parent_ino(struct tree *t, const struct tree_handle *h)

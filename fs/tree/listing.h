@@ -2,6 +2,8 @@
 #ifndef QXFS_TREE_LISTING_H
 #define QXFS_TREE_LISTING_H
 
+#include <qxfs/jobs/streams.h>
+
 #include "house.h"
 
 /* A handle with what it holds. */
@@ -23,7 +25,7 @@ struct listing {
 	struct catalog *catalog;        /* held */
 	size_t *chosen;                 /* indexes of its items; NULL: all of them */
 	size_t n_items;
-	char **names; /* of them, where the pattern has a suffix; else NULL */
+	struct stream *stream; /* instead of a catalog; NULL */
 	char arg[ARG_MAX_BYTES];
 	uint64_t parent_ino;
 };

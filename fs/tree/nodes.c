@@ -7,6 +7,8 @@
 
 #include <qxfs/base/sys.h>
 
+#include "ids.h"
+
 #define SURVEY "/surveys/{survey}"
 #define DIRECTORY "/directories/{directory}"
 #define MAILINGLIST "/mailinglists/{mailinglist}"
@@ -32,6 +34,14 @@
 #define PAGES(path, from, which, with, as, doc) \
 	DATA(path, doc, .kind = SOURCE_PAGES, .ep = (from), .args = (which), .query = (with), \
 	     .shape = (as))
+#define STREAM(path, from, which, with, id, form, words) \
+	NODE(path, NODE_DIR, words, \
+	     .source = { .kind = SOURCE_STREAM, \
+	                 .ep = (from), \
+	                 .args = (which), \
+	                 .query = (with), \
+	                 .member = (id), \
+	                 .is_id = (form) })
 #define MEMBERS(path, from, old_from, shown, old_shown, words) \
 	NODE(path, NODE_DATA, words, .flags = (old_from) ? 0 : ROW_XM_ONLY, \
 	     .source = { .kind = SOURCE_PAGES, \
@@ -132,8 +142,8 @@ static struct node_row rows[ROWS_MAX_] = {
 	[ROW_CONTACTS_XLSX] = MADE(DIRECTORY "/contacts.xlsx", "the same for Excel"),
 	[ROW_CONTACTS_OUT] = PAGES(DIRECTORY "/opted-out.csv", EP_OPTED_OUT, "0", TOKENS,
 	                           SHAPE_CONTACTS, "those who want no messages at all"),
-	[ROW_CONTACTS] = DIR(DIRECTORY "/contacts", 0,
-	                     "single contacts, found by name and not listed: CID_....json"),
+	[ROW_CONTACTS] = STREAM(DIRECTORY "/contacts", EP_CONTACTS, "0", TOKENS, "contactId",
+	                        id_is_contact, "single contacts; millions are listed as they come"),
 	[ROW_CONTACT_JSON] = PART(DIRECTORY "/contacts/{contact}.json", EP_CONTACT, "01", NULL,
 	                          "one contact: dates, embedded data, its mailing lists"),
 	[ROW_MAILINGLISTS] = LISTED("/mailinglists", LIST_MAILINGLISTS, 0,

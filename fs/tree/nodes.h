@@ -82,6 +82,7 @@ enum source_kind {
 	SOURCE_TEXT,
 	SOURCE_DOCUMENT,
 	SOURCE_PAGES,
+	SOURCE_STREAM,
 	SOURCE_FORM,
 	SOURCE_DERIVED,
 	SOURCE_PATH /* the argument is a path of the API */
@@ -90,13 +91,16 @@ enum source_kind {
 /* Where the content comes from. */
 struct source {
 	enum source_kind kind;
-	text_fn *text;     /* TEXT */
-	enum endpoint ep;  /* DOCUMENT: the `result` of this GET; PAGES: all its elements */
-	const char *args;  /* for the {} of the endpoint: components by number, "01"; 'd': the
-	                      directory of the mailing list that component 0 is; NULL: all */
-	const char *query; /* NULL, or "format=qsf"; "{0}" stands for component 0 */
-	bool verbatim;     /* DOCUMENT: its bytes as they came, not re-indented */
-	enum shape shape;  /* PAGES */
+	text_fn *text;      /* TEXT */
+	enum endpoint ep;   /* DOCUMENT: the `result` of this GET; PAGES: all its elements; STREAM:
+	                       what a folder lists, which may be millions */
+	const char *args;   /* for the {} of the endpoint: components by number, "01"; 'd': the
+	                       directory of the mailing list that component 0 is; NULL: all */
+	const char *query;  /* NULL, or "format=qsf"; "{0}" stands for component 0 */
+	bool verbatim;      /* DOCUMENT: its bytes as they came, not re-indented */
+	enum shape shape;   /* PAGES */
+	const char *member; /* STREAM: the id of an element … */
+	bool (*is_id)(const char *text); /* … which looks so */
 	/* of mailing lists without XM Directory: that instead, of component 0, without a query */
 	enum endpoint old_ep; /* EP_WHOAMI: none */
 	enum shape old_shape;

@@ -14,6 +14,10 @@ int open_live(struct tree *t, struct node *n, const struct want_result *result,
 int open_folder(struct tree *t, struct node *n, struct tree_handle **ret);
 /* The list that a folder shows is there and fresh. Takes tree.lock. */
 bool listing_is_there(struct tree *t, const struct node_row *row, const char *arg);
+/* entries.c: an entry whose page is not there. */
+void entry_wait(struct tree *t, const struct tree_ask *ask, const struct tree_caller *who,
+                tree_done_fn *done, void *arg);
+void entry_cancel(struct tree *t, const void *arg); /* tree.lock held */
 /* The data is gone: the node is pending again. Takes tree.lock. */
 void lose_data(struct tree *t, struct node *n, struct generation *gen);
 

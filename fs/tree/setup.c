@@ -251,12 +251,12 @@ void tree_free(struct tree *t)
 	if (t->jobs) {
 		tree_stop(t);
 		pthread_mutex_lock(&t->lock);
-		while (t->ops)
+		while (t->ops || t->entry_ops)
 			pthread_cond_wait(&t->no_ops, &t->lock);
 		pthread_mutex_unlock(&t->lock);
+		close_handles(t); /* what they list is jobs/'s */
 		jobs_free(t->jobs);
 	}
-	close_handles(t);
 	free_nodes(t);
 	tree_forget_found(t);
 	for (int i = 0; i < LIST_N_; i++)

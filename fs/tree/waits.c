@@ -444,23 +444,26 @@ static void go_on(struct op *op)
 	}
 }
 
-void tree_wait(struct tree *t, enum tree_verb verb, uint64_t node, int flags,
-               const struct tree_caller *who, tree_done_fn *done, void *arg)
+void tree_wait(struct tree *t, const struct tree_ask *ask, const struct tree_caller *who,
+               tree_done_fn *done, void *arg)
 {
-	(void)flags; /* tree_open has judged them */
+	if (ask->verb == TREE_READDIR) {
+		entry_wait(t, ask, who, done, arg);
+		return;
+	}
 	struct op *op = calloc(1, sizeof(*op));
 	if (!op) {
 		done(arg, -ENOMEM, NULL);
 		return;
 	}
 	op->tree = t;
-	op->verb = verb;
+	op->verb = ask->verb;
 	op->done = done;
 	op->done_arg = arg;
 	op->want.uid = op->list_want.uid = who->uid;
 
 	pthread_mutex_lock(&t->lock);
-	struct node *n = t->stopping ? NULL : node_find(t, node);
+	struct node *n = t->stopping ? NULL : node_find(t, ask->node);
 	int err = t->stopping ? -ECANCELED : n ? 0 : -ENOENT;
 	if (n) {
 		n->pins++;
@@ -472,7 +475,7 @@ void tree_wait(struct tree *t, enum tree_verb verb, uint64_t node, int flags,
 	}
 	pthread_mutex_unlock(&t->lock);
 	if (err == 0) {
-		int64_t wait_s = verb == TREE_OPEN ? t->config.open_wait_s : FOLDER_WAIT_S;
+		int64_t wait_s = ask->verb == TREE_OPEN ? t->config.open_wait_s : FOLDER_WAIT_S;
 		op->deadline_ms = wait_s ? sys_now_ms() + wait_s * 1000 : 0;
 		go_on(op);
 		return;
@@ -494,5 +497,7 @@ void tree_cancel(struct tree *t, void *arg)
 		jobs_drop_list(t->jobs, &op->list_want);
 	else if (op && op->posted)
 		jobs_drop(t->jobs, &op->want);
+	if (!op)
+		entry_cancel(t, arg);
 	pthread_mutex_unlock(&t->lock);
 }

@@ -168,7 +168,8 @@ def mounts(tmp_path, request):
     So shortly before that the daemons are killed, and what waits fails.
     """
     made = []
-    limit = request.config.getoption("timeout", None)
+    own = request.node.get_closest_marker("timeout")
+    limit = own.args[0] if own else request.config.getoption("timeout", None)
     watchdog = threading.Timer((limit or 0) * 0.9, lambda: [mount.give_up() for mount in made])
     watchdog.daemon = True
     if limit:

@@ -202,24 +202,24 @@ static void end_timed(struct task *task)
 		end_wait(t, w, w->err);
 }
 
-void tree_wait(struct tree *t, enum tree_verb verb, uint64_t node, int flags,
-               const struct tree_caller *who, tree_done_fn *done, void *arg)
+void tree_wait(struct tree *t, const struct tree_ask *ask, const struct tree_caller *who,
+               tree_done_fn *done, void *arg)
 {
 	struct wait *w = calloc(1, sizeof(*w));
-	(void)flags, (void)who;
+	(void)who;
 	if (!w)
 		abort();
 	*w = (struct wait){ .task.fn = end_timed,
 		            .tree = t,
-		            .verb = verb,
-		            .node = node,
+		            .verb = ask->verb,
+		            .node = ask->node,
 		            .done = done,
 		            .arg = arg };
 
 	pthread_mutex_lock(&t->lock);
 	t->counts.waits++;
 	w->cancelled = t->stopped;
-	bool inside = t->stopped || t->nodes[node].ready;
+	bool inside = t->stopped || t->nodes[ask->node].ready;
 	int64_t at_ms = 0;
 	if (!inside && t->config.dice) {
 		w->timed = true;

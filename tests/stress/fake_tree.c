@@ -259,31 +259,27 @@ static int entry_at(struct tree *t, const struct tree_handle *h, size_t index, c
 	return 0;
 }
 
-/* The contract borrows the name from the handle; a thread reads one entry at a time. */
-static _Thread_local char entry_name[256];
-
-int tree_dirent(struct tree *t, const struct tree_handle *h, size_t index, const char **ret_name,
-                struct stat *ret_ino_and_type)
+int tree_dirent(struct tree *t, const struct tree_handle *h, size_t index,
+                char ret_name[TREE_NAME_BYTES], struct stat *ret_ino_and_type)
 {
 	double ttl_s;
 	uint64_t id;
 
 	pthread_mutex_lock(&t->lock);
-	int err = entry_at(t, h, index, entry_name, &id);
+	int err = entry_at(t, h, index, ret_name, &id);
 	if (err == 0)
 		fill_attr(t, id, ret_ino_and_type, &ttl_s);
 	pthread_mutex_unlock(&t->lock);
-	*ret_name = entry_name;
 	return err;
 }
 
 int tree_dirent_lookup(struct tree *t, const struct tree_handle *h, size_t index,
-                       const char **ret_name, struct tree_entry *ret)
+                       char ret_name[TREE_NAME_BYTES], struct tree_entry *ret)
 {
 	uint64_t id;
 
 	pthread_mutex_lock(&t->lock);
-	int err = entry_at(t, h, index, entry_name, &id);
+	int err = entry_at(t, h, index, ret_name, &id);
 	if (err == 0) {
 		*ret = (struct tree_entry){ .node = id };
 		fill_attr(t, id, &ret->attr, &ret->attr_ttl_s);
@@ -291,7 +287,6 @@ int tree_dirent_lookup(struct tree *t, const struct tree_handle *h, size_t index
 		count_lookup(t, id);
 	}
 	pthread_mutex_unlock(&t->lock);
-	*ret_name = entry_name;
 	return err;
 }
 

@@ -94,8 +94,8 @@ static void test_each_source_fits_its_kind(void **state)
 	for (int i = 0; i < (int)nodes_count(); i++) {
 		const struct node_row *row = node_row((enum row_id)i);
 		enum source_kind source = row->source.kind;
-		bool live = source == SOURCE_PATH;
-		bool content = source != SOURCE_NONE && source != SOURCE_TEXT && !live;
+		bool live = source == SOURCE_PATH, stream = source == SOURCE_STREAM;
+		bool content = source != SOURCE_NONE && source != SOURCE_TEXT && !live && !stream;
 		assert_int_equal(row->kind == NODE_TEXT, source == SOURCE_TEXT);
 		assert_int_equal(row->kind == NODE_LIVE, live);
 		assert_int_equal(row->kind == NODE_DATA, content);
@@ -107,8 +107,15 @@ static void test_each_source_fits_its_kind(void **state)
 			assert_non_null(row->source.render);
 			assert_non_null(node_base(row));
 		}
-		if (row->list != LIST_NONE)
+		if (row->list != LIST_NONE || stream)
 			assert_non_null(node_pattern(row));
+		if (stream) {
+			assert_int_equal(row->kind, NODE_DIR);
+			assert_int_equal(row->list, LIST_NONE);
+			assert_non_null(row->source.member);
+			assert_true(row->source.is_id("CID_0123456789abcde"));
+			assert_false(row->source.is_id("../../etc"));
+		}
 		assert_true(strlen(row->doc) > 5);
 	}
 }

@@ -125,10 +125,10 @@ static struct {
 } tree;
 static struct tree_handle handle;
 
-void tree_wait(struct tree *t, enum tree_verb verb, uint64_t node, int flags,
-               const struct tree_caller *who, tree_done_fn *done, void *arg)
+void tree_wait(struct tree *t, const struct tree_ask *ask, const struct tree_caller *who,
+               tree_done_fn *done, void *arg)
 {
-	(void)t, (void)verb, (void)node, (void)flags, (void)who;
+	(void)t, (void)ask, (void)who;
 	tree.done = done;
 	tree.arg = arg;
 	atomic_fetch_add(&tree.waits, 1);
@@ -177,11 +177,13 @@ static int tear_down(void **state)
 	return 0;
 }
 
+static const struct parked opening = { .ask = { .verb = TREE_OPEN, .node = 7 } };
+
 /* Thread 0 cannot be seen in /proc: its wait ends as soon as the watcher looks. */
 static void park_as(pid_t tid)
 {
 	struct tree_caller who = { .pid = tid };
-	lot_park(lot, req, TREE_OPEN, 7, 0, &who);
+	lot_park(lot, req, &opening, &who);
 }
 
 static void pause_ms(long ms)
@@ -436,7 +438,7 @@ static void test_close_answers_and_waits_for_done(void **state)
 
 	struct fuse_req *late = new_req();
 	struct tree_caller who = { .pid = 0 };
-	lot_park(lot, late, TREE_OPENDIR, 7, 0, &who);
+	lot_park(lot, late, &opening, &who);
 	await_reply(late);
 	assert_int_equal(late->err, EINTR);
 	assert_int_equal(tree.waits, 1);
@@ -452,7 +454,7 @@ static void park_another(void)
 
 	on_reply = NULL;
 	tree.on_wait = succeed;
-	lot_park(lot, other, TREE_OPEN, 7, 0, &who);
+	lot_park(lot, other, &opening, &who);
 	assert_int_equal(other->replies, 1);
 	free_req(other);
 }
@@ -512,11 +514,70 @@ static void test_close_while_parking(void **state)
 	assert_int_equal(req->replies, 1);
 }
 
+/* Listings: read from local files, so not by whoever says that they are there. */
+
+static pthread_t answerer;
+static atomic_uint listed;
+
+static void list(struct tree *t, fuse_req_t r, const struct parked *what)
+{
+	(void)t;
+	assert_int_equal(what->off, 11);
+	answerer = pthread_self();
+	atomic_fetch_add(&listed, 1);
+	record_reply(r, 0);
+}
+
+static void park_listing(void)
+{
+	struct tree_caller who = { .pid = 0 };
+	const struct parked what = { .ask = { .verb = TREE_READDIR }, .answer = list, .off = 11 };
+
+	atomic_store(&listed, 0);
+	lot_park(lot, req, &what, &who);
+}
+
+static void test_a_listing_is_answered_by_the_lots_own_thread(void **state)
+{
+	(void)state;
+	park_listing();
+	tree.done(tree.arg, 0, NULL);
+	await_reply(req);
+	assert_int_equal(atomic_load(&listed), 1);
+	assert_false(pthread_equal(answerer, pthread_self()));
+}
+
+static void test_a_listing_that_fails_is_answered_at_once(void **state)
+{
+	(void)state;
+	park_listing();
+	tree.done(tree.arg, -EIO, NULL);
+	assert_int_equal(req->replies, 1);
+	assert_int_equal(req->err, EIO);
+	assert_int_equal(atomic_load(&listed), 0);
+}
+
+static void test_a_listing_given_up_is_not_answered_again(void **state)
+{
+	(void)state;
+	park_listing();
+	interrupt(req);
+	await_reply(req);
+	assert_int_equal(req->err, EINTR);
+	tree.done(tree.arg, 0, NULL);
+	lot_close(lot); /* whatever is still to be answered has been */
+	assert_int_equal(req->replies, 1);
+	assert_int_equal(atomic_load(&listed), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(test_##name, set_up, tear_down)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(a_listing_is_answered_by_the_lots_own_thread),
+		TEST(a_listing_that_fails_is_answered_at_once),
+		TEST(a_listing_given_up_is_not_answered_again),
 		TEST(done_inside_tree_wait),
 		TEST(done_elsewhere_before_tree_wait_returns),
 		TEST(done_later),

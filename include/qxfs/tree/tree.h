@@ -69,18 +69,28 @@ struct tree_handle {
 	bool is_dir;
 };
 
-enum tree_verb { TREE_OPEN, TREE_OPENDIR };
+enum tree_verb { TREE_OPEN, TREE_OPENDIR, TREE_READDIR };
 
 /* Opens at once what can be opened at once. -EAGAIN: it must wait, see tree_wait. `flags` as
  * open(2): writing is -EROFS. */
 int tree_open(struct tree *t, enum tree_verb verb, uint64_t node, int flags,
               const struct tree_caller *who, struct tree_handle **ret);
 
-/* The same, waiting: `done` exactly once, with a handle (0) or a negative errno: the table of
- * DESIGN.md 5, -ETIMEDOUT after open_wait, -ECANCELED after tree_cancel or tree_stop. */
+/* What is waited for. */
+struct tree_ask {
+	enum tree_verb verb;
+	uint64_t node;
+	/* TREE_READDIR: an entry of this open folder; it may be closed while the wait ends */
+	const struct tree_handle *dir;
+	size_t index;
+};
+
+/* Waiting: `done` exactly once, with a handle (0) or a negative errno: the table of DESIGN.md 5,
+ * -ETIMEDOUT after open_wait, -ECANCELED after tree_cancel or tree_stop. TREE_READDIR: 0 and no
+ * handle when tree_dirent knows more of the entry than -EAGAIN; -EIO after 30 s. */
 typedef void tree_done_fn(void *arg, int err, struct tree_handle *handle);
-void tree_wait(struct tree *t, enum tree_verb verb, uint64_t node, int flags,
-               const struct tree_caller *who, tree_done_fn *done, void *arg);
+void tree_wait(struct tree *t, const struct tree_ask *ask, const struct tree_caller *who,
+               tree_done_fn *done, void *arg);
 /* Nobody waits any more for what was started with this `arg`; the job goes on. `done` still comes
  * (with -ECANCELED, unless it was on its way). */
 void tree_cancel(struct tree *t, void *arg);
@@ -88,12 +98,15 @@ void tree_cancel(struct tree *t, void *arg);
 void tree_close(struct tree *t, struct tree_handle *h);
 
 /* Listing of an open folder, from a snapshot taken when it was opened. index from 0; "." and ".."
- * are not in it. -ENOENT past the last one. The name is borrowed from the handle. */
-int tree_dirent(struct tree *t, const struct tree_handle *h, size_t index, const char **ret_name,
-                struct stat *ret_ino_and_type);
-/* The same with a lookup of the entry's node (tree_forget it, or give it to the kernel). */
+ * are not in it. -ENOENT past the last one; of a list that is still being fetched also -EAGAIN (see
+ * tree_wait), or why it cannot be had. Reads a local file at most. */
+#define TREE_NAME_BYTES 256
+int tree_dirent(struct tree *t, const struct tree_handle *h, size_t index,
+                char ret_name[TREE_NAME_BYTES], struct stat *ret_ino_and_type);
+/* The same with a lookup of the entry's node (tree_forget it, or give it to the kernel). Entries of
+ * a list of any length have none: node 0. */
 int tree_dirent_lookup(struct tree *t, const struct tree_handle *h, size_t index,
-                       const char **ret_name, struct tree_entry *ret);
+                       char ret_name[TREE_NAME_BYTES], struct tree_entry *ret);
 /* st_ino of the folder's parent, for "..". */
 uint64_t tree_parent_ino(struct tree *t, const struct tree_handle *h);
 
