@@ -54,6 +54,7 @@ static void make(struct job *job)
 		.zone = job->jobs->config.zone,
 		.exported_s = job->bases[0]->facts.exported_s,
 		.bom = job->recipe.bom,
+		.pick = job->recipe.pick,
 		.cancelled = is_cancelled,
 		.room = job_room_for_data,
 		.arg = job,

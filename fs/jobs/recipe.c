@@ -34,6 +34,7 @@ int recipe_copy(const struct recipe *from, struct recipe *ret)
 	good = copy(from->subject, &made.subject) && good;
 	good = copy(from->query, &made.query) && good;
 	good = copy(from->body, &made.body) && good;
+	good = copy(from->pick, &made.pick) && good;
 	for (int i = 0; i < RECIPE_ARGS; i++)
 		good = copy(from->args[i], &made.args[i]) && good;
 	for (int i = 0; i < RECIPE_BASES; i++)
@@ -62,6 +63,7 @@ void recipe_done(struct recipe *r)
 	drop(r->subject);
 	drop(r->query);
 	drop(r->body);
+	drop(r->pick);
 	for (int i = 0; i < RECIPE_ARGS; i++)
 		drop(r->args[i]);
 	for (int i = 0; i < RECIPE_BASES; i++) {

@@ -8,11 +8,12 @@
 #include <qxfs/base/sys.h>
 
 const struct render_row render_rows[] = {
-	{ "responses.plain.csv", "responses.csv", false, false, plain_render },
-	{ "responses.xlsx", "responses.labels.csv", true, true, xlsx_render_labels },
-	{ "responses.codes.xlsx", "responses.csv", true, true, xlsx_render_codes },
-	{ "codebook.csv", "schema.json", false, false, codebook_render },
-	{ "contacts.xlsx", "contacts.csv", false, true, xlsx_render_contacts },
+	{ "responses.plain.csv", "responses.csv", false, false, plain_render, false },
+	{ "responses.xlsx", "responses.labels.csv", true, true, xlsx_render_labels, false },
+	{ "responses.codes.xlsx", "responses.csv", true, true, xlsx_render_codes, false },
+	{ "codebook.csv", "schema.json", false, false, codebook_render, false },
+	{ "contacts.xlsx", "contacts.csv", false, true, xlsx_render_contacts, false },
+	{ "one contact", "contacts.ndjson", false, false, pick_render, true },
 };
 const size_t render_rows_count = countof(render_rows);
 
@@ -93,6 +94,11 @@ static int explain(int r, const struct render_row *row, struct qx_fail *fail)
 	switch (-r) {
 	case ECANCELED:
 		return fail_set(fail, ECANCELED, "making %s was given up", row->name);
+	case ENOENT:
+		r = fail_set(fail, ENOENT, "%s has nobody with this id", row->base);
+		fail_remedy(fail, "Touch %s and open it again if somebody has come just now.",
+		            row->base);
+		return r;
 	case EBADMSG:
 		r = fail_set(fail, EIO,
 		             "%s cannot be made: %s is not of the form that it should have",

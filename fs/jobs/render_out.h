@@ -28,6 +28,6 @@ int render_go_on(const struct render_input *in);
 ssize_t render_read(int fd, char *piece, size_t len, uint64_t at, uint64_t end);
 
 render_fn plain_render, codebook_render, xlsx_render_labels, xlsx_render_codes,
-	xlsx_render_contacts;
+	xlsx_render_contacts, pick_render;
 
 #endif

@@ -118,12 +118,19 @@ static const struct place *counted_survey(struct tree *t, const struct place *p)
 	return current ? survey : NULL;
 }
 
+static bool is_document(const struct node_row *row)
+{
+	if (row->source.kind == SOURCE_DERIVED)
+		return row->source.render->picks;
+	return row->source.kind == SOURCE_DOCUMENT;
+}
+
 /* Never too small: tar, fread, rsync and a dozen more would lose data silently. */
 uint64_t pending_estimate(struct tree *t, const struct place *p)
 {
 	const struct form *form = p->row->source.form;
 	uint64_t last = p->gen ? p->gen->length : 0;
-	uint64_t most = p->row->source.kind == SOURCE_DOCUMENT ? UNKNOWN_DOCUMENT : UNKNOWN_EXPORT;
+	uint64_t most = is_document(p->row) ? UNKNOWN_DOCUMENT : UNKNOWN_EXPORT;
 
 	/* Lists of people have no bound but their own; an export is the larger guess. */
 	if (last * 2 > most)

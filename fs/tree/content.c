@@ -129,6 +129,7 @@ static int make_document(struct tree *t, const struct node_row *row, struct cont
 	if (source.old_ep && id_is_old_mailinglist(c->parts[0])) {
 		source.ep = source.old_ep;
 		source.shape = source.old_shape;
+		source.member = source.old_member;
 		source.args = "0";
 		source.query = NULL;
 	}
@@ -174,13 +175,20 @@ static int add_base(struct tree *t, const struct node_row *row, const char *arg,
 static int make_derived(struct tree *t, const struct node_row *row, const char *arg,
                         struct content *c)
 {
+	char base_arg[ARG_MAX_BYTES];
+
 	c->recipe.kind = JOB_DERIVED;
 	c->recipe.render = row->source.render;
-	int r = add_base(t, node_base(row), arg, 0, c);
+	node_base_arg(row, arg, base_arg);
+	int r = add_base(t, node_base(row), base_arg, 0, c);
 	if (r == 0 && row->source.render->needs_schema)
 		r = add_base(t, node_row(ROW_SCHEMA), c->parts[0], 1, c);
 	if (r == 0)
 		buf_addf(&c->key, "%s#%s", c->bases[0]->recipe.key, row->name);
+	if (row->source.render->picks) {
+		c->recipe.pick = c->parts[row->parts - 1];
+		buf_addf(&c->key, "#%s", c->recipe.pick);
+	}
 	return r;
 }
 
@@ -212,14 +220,14 @@ int content_make(struct tree *t, const struct node_row *row, const char *arg, st
 bool content_is_outdated(struct tree *t, const struct node_row *row, const char *arg,
                          const struct generation *gen, int64_t *ret_base_checked_s)
 {
-	const struct node_row *base = node_base(row);
-	char name[GENERATION_NAME];
+	char base_arg[ARG_MAX_BYTES], name[GENERATION_NAME];
 
+	node_base_arg(row, arg, base_arg);
 	pthread_mutex_lock(&t->lock);
-	const struct place *p = place_find(t, base, arg);
+	const struct place *p = place_find(t, node_base(row), base_arg);
 	bool touched = p && p->touched_ms;
 	pthread_mutex_unlock(&t->lock);
-	struct generation *now = touched ? NULL : content_cached(t, base, arg);
+	struct generation *now = touched ? NULL : content_cached(t, node_base(row), base_arg);
 	if (!now)
 		return touched;
 	/* As jobs/derive.c notes it. */

@@ -58,6 +58,10 @@ static const struct {
 	                     "a directory is found by its id (POOL_...)", NULL },
 	[HOLE_CONTACT] = { LIST_NONE, PART_ID, 0, id_is_contact,
 	                   "a contact is found by its id: contacts/CID_....json", NULL },
+	[HOLE_MEMBER] = { LIST_NONE, PART_ID, 0, id_is_member,
+	                  "a contact of a mailing list is found by its Recipient ID or its Contact "
+	                  "ID: contacts/CGC_....json, contacts/CID_....json",
+	                  NULL },
 	[HOLE_MAILINGLIST] = { LIST_MAILINGLISTS, PART_ID, 0, id_is_mailinglist,
 	                       "a mailing list is found by its id (CG_..., ML_...) or, in "
 	                       "mailinglists/by-name, by its name",

@@ -138,6 +138,8 @@ bool content_is_always_new(const struct node_row *row, const char *arg);
 struct node *node_find(struct tree *t, uint64_t id);
 struct place *place_find(struct tree *t, const struct node_row *row, const char *arg);
 struct place *place_get(struct tree *t, const struct node_row *row, const char *arg);
+/* That of what a derived one is made from; NULL: nothing is known of it. */
+struct place *place_base(struct tree *t, const struct node_row *row, const char *arg);
 void place_release(struct tree *t, struct place *p); /* frees it if nothing is known of it */
 struct node *node_new(struct tree *t, struct place *p);
 /* Gives a data node its generation and, unless that is served unchecked, its time: the one the node

@@ -42,6 +42,16 @@ bool id_is_contact(const char *text)
 	return has_form(text, "CID_");
 }
 
+bool id_is_recipient(const char *text)
+{
+	return has_form(text, "CGC_") || has_form(text, "MLRP_");
+}
+
+bool id_is_member(const char *text)
+{
+	return id_is_recipient(text) || id_is_contact(text);
+}
+
 bool id_is_old_mailinglist(const char *text)
 {
 	return has_form(text, "ML_");

@@ -34,14 +34,15 @@
 #define PAGES(path, from, which, with, as, doc) \
 	DATA(path, doc, .kind = SOURCE_PAGES, .ep = (from), .args = (which), .query = (with), \
 	     .shape = (as))
-#define STREAM(path, from, which, with, id, form, words) \
+#define STREAM(path, from, which, with, id, form, words, ...) \
 	NODE(path, NODE_DIR, words, \
 	     .source = { .kind = SOURCE_STREAM, \
 	                 .ep = (from), \
 	                 .args = (which), \
 	                 .query = (with), \
 	                 .member = (id), \
-	                 .is_id = (form) })
+	                 .is_id = (form), \
+	                 __VA_ARGS__ })
 #define MEMBERS(path, from, old_from, shown, old_shown, words) \
 	NODE(path, NODE_DATA, words, .flags = (old_from) ? 0 : ROW_XM_ONLY, \
 	     .source = { .kind = SOURCE_PAGES, \
@@ -171,6 +172,12 @@ static struct node_row rows[ROWS_MAX_] = {
 	[ROW_MEMBERS_OUT] =
 		MEMBERS(MAILINGLIST "/opted-out.csv", EP_MEMBERS_OPTED_OUT, EP_WHOAMI,
 	                SHAPE_MEMBERS, SHAPE_MEMBERS, "those who want no messages of this list"),
+	[ROW_MEMBERS] = STREAM(MAILINGLIST "/contacts", EP_MEMBERS, "d0", TOKENS, "contactLookupId",
+	                       id_is_recipient, "its contacts one by one, by their Recipient IDs",
+	                       .old_ep = EP_OLD_MEMBERS, .old_member = "id"),
+	[ROW_MEMBER_JSON] = DATA(MAILINGLIST "/contacts/{member}.json",
+	                         "one of them, with both of its ids; also by its Contact ID",
+	                         .kind = SOURCE_DERIVED, .made = "one contact"),
 	[ROW_QXFS] = DIR("/.qxfs", ROW_OWNER_ONLY | ROW_UNLISTED,
 	                 "about the mount, for its owner; found by name"),
 	[ROW_QXFS_STATUS] = TEXT("/.qxfs/status.json", text_status_json, ROW_OWNER_ONLY,
@@ -210,6 +217,7 @@ static const struct {
 	{ "distribution", HOLE_DISTRIBUTION },
 	{ "directory", HOLE_DIRECTORY },
 	{ "contact", HOLE_CONTACT },
+	{ "member", HOLE_MEMBER },
 	{ "mailinglist", HOLE_MAILINGLIST },
 	{ "mailinglist-name", HOLE_MAILINGLIST_NAME },
 	{ "dates", HOLE_DATES },
@@ -267,7 +275,7 @@ static void complete(struct node_row *row)
 		row->suffix = end + 1;
 	}
 	if (row->source.kind == SOURCE_DERIVED && row->id != ROW_EXCEL_FILE)
-		row->source.render = render_find(row->name);
+		row->source.render = render_find(row->source.made ? row->source.made : row->name);
 	row->parts = 0;
 	for (const char *p = row->path; (p = strchr(p, '{')); p++)
 		row->parts++;
@@ -374,7 +382,22 @@ const struct node_row *node_target(const struct node_row *row)
 
 const struct node_row *node_base(const struct node_row *row)
 {
-	return node_child(&rows[row->parent], row->source.render->base);
+	const char *name = row->source.render->base;
+	const struct node_row *base = NULL;
+
+	for (enum row_id dir = row->parent; !base && dir != ROW_ROOT; dir = rows[dir].parent)
+		base = node_child(&rows[dir], name);
+	return base;
+}
+
+void node_base_arg(const struct node_row *row, const char *arg, char out[ARG_MAX_BYTES])
+{
+	size_t n = 0;
+
+	for (int i = node_base(row)->parts; i > 0; i--)
+		n += strcspn(arg + n, "/") + (i > 1);
+	memcpy(out, arg, n);
+	out[n] = 0;
 }
 
 bool arg_part(const char *arg, int i, char out[ARG_MAX_BYTES])

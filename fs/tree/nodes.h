@@ -63,6 +63,7 @@ enum hole {
 	HOLE_DISTRIBUTION,
 	HOLE_DIRECTORY,
 	HOLE_CONTACT,
+	HOLE_MEMBER,
 	HOLE_MAILINGLIST,
 	HOLE_MAILINGLIST_NAME,
 	HOLE_DATES,
@@ -104,6 +105,8 @@ struct source {
 	/* of mailing lists without XM Directory: that instead, of component 0, without a query */
 	enum endpoint old_ep; /* EP_WHOAMI: none */
 	enum shape old_shape;
+	const char *old_member;
+	const char *made; /* DERIVED: as which row of the renderers'; NULL: as its own name */
 	/* set by nodes_init() */
 	const struct form *form;         /* FORM, or DERIVED: one of the responses' */
 	const struct render_row *render; /* DERIVED: how it is made */
@@ -144,8 +147,10 @@ const struct node_row *node_inside(const struct node_row *dir);
 const struct node_row *node_above(const struct node_row *row, char arg[ARG_MAX_BYTES]);
 /* The row that a name in this row's place leads to: itself, or that of which it is another name. */
 const struct node_row *node_target(const struct node_row *row);
-/* The row that a derived one is made from: in the same folder. */
+/* The row that a derived one is made from, in its folder or above, and the argument of its place.
+ */
 const struct node_row *node_base(const struct node_row *row);
+void node_base_arg(const struct node_row *row, const char *arg, char out[ARG_MAX_BYTES]);
 /* The path of a place, without the leading slash: "surveys/SV_x/responses.csv". */
 void node_subject(const struct node_row *row, const char *arg, struct buf *out);
 /* Component i of an argument, NUL-terminated; false if it has none, or too long a one. */

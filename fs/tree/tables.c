@@ -99,6 +99,14 @@ struct place *place_get(struct tree *t, const struct node_row *row, const char *
 	return p;
 }
 
+struct place *place_base(struct tree *t, const struct node_row *row, const char *arg)
+{
+	char base_arg[ARG_MAX_BYTES];
+
+	node_base_arg(row, arg, base_arg);
+	return place_find(t, node_base(row), base_arg);
+}
+
 void place_release(struct tree *t, struct place *p)
 {
 	/* A touch must be remembered; what the last GET said makes better sizes. */

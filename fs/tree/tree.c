@@ -393,13 +393,15 @@ static void excel_name(struct tree *t, const char *id, struct tree_name *ret)
 }
 
 /* The names under which the kernel may know the touched file, what it is made from, and what is
- * made from that: they are fresh together. Lock held. */
-static void touched_names(struct tree *t, const struct place *base,
+ * made from that in its folder: they are fresh together. Lock held. */
+static void touched_names(struct tree *t, const struct place *touched, const struct place *base,
                           struct tree_name ret[TREE_NAMES])
 {
 	int n = 0;
 
 	name_of(t, base, &ret[n++]);
+	if (touched->row->parent != base->row->parent)
+		name_of(t, touched, &ret[n++]);
 	for (enum row_id i = node_row(base->row->parent)->first_child; i != ROW_ROOT;
 	     i = node_row(i)->next) {
 		const struct node_row *row = node_row(i);
@@ -417,10 +419,13 @@ static void touched_names(struct tree *t, const struct place *base,
 static int touch(struct tree *t, struct node *n, struct tree_name ret[TREE_NAMES])
 {
 	struct place *p = n->place, *base = p;
+	char base_arg[ARG_MAX_BYTES];
 
 	/* What is made here is as fresh as what it is made from. */
-	if (p->row->source.kind == SOURCE_DERIVED)
-		base = place_get(t, node_base(p->row), p->arg);
+	if (p->row->source.kind == SOURCE_DERIVED) {
+		node_base_arg(p->row, p->arg, base_arg);
+		base = place_get(t, node_base(p->row), base_arg);
+	}
 	if (!base)
 		return -ENOMEM;
 	p->touched_ms = base->touched_ms = sys_now_ms();
@@ -429,7 +434,7 @@ static int touch(struct tree *t, struct node *n, struct tree_name ret[TREE_NAMES
 		p->pending = NULL;
 	if (base->pending && base->pending->pins)
 		base->pending = NULL;
-	touched_names(t, base, ret);
+	touched_names(t, p, base, ret);
 	return 0;
 }
 

@@ -91,7 +91,7 @@ static void settle_base(struct op *op)
 	struct place *base = NULL;
 
 	if (op->row->source.kind == SOURCE_DERIVED)
-		base = place_find(t, node_base(op->row), op->arg);
+		base = place_base(t, op->row, op->arg);
 	if (!base || base->touched_ms > op->want.full_since_ms)
 		return;
 	base->touched_ms = 0;
@@ -269,7 +269,7 @@ static int64_t full_since(struct op *op)
 	int64_t at_ms = base->touched_ms;
 
 	if (op->row->source.kind == SOURCE_DERIVED)
-		base = place_find(op->tree, node_base(op->row), op->arg);
+		base = place_base(op->tree, op->row, op->arg);
 	if (base && base->touched_ms > at_ms)
 		at_ms = base->touched_ms;
 	if (!at_ms && op->row->parent == ROW_NOW && !(base && place_is_fresh(op->tree, base)))

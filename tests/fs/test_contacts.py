@@ -4,6 +4,7 @@ import concurrent.futures
 import ctypes
 import errno
 import itertools
+import json
 import os
 import signal
 import subprocess
@@ -432,6 +433,111 @@ def test_a_page_that_never_comes_is_an_error_after_thirty_seconds(sandbox, mount
     assert 29 < time.monotonic() - began < 30 + 5 * SLOW
     assert "too long" in (mount.path / ".qxfs" / "errors").read_text()
     sandbox.clear_faults()
+
+
+# --- of a mailing list -------------------------------------------------------------------------------------------
+
+
+STAFF = "CG_demoStaff0000002"
+CUSTOMERS = "CG_demoCustomers001"
+
+
+def members(mount, ident=STAFF):
+    return mount.path / "mailinglists" / ident / "contacts"
+
+
+def lines_of(mount, ident=STAFF):
+    text = (mount.path / "mailinglists" / ident / "contacts.ndjson").read_text()
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_a_lists_contacts_are_listed_by_their_recipient_ids(sandbox, mount):
+    sandbox.reset_stats()
+    names = os.listdir(members(mount))
+    assert sandbox.count("list_contacts") == sandbox.count() == 5  # of 230 people
+    assert names == [f"{person['contactLookupId']}.json" for person in lines_of(mount)]
+
+
+def test_a_member_has_both_of_its_ids(sandbox, mount):
+    person = lines_of(mount)[123]
+    sandbox.reset_stats()
+    file = members(mount) / f"{person['contactLookupId']}.json"
+    text = file.read_text()
+    assert json.loads(text) == person
+    assert text.startswith('{\n  "contactId": "CID_') and text.endswith("}\n")
+    assert file.stat().st_size == len(text.encode())
+    assert (members(mount) / f"{person['contactId']}.json").read_text() == text
+    assert sandbox.count() == 0  # the list's pages are there
+
+
+def test_a_member_is_found_without_a_list_at_hand(sandbox, mount):
+    somebody = sandbox.result(f"/directories/{MAIN}/mailinglists/{STAFF}/contacts?includeEmbedded=true&pageSize=200")
+    person = somebody["elements"][-1]
+    sandbox.reset_stats()
+    file = members(mount) / f"{person['contactLookupId']}.json"
+    assert 0 < file.stat().st_size <= 16 << 20  # an estimate
+    assert json.loads(file.read_text()) == person
+    assert sandbox.count("list_contacts") == sandbox.count() == 5
+    for other in somebody["elements"][:5]:
+        assert json.loads((members(mount) / f"{other['contactLookupId']}.json").read_text()) == other
+    assert sandbox.count() == 5
+
+
+def test_nobody_of_that_id_is_on_the_list(sandbox, mount):
+    stranger = members(mount) / "CGC_000000000000000.json"
+    assert error_of(stranger.read_text) == errno.ENOENT
+    assert "nobody with this id" in mount.run("why", stranger).stdout
+    elsewhere = {person["contactId"] for person in lines_of(mount, CUSTOMERS)} - {
+        person["contactId"] for person in lines_of(mount)}
+    assert error_of((members(mount) / f"{elsewhere.pop()}.json").read_text) == errno.ENOENT
+    for name in ("SV_000000000000000.json", "CGC_1.json", "CGC_000000000000000"):
+        assert error_of(os.stat, members(mount) / name) == errno.ENOENT
+    assert "Recipient ID" in mount.run("why", members(mount) / "CGC_1.json").stdout
+
+
+def test_an_id_in_a_persons_data_is_not_theirs(sandbox, mount):
+    second = lines_of(mount)[1]["contactLookupId"]
+    there = sandbox.add_list(MAIN, "Two", 0)
+    sandbox.add_contact(MAIN, there, email="a@example.com", firstName=second, embeddedData={"contactLookupId": "CGC_embedded0000001"})
+    ident = lines_of(mount, there)[0]["contactLookupId"]
+    assert json.loads((members(mount, there) / f"{ident}.json").read_text())["firstName"] == second
+    assert error_of((members(mount, there) / f"{second}.json").read_text) == errno.ENOENT
+    assert error_of((members(mount, there) / "CGC_embedded0000001.json").read_text) == errno.ENOENT
+
+
+def test_a_touched_member_is_fetched_anew(sandbox, mount):
+    there = sandbox.add_list(MAIN, "Some", 0)
+    sandbox.add_contact(MAIN, there, email="a@example.com", firstName="Ann")
+    ident = lines_of(mount, there)[0]["contactLookupId"]
+    file = members(mount, there) / f"{ident}.json"
+    assert json.loads(file.read_text())["firstName"] == "Ann"
+    sandbox.add_contact(MAIN, there, email="a@example.com", firstName="Anna")
+    assert json.loads(file.read_text())["firstName"] == "Ann"
+    os.utime(file)
+    assert json.loads(file.read_text())["firstName"] == "Anna"
+    assert lines_of(mount, there)[0]["firstName"] == "Anna"
+
+
+def test_a_list_that_is_none_has_no_contacts(sandbox, mount):
+    assert error_of(os.listdir, members(mount, "CG_000000000000000")) == errno.ENOENT
+    assert error_of((members(mount, "CG_000000000000000") / "CGC_000000000000000.json").read_text) == errno.ENOENT
+
+
+def test_a_list_that_refuses_refuses_its_contacts(sandbox, mounts):
+    sandbox.change_list(MAIN, STAFF, forbidden=True)
+    mount = mounts(sandbox)
+    assert error_of(os.listdir, members(mount)) == errno.EACCES
+    assert error_of((members(mount) / "CGC_000000000000000.json").read_text) == errno.EACCES
+    assert "403" in mount.run("why", members(mount)).stdout
+
+
+def test_old_lists_have_their_contacts_by_their_only_id(sandboxes, mounts):
+    box = sandboxes(settings={"xm_directory": "forbidden", "legacy": True})
+    mount = mounts(box)
+    names = os.listdir(members(mount, "ML_demoOld00000001"))
+    people = lines_of(mount, "ML_demoOld00000001")
+    assert names == [f"{person['id']}.json" for person in people] and len(names) == 7
+    assert json.loads((members(mount, "ML_demoOld00000001") / names[3]).read_text()) == people[3]
 
 
 # --- how many ----------------------------------------------------------------------------------------------------

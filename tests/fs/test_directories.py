@@ -17,7 +17,7 @@ STAFF = "CG_demoStaff0000002"
 PILOT = "CG_demoPilot0000003"
 EMPTY = "CG_demoEmpty0000004"
 OLD = "ML_demoOld00000001"
-FILES = {"list.json", "contacts.csv", "contacts.json", "contacts.ndjson", "contacts.xlsx"}
+FILES = {"list.json", "contacts", "contacts.csv", "contacts.json", "contacts.ndjson", "contacts.xlsx"}
 XM_FILES = FILES | {"bounced.csv", "opted-out.csv"}
 
 

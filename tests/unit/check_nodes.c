@@ -113,7 +113,8 @@ static void test_each_source_fits_its_kind(void **state)
 			assert_int_equal(row->kind, NODE_DIR);
 			assert_int_equal(row->list, LIST_NONE);
 			assert_non_null(row->source.member);
-			assert_true(row->source.is_id("CID_0123456789abcde"));
+			assert_true(row->source.is_id("CID_0123456789abcde") !=
+			            row->source.is_id("CGC_0123456789abcde"));
 			assert_false(row->source.is_id("../../etc"));
 		}
 		assert_true(strlen(row->doc) > 5);

@@ -85,6 +85,7 @@ struct recipe {
 	const char *id_member;             /* streams: of each element; constant */
 	bool (*is_id)(const char *text);   /* streams: others are left out */
 	const struct render_row *render;   /* derived */
+	const char *pick;                  /* derived: for a render row that picks */
 	const struct recipe *bases[RECIPE_BASES]; /* derived: what from; NULL after the last */
 };
 

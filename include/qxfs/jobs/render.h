@@ -29,6 +29,7 @@ struct render_input {
 	const struct zone *zone; /* that dates are shown in */
 	int64_t exported_s;      /* calendar: the base's export, for people */
 	bool bom;                /* -o csv_bom: a BOM before CSV */
+	const char *pick;        /* for rows that pick: the id of the element */
 
 	/* Asked about once for each 64 kB; true ends with -ECANCELED. Closing an xlsx cannot be
 	 * cancelled: about two thirds of its time. NULL: never. */
@@ -48,14 +49,16 @@ struct render_row {
 	bool needs_schema;
 	bool needs_scratch;
 	render_fn *fn;
+	bool picks; /* one element of the base */
 };
 
 extern const struct render_row render_rows[];
 extern const size_t render_rows_count;
 const struct render_row *render_find(const char *name); /* NULL: not made here */
 
-/* -EIO: the base is not what the service writes, or a disk lost bytes; -ECANCELED; -EFBIG: no sheet
- * holds it; -ENOSPC and others. What was written to out_fd is then of no use. */
+/* -ENOENT: the base has no such element; -EIO: the base is not what the service writes, or a disk
+ * lost bytes; -ECANCELED; -EFBIG: no sheet holds it; -ENOSPC and others. What was written to out_fd
+ * is then of no use. */
 int render(const struct render_row *row, const struct render_input *in, int out_fd,
            uint64_t *ret_len, struct qx_fail *fail);
 
