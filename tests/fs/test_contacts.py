@@ -483,6 +483,16 @@ def test_a_member_is_found_without_a_list_at_hand(sandbox, mount):
     assert sandbox.count() == 5
 
 
+def test_a_member_that_lies_across_two_pieces_is_found(mount):
+    """The list is read in pieces of 64 kB."""
+    text = (mount.path / "mailinglists" / STAFF / "contacts.ndjson").read_bytes()
+    start = text.rindex(b"\n", 0, 1 << 16) + 1
+    line = text[start:text.index(b"\n", start)]
+    assert start < 1 << 16 < start + len(line)
+    person = json.loads(line)
+    assert json.loads((members(mount) / f"{person['contactLookupId']}.json").read_text()) == person
+
+
 def test_nobody_of_that_id_is_on_the_list(sandbox, mount):
     stranger = members(mount) / "CGC_000000000000000.json"
     assert error_of(stranger.read_text) == errno.ENOENT
@@ -515,7 +525,9 @@ def test_a_touched_member_is_fetched_anew(sandbox, mount):
     assert json.loads(file.read_text())["firstName"] == "Ann"
     os.utime(file)
     assert json.loads(file.read_text())["firstName"] == "Anna"
+    sandbox.reset_stats()
     assert lines_of(mount, there)[0]["firstName"] == "Anna"
+    assert sandbox.count() == 0
 
 
 def test_a_list_that_is_none_has_no_contacts(sandbox, mount):
