@@ -208,10 +208,20 @@ def test_whom_unsubscribed_takes_out(box, means, directory, mailing_list):
     box.settings(unsubscribed_means=means)
     job(box, [SOMEONE])
     job(box, [{'email': 'first@x', 'unsubscribed': True}, {**SOMEONE, 'unsubscribed': True}])
-    for member in members(box):
+    people = members(box)
+    for member in people:
         assert (member['unsubscribed'], member['mailingListUnsubscribed']) == (directory, mailing_list)
+
+    def out(path):
+        return [item['contactId'] for item in everything(box, f'{path}/optedOutContacts')[0]]
+
+    ids = [item['contactId'] for item in people]
+    assert [ident for ident in out(f'{HERE}/contacts') if ident in ids] == ids * directory
+    assert out(LIST) == ids * mailing_list
     job(box, [{**SOMEONE, 'unsubscribed': False}])
     assert not members(box)[0]['unsubscribed'] and not members(box)[0]['mailingListUnsubscribed']
+    assert [ident for ident in out(f'{HERE}/contacts') if ident in ids] == ids[1:] * directory
+    assert out(LIST) == ids[1:] * mailing_list
 
 
 def test_bad_addresses_fail_and_are_told(box):
