@@ -37,24 +37,53 @@ static size_t distance(const char *a, const char *b)
 	return row[len];
 }
 
+struct search {
+	const char *word;
+	size_t len;
+	size_t least; /* what is farther away is not near */
+	const char *best;
+};
+
+static bool begin(struct search *s, const char *word)
+{
+	size_t len = strlen(word);
+
+	*s = (struct search){ .word = word, .len = len, .least = len < 6 ? 2 : len / 3 };
+	return len > 0 && len <= WORD_MAX;
+}
+
+static void try_name(struct search *s, const char *name)
+{
+	if (strlen(name) > WORD_MAX)
+		return;
+	/* "token" means token_file. */
+	size_t d = s->len >= 3 && strncasecmp(name, s->word, s->len) == 0 ? 0
+	                                                                  : distance(s->word, name);
+	if (d < s->least || (d == s->least && !s->best)) {
+		s->least = d;
+		s->best = name;
+	}
+}
+
 const char *nearest(const char *word, const char *(*name_at)(size_t i))
 {
-	const char *best = NULL;
+	struct search s;
 	const char *name;
-	size_t len = strlen(word);
-	size_t least = len < 6 ? 2 : len / 3;
 
-	if (len == 0 || len > WORD_MAX)
+	if (!begin(&s, word))
 		return NULL;
-	for (size_t i = 0; (name = name_at(i)) != NULL; i++) {
-		if (strlen(name) > WORD_MAX)
-			continue;
-		/* "token" means token_file. */
-		size_t d = len >= 3 && strncasecmp(name, word, len) == 0 ? 0 : distance(word, name);
-		if (d < least || (d == least && !best)) {
-			least = d;
-			best = name;
-		}
-	}
-	return best;
+	for (size_t i = 0; (name = name_at(i)) != NULL; i++)
+		try_name(&s, name);
+	return s.best;
+}
+
+const char *nearest_of(const char *word, const char *const names[], size_t count)
+{
+	struct search s;
+
+	if (!begin(&s, word))
+		return NULL;
+	for (size_t i = 0; i < count; i++)
+		try_name(&s, names[i]);
+	return s.best;
 }

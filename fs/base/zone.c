@@ -19,7 +19,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define ZONES "/usr/share/zoneinfo/"
+#define DATABASE "zoneinfo/"
+#define ZONES "/usr/share/" DATABASE
 #define NAME_MAX_LEN 60
 #define FILE_MAX (256 * 1024)
 #define HEADER 44
@@ -33,6 +34,7 @@ struct zone {
 	int32_t first;    /* before all of them */
 	bool has_rule;    /* what holds from the last moment on */
 	struct zone_rule rule;
+	uint64_t print; /* of its file's bytes; 0: it has none */
 };
 
 /* --- the file -------------------------------------------------------------------------------- */
@@ -151,38 +153,65 @@ static bool is_utc(const char *name)
 	return strcmp(name, "Z") == 0 || strcmp(name, "UTC") == 0 || strcmp(name, "GMT") == 0;
 }
 
-/* The name that /etc/localtime is a link to, "" if it tells none. */
-static void name_of_link(char name[NAME_MAX_LEN + 1])
+static bool is_on_this_machine(const char *name)
 {
-	char target[256];
-	ssize_t len = readlink("/etc/localtime", target, sizeof(target) - 1);
+	char path[sizeof(ZONES) + NAME_MAX_LEN];
 
-	name[0] = '\0';
-	if (len <= 0)
-		return;
-	target[len] = '\0';
-	const char *part = strstr(target, "zoneinfo/");
-	if (part && is_name(part + strlen("zoneinfo/")))
-		(void)snprintf(name, NAME_MAX_LEN + 1, "%s", part + strlen("zoneinfo/"));
+	(void)snprintf(path, sizeof(path), ZONES "%s", name);
+	return is_utc(name) || access(path, R_OK) == 0;
 }
 
-/* The machine's: a name, or only a file. */
-static const char *find_local(char name[NAME_MAX_LEN + 1])
+/* The zone that a file is, by where it lies, or by what it is a link to. */
+static bool find_file(struct zone *z, const char *file, const char **ret_file)
+{
+	char target[256];
+	ssize_t len = readlink(file, target, sizeof(target) - 1);
+
+	target[len > 0 ? len : 0] = '\0';
+	const char *at = strstr(len > 0 ? target : file, DATABASE);
+	const char *name = at ? at + strlen(DATABASE) : "";
+	bool named = is_name(name) && is_on_this_machine(name);
+	if (!named && access(file, R_OK) != 0)
+		return false;
+	(void)snprintf(z->name, sizeof(z->name), "%s", named ? name : "local time");
+	*ret_file = named ? NULL : file;
+	return true;
+}
+
+/* TZ, as the C library reads it: a name, a file, or a rule. False: it is none. */
+static bool find_tz(struct zone *z, const char *tz, const char **ret_file)
+{
+	tz += *tz == ':';
+	if (*tz == '/')
+		return find_file(z, tz, ret_file);
+	bool named = !*tz || (is_name(tz) && is_on_this_machine(tz));
+	if (!named && (strlen(tz) > NAME_MAX_LEN || zone_rule_parse(tz, &z->rule) < 0))
+		return false;
+	z->has_rule = !named;
+	(void)snprintf(z->name, sizeof(z->name), "%s", *tz ? tz : "UTC");
+	return true;
+}
+
+/* The machine's: *ret_file, a rule, or a name. */
+static void find_local(struct zone *z, const char **ret_file)
 {
 	const char *tz = getenv("TZ");
 
-	if (tz && *tz == ':')
-		tz++;
-	if (tz && is_name(tz) && (is_utc(tz) || access(ZONES, X_OK) == 0)) {
-		(void)snprintf(name, NAME_MAX_LEN + 1, "%s", tz);
-		return NULL;
-	}
-	name_of_link(name);
-	if (name[0] && !is_utc(name))
-		return NULL;
-	bool has_file = !name[0] && access("/etc/localtime", R_OK) == 0;
-	(void)snprintf(name, NAME_MAX_LEN + 1, has_file ? "local time" : "UTC");
-	return has_file ? "/etc/localtime" : NULL;
+	if (tz && find_tz(z, tz, ret_file))
+		return;
+	z->has_rule = false;
+	if (!find_file(z, "/etc/localtime", ret_file))
+		(void)snprintf(z->name, sizeof(z->name), "UTC");
+}
+
+/* FNV-1a. */
+static uint64_t print_of(const struct buf *bytes)
+{
+	uint64_t print = 14695981039346656037u;
+
+	for (size_t i = 0; i < bytes->len; i++)
+		print = (print ^ (unsigned char)bytes->data[i]) * 1099511628211u;
+	return print;
 }
 
 static int load(struct zone *z, const char *file)
@@ -190,6 +219,8 @@ static int load(struct zone *z, const char *file)
 	char path[sizeof(ZONES) + NAME_MAX_LEN];
 	struct buf bytes = { 0 };
 
+	if (z->has_rule)
+		return 0;
 	if (!file && is_utc(z->name)) {
 		(void)snprintf(z->name, sizeof(z->name), "UTC");
 		return 0;
@@ -201,6 +232,7 @@ static int load(struct zone *z, const char *file)
 		r = read_zone(z, &bytes);
 	else if (r != -ENOMEM)
 		r = -ENOENT; /* a folder, a file of somebody else: no zone of this machine */
+	z->print = file ? print_of(&bytes) : 0;
 	buf_done(&bytes);
 	return r;
 }
@@ -216,7 +248,7 @@ int zone_new(const char *name, struct zone **ret)
 	if (!z)
 		return -ENOMEM;
 	if (local)
-		file = find_local(z->name);
+		find_local(z, &file);
 	else
 		(void)snprintf(z->name, sizeof(z->name), "%s", name);
 
@@ -246,6 +278,13 @@ void zone_free(struct zone *z)
 const char *zone_name(const struct zone *z)
 {
 	return z->name;
+}
+
+void zone_add_key(const struct zone *z, struct buf *out)
+{
+	buf_add_str(out, z->name);
+	if (z->print)
+		buf_addf(out, " %016llx", (unsigned long long)z->print);
 }
 
 /* --- times ----------------------------------------------------------------------------------- */

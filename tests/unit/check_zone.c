@@ -9,6 +9,8 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -106,6 +108,119 @@ static void test_utc_needs_no_file(void **state)
 	zone_free(z);
 }
 
+/* TZ as the C library reads it: each hour of two years, by rules and by files. */
+static void test_the_machine_s_zone_is_that_of_the_c_library(void **state)
+{
+	static const struct {
+		const char *tz, *name;
+	} rows[] = {
+		{ "UTC0", "UTC0" },
+		{ "", "UTC" },
+		{ "CET-1CEST,M3.5.0,M10.5.0/3", "CET-1CEST,M3.5.0,M10.5.0/3" },
+		{ "<-03>3<-02>,M10.3.0/0,M2.3.0/0", "<-03>3<-02>,M10.3.0/0,M2.3.0/0" },
+		{ "LMT-03:10:05", "LMT-03:10:05" },
+		{ ":America/Denver", "America/Denver" },
+		{ "/usr/share/zoneinfo/Asia/Kabul", "Asia/Kabul" },
+	};
+	(void)state;
+	zone_free(zone("Europe/Berlin"));
+	char *was = getenv("TZ") ? strdup(getenv("TZ")) : NULL;
+
+	for (size_t n = 0; n < countof(rows); n++) {
+		struct zone *z = NULL;
+		setenv("TZ", rows[n].tz, 1);
+		tzset();
+		assert_int_equal(zone_new("", &z), 0);
+		assert_string_equal(zone_name(z), rows[n].name);
+		for (int hour = 0; hour < 2 * 8766; hour++) {
+			time_t t = (time_t)(moment("2025-12-31T00:30:00Z") + (int64_t)hour * 3600);
+			struct tm tm;
+			localtime_r(&t, &tm);
+			if (zone_local_s(z, t) != t + tm.tm_gmtoff)
+				fail_msg("%s at %lld", rows[n].tz, (long long)t);
+		}
+		zone_free(z);
+	}
+	if (was)
+		setenv("TZ", was, 1);
+	else
+		unsetenv("TZ");
+	tzset();
+	free(was);
+}
+
+static const char *key_of(const char *tz)
+{
+	static char key[100];
+	struct buf text = { 0 };
+	struct zone *z = NULL;
+
+	setenv("TZ", tz, 1);
+	assert_int_equal(zone_new(NULL, &z), 0);
+	zone_add_key(z, &text);
+	(void)snprintf(key, sizeof(key), "%s", buf_text(&text));
+	buf_done(&text);
+	zone_free(z);
+	return key;
+}
+
+/* What is made with the one must not be taken for what was made with the other. */
+static void test_files_without_a_name_are_told_apart_by_their_bytes(void **state)
+{
+	static const char *const from[] = { "/usr/share/zoneinfo/Asia/Kabul",
+		                            "/usr/share/zoneinfo/Asia/Tehran" };
+	char path[] = "/tmp/check-zone.XXXXXX";
+	char first[100] = "";
+	(void)state;
+	zone_free(zone("Europe/Berlin"));
+	char *was = getenv("TZ") ? strdup(getenv("TZ")) : NULL;
+	int fd = mkstemp(path);
+	assert_true(fd >= 0);
+
+	for (size_t i = 0; i < countof(from); i++) {
+		struct buf bytes = { 0 };
+		assert_int_equal(sys_read_file_at(AT_FDCWD, from[i], 1 << 20, &bytes), 0);
+		assert_int_equal(ftruncate(fd, 0), 0);
+		assert_int_equal(pwrite(fd, bytes.data, bytes.len, 0), (ssize_t)bytes.len);
+		buf_done(&bytes);
+		const char *key = key_of(path);
+		assert_memory_equal(key, "local time ", 11);
+		assert_string_not_equal(key, first);
+		(void)snprintf(first, sizeof(first), "%s", key);
+	}
+	assert_string_equal(key_of("Asia/Kabul"), "Asia/Kabul");
+	close(fd);
+	unlink(path);
+	if (was)
+		setenv("TZ", was, 1);
+	else
+		unsetenv("TZ");
+	free(was);
+}
+
+static void near_is(const char *name, const char *expected)
+{
+	char near[ZONE_NAME_BYTES];
+	bool none;
+
+	zone_nearest(name, near, &none);
+	assert_false(none);
+	assert_string_equal(near, expected);
+}
+
+static void test_what_was_probably_meant(void **state)
+{
+	(void)state;
+	zone_free(zone("Europe/Berlin"));
+	near_is("Europe/Berln", "Europe/Berlin");
+	near_is("europe/berlin", "Europe/Berlin");
+	near_is("Berlin", "Europe/Berlin");
+	near_is("buenos_aires", "America/Argentina/Buenos_Aires");
+	near_is("Europe/Berlin.old/and/more/of/it", "");
+	near_is("zone.tab", ""); /* a file of the database that is no zone */
+	near_is("", "");
+}
+
 static void test_names_that_are_none_are_refused(void **state)
 {
 	static const char *const names[] = { "../../etc/passwd", "/etc/localtime", "Europe/../UTC",
@@ -174,6 +289,9 @@ int main(void)
 		cmocka_unit_test(test_an_hour_twice_is_the_first_and_a_missing_one_the_next),
 		cmocka_unit_test(test_the_c_library_agrees),
 		cmocka_unit_test(test_utc_needs_no_file),
+		cmocka_unit_test(test_the_machine_s_zone_is_that_of_the_c_library),
+		cmocka_unit_test(test_files_without_a_name_are_told_apart_by_their_bytes),
+		cmocka_unit_test(test_what_was_probably_meant),
 		cmocka_unit_test(test_names_that_are_none_are_refused),
 		cmocka_unit_test(test_rules_as_posix_writes_them),
 		cmocka_unit_test(test_a_clock_is_read_strictly),

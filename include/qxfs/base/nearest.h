@@ -7,5 +7,7 @@
 /* The candidate most like `word`, in whatever case; NULL when none is near. `name_at` gives the
  * i-th, NULL at the end. */
 const char *nearest(const char *word, const char *(*name_at)(size_t i));
+/* The same with the names at hand. */
+const char *nearest_of(const char *word, const char *const names[], size_t count);
 
 #endif
