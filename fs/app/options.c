@@ -64,6 +64,8 @@ static const struct option_row rows[] = {
 	  "the largest export, inflated" },
 	{ "token_file", "FILE", NULL, VALUE_PATH, FIELD(token_file), 0, 0,
 	  "read the API token from a file that only you can read" },
+	{ "timezone", "ZONE", NULL, VALUE_ZONE, FIELD(timezone), 0, 0,
+	  "of days in dates/ and of dates in xlsx (default: the machine's)" },
 	{ "legacy_contacts", "WHEN", "auto", VALUE_LEGACY, FIELD(legacy), 0, 0,
 	  "mailing lists of accounts without XM Directory: auto, on or off" },
 	{ "api", NULL, NULL, VALUE_NONE, FIELD(api), 0, 0,
@@ -115,6 +117,15 @@ static int unknown_option(const char *name, struct qx_fail *fail)
 	                name);
 }
 
+static int refuse_value(const struct option_row *row, const char *value, struct qx_fail *fail)
+{
+	char hint[VALUE_HINT_BYTES];
+
+	value_hint(row->kind, value, hint);
+	return fail_set(fail, EINVAL, "%s=%s is not understood: %s is wanted%s", row->name, value,
+	                value_wanted(row->kind), hint);
+}
+
 static int set_option(struct options *o, const struct option_row *row, const char *value,
                       struct qx_fail *fail)
 {
@@ -139,10 +150,7 @@ static int set_option(struct options *o, const struct option_row *row, const cha
 	if (r == -ERANGE && row->kind == VALUE_SIZE)
 		return fail_set(fail, EINVAL, "%s=%s is out of range: it is too %s", row->name,
 		                value, value[strspn(value, "0KMGTkmgt")] ? "large" : "small");
-	if (r < 0)
-		return fail_set(fail, EINVAL, "%s=%s is not understood: %s is wanted", row->name,
-		                value, value_wanted(row->kind));
-	return 0;
+	return r < 0 ? refuse_value(row, value, fail) : 0;
 }
 
 static int parse_option(struct options *o, char *text, struct qx_fail *fail)
@@ -292,6 +300,7 @@ void options_done(struct options *o)
 	free(o->cache_dir);
 	free(o->state_dir);
 	free(o->token_file);
+	free(o->timezone);
 	free(o->mountpoint);
 	buf_done(&o->kernel);
 	*o = (struct options){ 0 };

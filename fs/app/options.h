@@ -30,6 +30,7 @@ struct options {
 	uint64_t max_export;
 	char *cache_dir, *state_dir, *token_file; /* absolute; NULL: not given */
 	bool api;
+	char *timezone;                           /* NULL: the machine's */
 	bool allow_other;
 	int64_t uid, gid;
 	int64_t umask;     /* never negative after options_parse */

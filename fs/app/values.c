@@ -3,6 +3,7 @@
 
 #include <qxfs/base/log.h>
 #include <qxfs/base/sys.h>
+#include <qxfs/base/zone.h>
 #include <qxfs/jobs/lists.h>
 
 #include <ctype.h>
@@ -180,6 +181,36 @@ static int parse_legacy(const char *text, struct range range, void *field)
 	return parse_word(text, words, countof(words), field);
 }
 
+static int parse_zone(const char *text, struct range range, void *field)
+{
+	struct zone *zone = NULL;
+
+	(void)range;
+	int r = *text ? zone_new(text, &zone) : -EINVAL;
+	zone_free(zone);
+	char *name = r == 0 ? strdup(text) : NULL;
+	if (r == 0 && !name)
+		r = -ENOMEM;
+	if (r < 0)
+		return r;
+	free(*(char **)field);
+	*(char **)field = name;
+	return 0;
+}
+
+static void hint_zone(const char *text, char ret[VALUE_HINT_BYTES])
+{
+	char near[ZONE_NAME_BYTES];
+	bool none;
+
+	zone_nearest(text, near, &none);
+	if (none)
+		(void)snprintf(ret, VALUE_HINT_BYTES,
+		               "; this machine has no list of them: sudo apt install tzdata");
+	else if (near[0])
+		(void)snprintf(ret, VALUE_HINT_BYTES, "; did you mean '%s'?", near);
+}
+
 static int parse_nothing(const char *text, struct range range, void *field)
 {
 	(void)text;
@@ -191,18 +222,21 @@ static int parse_nothing(const char *text, struct range range, void *field)
 static const struct {
 	int (*parse)(const char *text, struct range range, void *field);
 	const char *wanted;
+	void (*hint)(const char *text, char ret[VALUE_HINT_BYTES]); /* NULL: no more to say */
 } kinds[] = {
-	[VALUE_NONE] = { parse_nothing, "no value" },
-	[VALUE_NUMBER] = { parse_number, "a whole number of seconds" },
-	[VALUE_SHARE] = { parse_share, "a number from 0.01 to 1" },
-	[VALUE_SIZE] = { parse_size, "a whole number, perhaps with K, M, G or T behind it," },
-	[VALUE_PATH] = { parse_path, "a path" },
-	[VALUE_USER] = { parse_user, "a user's name or number" },
-	[VALUE_GROUP] = { parse_group, "a group's name or number" },
-	[VALUE_OCTAL] = { parse_octal, "an octal number from 0 to 777" },
-	[VALUE_LEVEL] = { parse_level, "debug, info, warn or error" },
-	[VALUE_LEGACY] = { parse_legacy, "auto, on or off" },
-	[VALUE_KERNEL] = { parse_nothing, "no value" },
+	[VALUE_NONE] = { parse_nothing, "no value", NULL },
+	[VALUE_NUMBER] = { parse_number, "a whole number of seconds", NULL },
+	[VALUE_SHARE] = { parse_share, "a number from 0.01 to 1", NULL },
+	[VALUE_SIZE] = { parse_size, "a whole number, perhaps with K, M, G or T behind it,", NULL },
+	[VALUE_PATH] = { parse_path, "a path", NULL },
+	[VALUE_USER] = { parse_user, "a user's name or number", NULL },
+	[VALUE_GROUP] = { parse_group, "a group's name or number", NULL },
+	[VALUE_OCTAL] = { parse_octal, "an octal number from 0 to 777", NULL },
+	[VALUE_LEVEL] = { parse_level, "debug, info, warn or error", NULL },
+	[VALUE_LEGACY] = { parse_legacy, "auto, on or off", NULL },
+	[VALUE_ZONE] = { parse_zone, "the name of a time zone, as Europe/Berlin or UTC,",
+	                 hint_zone },
+	[VALUE_KERNEL] = { parse_nothing, "no value", NULL },
 };
 _Static_assert(countof(kinds) == VALUE_N_, "every kind of value has its parser");
 
@@ -214,4 +248,11 @@ int value_parse(enum value_kind kind, const char *text, int64_t min, int64_t max
 const char *value_wanted(enum value_kind kind)
 {
 	return kinds[kind].wanted;
+}
+
+void value_hint(enum value_kind kind, const char *text, char ret[VALUE_HINT_BYTES])
+{
+	ret[0] = '\0';
+	if (kinds[kind].hint)
+		kinds[kind].hint(text, ret);
 }

@@ -1,4 +1,5 @@
-/* values.h: what an option's value may be. Pure but for users' names and the current folder.
+/* values.h: what an option's value may be. Pure but for users' names, time zones and the
+ * current folder.
  * Errors: -EINVAL (not understood), -ERANGE (understood, but not allowed), -errno.
  */
 #ifndef QXFS_APP_VALUES_H
@@ -17,6 +18,7 @@ enum value_kind {
 	VALUE_OCTAL,  /* int64_t */
 	VALUE_LEVEL,  /* int64_t, enum log_level */
 	VALUE_LEGACY, /* int64_t, enum legacy_contacts */
+	VALUE_ZONE,   /* char *, a time zone of this machine, owned; the former one is freed */
 	VALUE_KERNEL, /* handed on to the kernel */
 	VALUE_N_
 };
@@ -25,5 +27,9 @@ enum value_kind {
 int value_parse(enum value_kind kind, const char *text, int64_t min, int64_t max, void *field);
 /* "a whole number of seconds": for the person who wrote something else. */
 const char *value_wanted(enum value_kind kind);
+/* What else there is to say to somebody whose value was not understood: what was probably meant,
+ * how to get what is missing; "": nothing. */
+#define VALUE_HINT_BYTES 160
+void value_hint(enum value_kind kind, const char *text, char ret[VALUE_HINT_BYTES]);
 
 #endif

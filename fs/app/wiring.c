@@ -137,6 +137,7 @@ static int build_tree(const struct wiring *w, struct parts *p, struct qx_fail *f
 		.owner = geteuid(),
 		.gid = (gid_t)o->gid,
 		.umask = (mode_t)o->umask,
+		.timezone = o->timezone,
 		.fresh_s = o->fresh_s,
 		.open_wait_s = open_wait_s(o),
 		.share = share_of(o),

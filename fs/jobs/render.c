@@ -8,12 +8,13 @@
 #include <qxfs/base/sys.h>
 
 const struct render_row render_rows[] = {
-	{ "responses.plain.csv", "responses.csv", false, false, plain_render, false },
-	{ "responses.xlsx", "responses.labels.csv", true, true, xlsx_render_labels, false },
-	{ "responses.codes.xlsx", "responses.csv", true, true, xlsx_render_codes, false },
-	{ "codebook.csv", "schema.json", false, false, codebook_render, false },
-	{ "contacts.xlsx", "contacts.csv", false, true, xlsx_render_contacts, false },
-	{ "one contact", "contacts.ndjson", false, false, pick_render, true },
+	/* name, base, needs schema, scratch, zone; fn; picks */
+	{ "responses.plain.csv", "responses.csv", false, false, false, plain_render, false },
+	{ "responses.xlsx", "responses.labels.csv", true, true, true, xlsx_render_labels, false },
+	{ "responses.codes.xlsx", "responses.csv", true, true, true, xlsx_render_codes, false },
+	{ "codebook.csv", "schema.json", false, false, false, codebook_render, false },
+	{ "contacts.xlsx", "contacts.csv", false, true, true, xlsx_render_contacts, false },
+	{ "one contact", "contacts.ndjson", false, false, false, pick_render, true },
 };
 const size_t render_rows_count = countof(render_rows);
 

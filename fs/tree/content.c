@@ -33,7 +33,7 @@ static int add_folder(struct tree *t, const struct node_row *row, const struct c
 	case HOLE_FILTER:
 		return add_filter(t, c, out);
 	case HOLE_DATES:
-		return span_add_dates(c->parts[1], out);
+		return span_add_dates(c->parts[1], t->zone, out);
 	case HOLE_WITH:
 		return span_add_with(c->parts[1], row->source.form, out);
 	default:
@@ -171,7 +171,7 @@ static int add_base(struct tree *t, const struct node_row *row, const char *arg,
 	return r;
 }
 
-/* Its key is its base's, and what is made of it. */
+/* Its key is its base's, what is made of it, and in which zone. */
 static int make_derived(struct tree *t, const struct node_row *row, const char *arg,
                         struct content *c)
 {
@@ -183,13 +183,18 @@ static int make_derived(struct tree *t, const struct node_row *row, const char *
 	int r = add_base(t, node_base(row), base_arg, 0, c);
 	if (r == 0 && row->source.render->needs_schema)
 		r = add_base(t, node_row(ROW_SCHEMA), c->parts[0], 1, c);
-	if (r == 0)
-		buf_addf(&c->key, "%s#%s", c->bases[0]->recipe.key, row->name);
+	if (r < 0)
+		return r;
+	buf_addf(&c->key, "%s#%s", c->bases[0]->recipe.key, row->name);
+	if (row->source.render->needs_zone) {
+		buf_add_str(&c->key, "@");
+		zone_add_key(t->zone, &c->key);
+	}
 	if (row->source.render->picks) {
 		c->recipe.pick = c->parts[row->parts - 1];
 		buf_addf(&c->key, "#%s", c->recipe.pick);
 	}
-	return r;
+	return 0;
 }
 
 int content_make(struct tree *t, const struct node_row *row, const char *arg, struct content *ret)

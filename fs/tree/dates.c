@@ -25,26 +25,17 @@
 
 /* --- the calendar of the zone --- */
 
-static int64_t local_of(int64_t t_s)
-{
-	time_t t = (time_t)t_s;
-	struct tm tm = { 0 };
-
-	(void)localtime_r(&t, &tm); /* fails for years beyond int only */
-	return t_s + tm.tm_gmtoff;
-}
-
 /* The first moment at which clocks show midnight of that day, or later: some zones leave midnight
  * out when summer begins, Samoa left out a day. Where clocks go back over midnight (Newfoundland
  * until 2011), one of its two moments: always the same one. */
-static int64_t midnight(int64_t local_s)
+static int64_t midnight(const struct zone *zone, int64_t local_s)
 {
 	int64_t before = local_s - OFFSET_MAX_S;
 	int64_t after = local_s + OFFSET_MAX_S;
 
 	while (after - before > 1) {
 		int64_t t = before + (after - before) / 2;
-		if (local_of(t) < local_s)
+		if (zone_local_s(zone, t) < local_s)
 			before = t;
 		else
 			after = t;
@@ -53,20 +44,26 @@ static int64_t midnight(int64_t local_s)
 }
 
 /* The days from one midnight to another. */
-static struct dates days(int64_t first_local_s, int64_t after_local_s)
+static struct dates days(const struct zone *zone, int64_t first_local_s, int64_t after_local_s)
 {
-	int64_t start = midnight(first_local_s);
+	int64_t start = midnight(zone, first_local_s);
 
 	return (struct dates){
 		.start_s = start > 0 ? start : 0, /* the service knows no time before 1970 */
-		.end_s = midnight(after_local_s),
+		.end_s = midnight(zone, after_local_s),
 		.until_s = INT64_MAX,
 	};
 }
 
 /* --- the spellings --- */
 
-typedef int read_fn(const char *text, int64_t today_local_s, struct dates *ret,
+/* Where, and which day it is there. */
+struct today {
+	const struct zone *zone;
+	int64_t local_s;
+};
+
+typedef int read_fn(const char *text, const struct today *today, struct dates *ret,
                     struct qx_fail *why);
 
 /* `count` digits, which the shape has promised. */
@@ -80,7 +77,7 @@ static int number(const char *digits, int count)
 }
 
 /* A year, a month or a day: as long as it is written precisely. */
-static int read_calendar(const char *text, int64_t today_local_s, struct dates *ret,
+static int read_calendar(const char *text, const struct today *today, struct dates *ret,
                          struct qx_fail *why)
 {
 	size_t len = strlen(text);
@@ -95,7 +92,6 @@ static int read_calendar(const char *text, int64_t today_local_s, struct dates *
 	struct tm after = first;
 	struct tm real = first;
 
-	(void)today_local_s;
 	*(has_day ? &after.tm_mday : has_month ? &after.tm_mon : &after.tm_year) += 1;
 	int64_t first_s = timegm(&real); /* moves a day that does not exist to one that does */
 	if (real.tm_mon != first.tm_mon || real.tm_mday != first.tm_mday)
@@ -103,16 +99,16 @@ static int read_calendar(const char *text, int64_t today_local_s, struct dates *
 	if (year < YEAR_MIN || year > YEAR_MAX)
 		return fail_set(why, ENOENT, "%s is not within the years %d to %d", text, YEAR_MIN,
 		                YEAR_MAX);
-	*ret = days(first_s, timegm(&after));
+	*ret = days(today->zone, first_s, timegm(&after));
 	return 0;
 }
 
-static int read_moment(const char *text, int64_t today_local_s, struct dates *ret,
+static int read_moment(const char *text, const struct today *today, struct dates *ret,
                        struct qx_fail *why)
 {
 	int64_t t;
 
-	(void)today_local_s;
+	(void)today;
 	if (dates_moment(text, &t) < 0) {
 		fail_set(why, ENOENT, "'%s' is no moment from %d to %d", text, YEAR_MIN, YEAR_MAX);
 		fail_remedy(why, "Write whole seconds and Z or an offset, as 20260115T080000Z or "
@@ -124,33 +120,33 @@ static int read_moment(const char *text, int64_t today_local_s, struct dates *re
 }
 
 /* Whole days up to one that ends `behind` days before tomorrow. */
-static int read_recent(int64_t today_local_s, int64_t count, int64_t behind, struct dates *ret)
+static int read_recent(const struct today *today, int64_t count, int64_t behind, struct dates *ret)
 {
-	int64_t tomorrow = today_local_s + DAY_S;
+	int64_t tomorrow = today->local_s + DAY_S;
 	int64_t end = tomorrow - behind * DAY_S;
 
-	*ret = days(end - count * DAY_S, end);
-	ret->until_s = midnight(tomorrow);
+	*ret = days(today->zone, end - count * DAY_S, end);
+	ret->until_s = midnight(today->zone, tomorrow);
 	return 0;
 }
 
-static int read_today(const char *text, int64_t today_local_s, struct dates *ret,
+static int read_today(const char *text, const struct today *today, struct dates *ret,
                       struct qx_fail *why)
 {
 	(void)text;
 	(void)why;
-	return read_recent(today_local_s, 1, 0, ret);
+	return read_recent(today, 1, 0, ret);
 }
 
-static int read_yesterday(const char *text, int64_t today_local_s, struct dates *ret,
+static int read_yesterday(const char *text, const struct today *today, struct dates *ret,
                           struct qx_fail *why)
 {
 	(void)text;
 	(void)why;
-	return read_recent(today_local_s, 1, 1, ret);
+	return read_recent(today, 1, 1, ret);
 }
 
-static int read_last(const char *text, int64_t today_local_s, struct dates *ret,
+static int read_last(const char *text, const struct today *today, struct dates *ret,
                      struct qx_fail *why)
 {
 	const char *from = text + strlen("last-");
@@ -163,7 +159,7 @@ static int read_last(const char *text, int64_t today_local_s, struct dates *ret,
 	if (strcmp(from + n, "-days") != 0 || sys_parse_int(digits, 1, LAST_DAYS_MAX, &count) < 0)
 		return fail_set(why, ENOENT, "'%s' is not last-N-days with N from 1 to %d", text,
 		                LAST_DAYS_MAX);
-	return read_recent(today_local_s, count, 0, ret);
+	return read_recent(today, count, 0, ret);
 }
 
 static const struct spelling {
@@ -202,7 +198,7 @@ static bool has_shape(const char *text, const char *shape)
 	return *shape == '*' || *text == '\0';
 }
 
-static int read_part(const char *text, size_t len, int64_t today_local_s, struct dates *ret,
+static int read_part(const char *text, size_t len, const struct today *today, struct dates *ret,
                      struct qx_fail *why)
 {
 	char part[PART_BYTES];
@@ -212,7 +208,7 @@ static int read_part(const char *text, size_t len, int64_t today_local_s, struct
 		part[len] = '\0';
 		for (size_t i = 0; i < countof(spellings); i++)
 			if (has_shape(part, spellings[i].shape))
-				return spellings[i].read(part, today_local_s, ret, why);
+				return spellings[i].read(part, today, ret, why);
 	}
 	fail_set(why, ENOENT, "'%.*s' is no day, month, year or moment", (int)(len < 60 ? len : 60),
 	         text);
@@ -223,8 +219,8 @@ static int read_part(const char *text, size_t len, int64_t today_local_s, struct
 
 /* --- the span --- */
 
-static int read_both(const char *name, const char *dots, int64_t today_local_s, struct dates *ret,
-                     struct qx_fail *why)
+static int read_both(const char *name, const char *dots, const struct today *today,
+                     struct dates *ret, struct qx_fail *why)
 {
 	const char *to = dots + strlen("..");
 	struct dates first = { INT64_MIN, INT64_MAX, INT64_MAX };
@@ -232,9 +228,9 @@ static int read_both(const char *name, const char *dots, int64_t today_local_s, 
 	int r = 0;
 
 	if (dots > name)
-		r = read_part(name, (size_t)(dots - name), today_local_s, &first, why);
+		r = read_part(name, (size_t)(dots - name), today, &first, why);
 	if (r == 0 && *to)
-		r = read_part(to, strlen(to), today_local_s, &last, why);
+		r = read_part(to, strlen(to), today, &last, why);
 	if (r < 0)
 		return r;
 	*ret = (struct dates){
@@ -261,15 +257,16 @@ static int refuse_span(const char *name, const struct dates *d, struct qx_fail *
 	return -ENOENT;
 }
 
-int dates_parse(const char *name, int64_t now_s, struct dates *ret, struct qx_fail *why)
+int dates_parse(const char *name, const struct zone *zone, int64_t now_s, struct dates *ret,
+                struct qx_fail *why)
 {
 	const char *dots = strstr(name, "..");
-	int64_t now_local = local_of(now_s);
-	int64_t today = now_local - now_local % DAY_S;
+	int64_t now_local = zone_local_s(zone, now_s);
+	const struct today today = { zone, now_local - now_local % DAY_S };
 	struct dates d;
 
-	int r = dots ? read_both(name, dots, today, &d, why)
-	             : read_part(name, strlen(name), today, &d, why);
+	int r = dots ? read_both(name, dots, &today, &d, why)
+	             : read_part(name, strlen(name), &today, &d, why);
 	if (r < 0)
 		return r;
 	if (d.start_s >= d.end_s || (d.start_s == INT64_MIN && d.end_s == INT64_MAX))

@@ -10,11 +10,10 @@
  *   FROM..TO  FROM..  ..TO      any two of them, or one and an open end
  *
  * Days, months and years are whole: a span that ends in one includes its last moment. A moment is
- * the first one that no longer belongs to the span. Days are those of the process's time zone (TZ,
- * set before the first thread; see app/daemon.c), 23 and 25 hours long where its clocks are
- * changed.
+ * the first one that no longer belongs to the span. Days are those of a time zone (-o timezone),
+ * 23 and 25 hours long where its clocks are changed.
  *
- * Pure but for the zone; any thread. Errors: -ENOENT, as the folder is to be answered, with words
+ * Pure; any thread. Errors: -ENOENT, as the folder is to be answered, with words
  * for people. Times are calendar seconds. */
 #ifndef QXFS_TREE_DATES_H
 #define QXFS_TREE_DATES_H
@@ -23,6 +22,7 @@
 
 #include <qxfs/base/buf.h>
 #include <qxfs/base/fail.h>
+#include <qxfs/base/zone.h>
 
 struct dates {
 	int64_t start_s; /* first second; INT64_MIN: open */
@@ -30,7 +30,8 @@ struct dates {
 	int64_t until_s; /* the name means another span from then on; INT64_MAX: never */
 };
 
-int dates_parse(const char *name, int64_t now_s, struct dates *ret, struct qx_fail *why);
+int dates_parse(const char *name, const struct zone *zone, int64_t now_s, struct dates *ret,
+                struct qx_fail *why);
 /* Appends the members of the export's POST, one or two, without a comma around them:
  * "startDate":"2026-01-01T00:00:00Z","endDate":"2026-02-01T00:00:00Z". Spans that are equal give
  * equal bytes, and the same as params_parse() gives. */

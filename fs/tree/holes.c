@@ -30,7 +30,7 @@ static const struct {
 	bool (*well_formed)(const char *text); /* may exist though no list shows it */
 	const char *missing;                   /* why there is no such thing, for people */
 	/* Right or wrong by its form: 0, or -ENOENT, -ENOMEM with words. Else NULL. */
-	int (*check)(const char *name, struct qx_fail *why);
+	int (*check)(const char *name, const struct zone *zone, struct qx_fail *why);
 } holes[] = {
 	[HOLE_NONE] = { .missing = "there is no such file here" },
 	[HOLE_SURVEY] = { LIST_SURVEYS, PART_ID, 0, id_is_survey,
@@ -136,7 +136,7 @@ int hole_resolve(struct tree *t, const struct node_row *row, const char *dir_arg
 	int r = -ENOENT;
 
 	if (holes[hole].check) {
-		r = holes[hole].check(name, why ? why : &unread);
+		r = holes[hole].check(name, t->zone, why ? why : &unread);
 		return r == 0 && !arg_join(dir_arg, name, arg) ? -ENAMETOOLONG : r;
 	}
 	if (holes[hole].list != LIST_NONE)

@@ -9,10 +9,10 @@
 #include "dates.h"
 #include "params.h"
 
-int span_check_dates(const char *name, struct qx_fail *why)
+int span_check_dates(const char *name, const struct zone *zone, struct qx_fail *why)
 {
 	struct dates d;
-	return dates_parse(name, sys_wall_s(), &d, why);
+	return dates_parse(name, zone, sys_wall_s(), &d, why);
 }
 
 /* A name is shown in messages and lists of jobs, a line each. */
@@ -24,10 +24,11 @@ static bool is_one_line(const char *name)
 	return true;
 }
 
-int span_check_with(const char *name, struct qx_fail *why)
+int span_check_with(const char *name, const struct zone *zone, struct qx_fail *why)
 {
 	struct buf members = { 0 };
 
+	(void)zone;
 	if (!is_one_line(name)) {
 		fail_set(why, ENOENT, "a control character stands in the name");
 		fail_remedy(why, "Write a line break as %%0A, a tab as %%09.");
@@ -38,12 +39,12 @@ int span_check_with(const char *name, struct qx_fail *why)
 	return r;
 }
 
-int span_add_dates(const char *name, struct buf *out)
+int span_add_dates(const char *name, const struct zone *zone, struct buf *out)
 {
 	struct qx_fail unread;
 	struct dates d;
 
-	int r = dates_parse(name, sys_wall_s(), &d, &unread);
+	int r = dates_parse(name, zone, sys_wall_s(), &d, &unread);
 	if (r < 0)
 		return r;
 	buf_add_str(out, ",");
@@ -91,14 +92,14 @@ bool span_is_uncounted(const char *name)
 	return uncounted;
 }
 
-int64_t span_until(const struct node_row *row, const char *arg)
+int64_t span_until(const struct node_row *row, const char *arg, const struct zone *zone)
 {
 	struct qx_fail unread;
 	struct dates d;
 	char name[ARG_MAX_BYTES];
 
 	if (node_row(row->parent)->hole != HOLE_DATES || !arg_part(arg, 1, name) ||
-	    dates_parse(name, sys_wall_s(), &d, &unread) < 0)
+	    dates_parse(name, zone, sys_wall_s(), &d, &unread) < 0)
 		return 0;
 	return d.until_s == INT64_MAX ? 0 : d.until_s;
 }

@@ -1,5 +1,5 @@
 /* spans.h: the folders whose name is a request: dates/ and with/. A name is right or wrong by its
- * form, so nobody is asked about it. Any thread; needs no lock.
+ * form, so nobody is asked about it. Days are those of `zone`. Any thread; needs no lock.
  *
  * Errors: -ENOENT, -ENOMEM; with words in `why`, which may be NULL only where it says so. */
 #ifndef QXFS_TREE_SPANS_H
@@ -7,10 +7,10 @@
 
 #include "nodes.h"
 
-int span_check_dates(const char *name, struct qx_fail *why);
-int span_check_with(const char *name, struct qx_fail *why);
+int span_check_dates(const char *name, const struct zone *zone, struct qx_fail *why);
+int span_check_with(const char *name, const struct zone *zone, struct qx_fail *why);
 /* Append to the members of an export's POST, with a comma ahead if there is anything to say. */
-int span_add_dates(const char *name, struct buf *out);
+int span_add_dates(const char *name, const struct zone *zone, struct buf *out);
 int span_add_with(const char *name, const struct form *form, struct buf *out);
 /* A file of a folder below with/ does not suit each parameter. 0 anywhere else. `why` may be NULL.
  */
@@ -19,6 +19,6 @@ int span_suits(const struct node_row *row, const char *arg, struct qx_fail *why)
 bool span_is_uncounted(const char *name);
 /* The moment (calendar) from which a file below dates/ means another request; 0: never, or it does
  * not lie there. */
-int64_t span_until(const struct node_row *row, const char *arg);
+int64_t span_until(const struct node_row *row, const char *arg, const struct zone *zone);
 
 #endif

@@ -216,7 +216,8 @@ static int present_data(struct tree *t, const struct node_row *row, const char *
 	 * disk; for what is made here, one more at its base. */
 	struct generation *gen = fresh_generation(t, row, arg);
 	bool looked = !gen;
-	int64_t until_s = span_until(row, arg); /* before the key is made: never too late */
+	int64_t until_s = span_until(row, arg, t->zone); /* before the key is made: never too late
+	                                                  */
 	if (looked)
 		gen = content_cached(t, row, arg);
 	int64_t base_s = 0;

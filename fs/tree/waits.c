@@ -299,7 +299,7 @@ static void want_recipe(struct op *op, int step)
 static void want_content(struct op *op)
 {
 	content_done(&op->content);
-	op->until_s = span_until(op->row, op->arg);
+	op->until_s = span_until(op->row, op->arg, op->tree->zone);
 	int r = content_make(op->tree, op->row, op->arg, &op->content);
 	if (r == 0)
 		want_recipe(op, OP_WANTS_CONTENT);

@@ -1,6 +1,9 @@
 """Files made here and their other names: what is fresh, touched and exported together."""
 
+import io
 import os
+import re
+import zipfile
 
 SMALL = "SV_demoSmall000014"
 NAME = "Team lunch 🍜 _ Mittagessen.xlsx"
@@ -60,3 +63,22 @@ def test_what_is_made_from_another_is_never_older_than_that(sandbox, mount):
     sandbox.reset_stats()
     assert plain.read_bytes().count(b"\r\n") == base.read_bytes().count(b"\r\n") - 2, "one header row for three"
     assert sandbox.count("export_start") == 0
+
+
+def zones_in(book):
+    """Named by the headings of columns with dates."""
+    sheet = zipfile.ZipFile(io.BytesIO(book)).read("xl/worksheets/sheet1.xml").decode()
+    return set(re.findall(r"Date \(([^)]+)\)", sheet))
+
+
+def test_dates_are_in_the_zone_that_was_asked_for_and_each_zone_has_its_own_file(sandbox, mounts, tmp_path):
+    """The mounts share a cache."""
+    denver = mounts(sandbox, "timezone=America/Denver", name="a", env={"TZ": "Europe/Berlin"})
+    there = (folder(denver) / "responses.xlsx").read_bytes()
+    assert zones_in(there) == {"America/Denver"}
+    machine = mounts(sandbox, name="b", env={"TZ": "Europe/Berlin"})
+    sandbox.reset_stats()
+    assert zones_in((folder(machine) / "responses.xlsx").read_bytes()) == {"Europe/Berlin"}
+    assert (folder(denver) / "responses.xlsx").read_bytes() == there
+    assert sandbox.count("export_start") == 0, "they are made from one export"
+    assert (folder(machine) / "responses.plain.csv").read_bytes() == (folder(denver) / "responses.plain.csv").read_bytes()

@@ -5,6 +5,7 @@ What a folder's name asks is held against what the sandbox exports when it is as
 
 import csv
 import io
+import json
 import os
 import time
 
@@ -61,10 +62,21 @@ def test_spans_hold_what_the_whole_holds(utc):
     assert rows_in(whole) > head
 
 
-def test_days_are_those_of_the_machine(sandbox, mounts):
-    mount = mounts(sandbox, env={"TZ": "Europe/Berlin"})
+@pytest.mark.parametrize(
+    "options, hour",
+    [
+        ((), "14T23"),
+        (("timezone=America/Denver",), "15T07"),
+        (("timezone=UTC",), "15T00"),
+    ],
+)
+def test_days_are_those_of_the_machine_or_of_the_zone_that_was_asked_for(options, hour, sandbox, mounts):
+    mount = mounts(sandbox, *options, env={"TZ": "Europe/Berlin"})
     data = (mount.path / "surveys" / SURVEY / "dates" / "2026-01-15" / "responses.csv").read_bytes()
-    assert data == sandbox.entry(SURVEY, startDate="2026-01-14T23:00:00Z", endDate="2026-01-15T23:00:00Z")
+    day = {"startDate": f"2026-01-{hour}:00:00Z", "endDate": f"2026-01-{int(hour[:2]) + 1}{hour[2:]}:00:00Z"}
+    assert data == sandbox.entry(SURVEY, **day)
+    (asked,) = sandbox.requests("export_start")
+    assert json.loads(asked["body"]).items() >= day.items()
 
 
 def test_equal_spans_are_one_export(utc, sandbox):

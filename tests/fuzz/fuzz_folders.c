@@ -37,13 +37,13 @@ static void is_refusal(int r, const struct qx_fail *why)
 	must(r == -ENOENT && why->err == ENOENT && why->why[0]);
 }
 
-static void try_dates(const char *name)
+static void try_dates(const char *name, const struct zone *zone)
 {
 	struct buf members = { 0 };
 	struct qx_fail why = { 0 };
 	struct dates d;
 
-	int r = dates_parse(name, NOW_S, &d, &why);
+	int r = dates_parse(name, zone, NOW_S, &d, &why);
 	if (r == 0) {
 		must(d.start_s < d.end_s && d.until_s > NOW_S);
 		dates_members(&d, &members);
@@ -81,11 +81,13 @@ static void try_params(const char *name)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char *name = strndup((const char *)data, size);
+	struct zone *zone = NULL;
 
-	if (name) {
-		try_dates(name);
+	if (name && zone_new("UTC", &zone) == 0) {
+		try_dates(name, zone);
 		try_params(name);
 	}
+	zone_free(zone);
 	free(name);
 	return 0;
 }

@@ -61,6 +61,7 @@ static void test_defaults_are_those_of_the_design(void **state)
 	assert_null(o.cache_dir);
 	assert_null(o.state_dir);
 	assert_null(o.token_file);
+	assert_null(o.timezone);
 	assert_false(o.allow_other);
 	assert_int_equal(o.uid, geteuid());
 	assert_int_equal(o.gid, getegid());
@@ -79,7 +80,8 @@ static void test_every_option_reaches_its_field(void **state)
 	parse_well(&o,
 	           WORDS("-o", "fresh=5,open_wait=15,share=0.25,job_timeout=60",
 	                 "-ocache_dir=/c,state_dir=/s,token_file=/t,cache_size=3G,max_export=1M",
-	                 "-fo", "uid=7,gid=8,umask=027,log=warn,ro,noexec,noatime", "/m"));
+	                 "-fo", "uid=7,gid=8,umask=027,log=warn,timezone=UTC,ro,noexec,noatime",
+	                 "/m"));
 	assert_true(o.foreground);
 	assert_int_equal(o.fresh_s, 5);
 	assert_int_equal(o.open_wait_s, 15);
@@ -94,6 +96,7 @@ static void test_every_option_reaches_its_field(void **state)
 	assert_int_equal(o.gid, 8);
 	assert_int_equal(o.umask, 027);
 	assert_int_equal(o.log, LOG_LEVEL_WARN);
+	assert_string_equal(o.timezone, "UTC");
 	assert_string_equal(buf_text(&o.kernel), "nosuid,nodev,ro,noexec,noatime");
 	options_done(&o);
 }
@@ -198,6 +201,9 @@ static void test_what_is_wrong_is_named(void **state)
 		{ { "-o", "cache_size=20GB", "/m" }, "perhaps with K, M, G or T" },
 		{ { "-o", "uid=nobody-of-that-name", "/m" }, "user's name" },
 		{ { "-o", "cache_dir=", "/m" }, "a path is wanted" },
+		{ { "-o", "timezone=", "/m" }, "the name of a time zone" },
+		{ { "-o", "timezone=/etc/passwd", "/m" }, "the name of a time zone" },
+		{ { "-o", "timezone=Nowhere/Atall", "/m" }, "the name of a time zone" },
 		{ { "/m", "-o" }, "-o lacks its options" },
 		{ { "--hepl" }, "did you mean '--help'?" },
 		{ { "-x", "/m" }, "there is no flag '-x'" },
@@ -214,6 +220,19 @@ static void test_what_is_wrong_is_named(void **state)
 			fail_msg("%s does not say: %s", fail.why, rows[i].named);
 		options_done(&o);
 	}
+}
+
+static void test_a_zone_that_is_none_is_answered_with_the_nearest(void **state)
+{
+	(void)state;
+	struct options o;
+	struct qx_fail fail;
+
+	assert_int_equal(parse(&o, &fail, WORDS("-o", "timezone=Europe/Berln", "/m")), -EINVAL);
+	bool listed = access("/usr/share/zoneinfo/Europe/Berlin", R_OK) == 0;
+	assert_non_null(strstr(fail.why, listed ? "; did you mean 'Europe/Berlin'?"
+	                                        : "sudo apt install tzdata"));
+	options_done(&o);
 }
 
 static void test_the_value_of_an_unknown_option_is_not_repeated(void **state)
@@ -334,6 +353,7 @@ int main(void)
 		cmocka_unit_test(test_debugging_stays_in_the_foreground),
 		cmocka_unit_test(test_after_two_dashes_all_is_a_path),
 		cmocka_unit_test(test_what_is_wrong_is_named),
+		cmocka_unit_test(test_a_zone_that_is_none_is_answered_with_the_nearest),
 		cmocka_unit_test(test_the_value_of_an_unknown_option_is_not_repeated),
 		cmocka_unit_test(test_help_wants_no_mount_point),
 		cmocka_unit_test(test_sizes),

@@ -48,6 +48,7 @@ struct render_row {
 	const char *base; /* "responses.labels.csv" */
 	bool needs_schema;
 	bool needs_scratch;
+	bool needs_zone; /* other zones, other bytes */
 	render_fn *fn;
 	bool picks; /* one element of the base */
 };
