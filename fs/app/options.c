@@ -66,6 +66,8 @@ static const struct option_row rows[] = {
 	  "read the API token from a file that only you can read" },
 	{ "timezone", "ZONE", NULL, VALUE_ZONE, FIELD(timezone), 0, 0,
 	  "of days in dates/ and of dates in xlsx (default: the machine's)" },
+	{ "csv_bom", NULL, NULL, VALUE_NONE, FIELD(csv_bom), 0, 0,
+	  "a BOM before CSV files, for Excel's double click" },
 	{ "legacy_contacts", "WHEN", "auto", VALUE_LEGACY, FIELD(legacy), 0, 0,
 	  "mailing lists of accounts without XM Directory: auto, on or off" },
 	{ "api", NULL, NULL, VALUE_NONE, FIELD(api), 0, 0,

@@ -31,6 +31,7 @@ struct options {
 	char *cache_dir, *state_dir, *token_file; /* absolute; NULL: not given */
 	bool api;
 	char *timezone;                           /* NULL: the machine's */
+	bool csv_bom;
 	bool allow_other;
 	int64_t uid, gid;
 	int64_t umask;     /* never negative after options_parse */

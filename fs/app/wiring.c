@@ -138,6 +138,7 @@ static int build_tree(const struct wiring *w, struct parts *p, struct qx_fail *f
 		.gid = (gid_t)o->gid,
 		.umask = (mode_t)o->umask,
 		.timezone = o->timezone,
+		.csv_bom = o->csv_bom,
 		.fresh_s = o->fresh_s,
 		.open_wait_s = open_wait_s(o),
 		.share = share_of(o),

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include <qxfs/base/utf8.h>
+
 static void add_cells(struct buf *b, const char *const cells[], size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
@@ -49,7 +51,7 @@ int codebook_render(const struct render_input *in, struct render_out *out)
 		                            "type",   "code",     "label" };
 
 	if (in->bom)
-		buf_add_str(&out->buf, "\xef\xbb\xbf");
+		buf_add_str(&out->buf, UTF8_BOM);
 	add_cells(&out->buf, head, 6);
 	return schema_read(in, in->base_fd, in->base_len, add_property, out);
 }

@@ -56,6 +56,7 @@ static void unpack(struct job *job)
 		.out_fd = draft_data_fd(job->draft),
 		.max_bytes = cache_max_export(job->jobs->config.cache),
 		.utf16 = job->recipe.utf16,
+		.bom = job->recipe.bom,
 		.room = job_room_for_data,
 		.arg = job,
 	};

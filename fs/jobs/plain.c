@@ -2,6 +2,8 @@
 #include "heading.h"
 #include "render_out.h"
 
+#include <qxfs/base/utf8.h>
+
 /* Only the headings are read and made anew: each row stays the service's, byte for byte. */
 int plain_render(const struct render_input *in, struct render_out *out)
 {
@@ -11,7 +13,7 @@ int plain_render(const struct render_input *in, struct render_out *out)
 	if (r < 0)
 		return r;
 	if (in->bom)
-		buf_add_str(&out->buf, "\xef\xbb\xbf");
+		buf_add_str(&out->buf, UTF8_BOM);
 	for (size_t i = 0; i < h.count; i++) {
 		if (i > 0)
 			buf_add_str(&out->buf, ",");

@@ -14,6 +14,7 @@
 
 #include <qxfs/base/json.h>
 #include <qxfs/base/sys.h>
+#include <qxfs/base/utf8.h>
 
 #define COLUMNS_MAX 16
 #define EXTRAS_MAX 4096 /* names of embedded data; a directory has some hundred */
@@ -203,7 +204,7 @@ static bool is_column(enum shape shape, const char *name)
 static void write_heading(struct shaping *s)
 {
 	if (s->in->bom)
-		buf_add_str(&s->out, "\xef\xbb\xbf");
+		buf_add_str(&s->out, UTF8_BOM);
 	for (size_t i = 0; i < COLUMNS_MAX && shapes[s->shape].columns[i]; i++) {
 		buf_add_str(&s->out, i ? "," : "");
 		buf_add_csv(&s->out, heading_of(shapes[s->shape].columns[i]));

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include <csv.h>
+#include <qxfs/base/utf8.h>
 
 #define CELL_MAX (16 * 1024 * 1024)
 #define CELL_STEP 4096
@@ -76,10 +77,10 @@ static size_t feed_rows(struct csv_parser *p, struct reader *r, const char *byte
 
 static int skip_bom(const struct render_input *in, uint64_t *at)
 {
-	char bom[3] = "";
+	char bom[UTF8_BOM_BYTES] = "";
 	ssize_t n = render_read(in->base_fd, bom, sizeof(bom), *at, in->base_len);
-	if (n == 3 && memcmp(bom, "\xef\xbb\xbf", 3) == 0)
-		*at += 3;
+	if (n == UTF8_BOM_BYTES && memcmp(bom, UTF8_BOM, UTF8_BOM_BYTES) == 0)
+		*at += UTF8_BOM_BYTES;
 	return n < 0 ? (int)n : 0;
 }
 

@@ -22,6 +22,7 @@
 #include <zip.h>
 #include <zlib.h>
 
+#include "bom.h"
 #include "utf16.h"
 
 #define PIECE (256 * 1024)
@@ -177,6 +178,7 @@ struct stream {
 	struct unpacked came; /* the entry's bytes: what its directory must tell */
 	struct unpacked sum;  /* what was written of them */
 	struct utf16 *utf16;  /* NULL: they are written as they come */
+	struct bom bom;       /* in use if the job wants one */
 	struct qx_fail *fail; /* of write_piece */
 	unsigned char piece[PIECE];
 };
@@ -246,13 +248,19 @@ static int write_piece(void *arg, const void *bytes, size_t len)
 	return 0;
 }
 
+static int write_text(void *arg, const void *bytes, size_t len)
+{
+	struct stream *s = arg;
+	return s->job->bom ? bom_feed(&s->bom, bytes, len) : write_piece(s, bytes, len);
+}
+
 /* A piece of the entry. */
 static int take_piece(struct stream *s, const void *bytes, size_t len)
 {
 	s->came.crc = (uint32_t)crc32_z(s->came.crc, bytes, len);
 	s->came.length += len;
 	if (!s->utf16)
-		return write_piece(s, bytes, len);
+		return write_text(s, bytes, len);
 	int r = utf16_feed(s->utf16, bytes, len);
 	if (r == -EBADMSG)
 		return fail_set(s->fail, EBADMSG, "its text is no whole UTF-16");
@@ -264,7 +272,7 @@ static int end_entry(struct stream *s)
 	int r = s->utf16 ? utf16_end(s->utf16) : 0;
 	if (r == -EBADMSG)
 		return fail_set(s->fail, EBADMSG, "its text ends inside a character");
-	return r;
+	return r == 0 && s->job->bom ? bom_end(&s->bom) : r;
 }
 
 static int copy_entry(struct stream *s, struct qx_fail *fail)
@@ -445,7 +453,8 @@ int unpack_run(const struct unpack_job *job, struct unpacked *ret, struct qx_fai
 		return fail_set(fail, ENOMEM, "out of memory");
 	s->job = job;
 	s->fail = fail;
-	s->utf16 = job->utf16 ? utf16_new(write_piece, s) : NULL;
+	s->bom = (struct bom){ .sink = write_piece, .arg = s };
+	s->utf16 = job->utf16 ? utf16_new(write_text, s) : NULL;
 	if (job->utf16 && !s->utf16) {
 		free(s);
 		return fail_set(fail, ENOMEM, "out of memory");

@@ -197,6 +197,13 @@ static int make_derived(struct tree *t, const struct node_row *row, const char *
 	return 0;
 }
 
+/* -o csv_bom is for all that ends so. What is made from such a file skips its BOM. */
+static bool wants_bom(const struct tree *t, const struct node_row *row)
+{
+	const char *ending = strrchr(row->name, '.');
+	return t->config.csv_bom && ending && strcmp(ending, ".csv") == 0;
+}
+
 int content_make(struct tree *t, const struct node_row *row, const char *arg, struct content *ret)
 {
 	int r = 0;
@@ -214,6 +221,9 @@ int content_make(struct tree *t, const struct node_row *row, const char *arg, st
 		r = make_live(arg, ret);
 	else
 		r = make_document(t, row, ret);
+	ret->recipe.bom = wants_bom(t, row);
+	if (ret->recipe.bom)
+		buf_add_str(&ret->key, "#bom");
 	if (buf_failed(&ret->key) || buf_failed(&ret->subject) || buf_failed(&ret->body) ||
 	    buf_failed(&ret->query) || buf_failed(&ret->path))
 		return -ENOMEM;

@@ -15,17 +15,15 @@
 #define LABELS ",\"useLabels\":true"
 
 static const struct form forms[] = {
-	[FORM_CSV] = { FORM_CSV, "responses.csv", "\"format\":\"csv\"", 1000,
-	               FORM_LISTED | FORM_CSV_TEXT,
+	[FORM_CSV] = { FORM_CSV, "responses.csv", "\"format\":\"csv\"", 1000, FORM_LISTED,
 	               "all finished responses, byte for byte as the service exports them; the "
 	               "first open waits for the export",
 	               0 },
 	[FORM_LABELS_CSV] = { FORM_LABELS_CSV, "responses.labels.csv", "\"format\":\"csv\"" LABELS,
-	                      80, FORM_LISTED | FORM_CSV_TEXT,
+	                      80, FORM_LISTED,
 	                      "the same with the choices' texts instead of their codes",
 	                      PARAMS_LABELS },
-	[FORM_PLAIN_CSV] = { FORM_PLAIN_CSV, "responses.plain.csv", NULL, 1000,
-	                     FORM_LISTED | FORM_CSV_TEXT,
+	[FORM_PLAIN_CSV] = { FORM_PLAIN_CSV, "responses.plain.csv", NULL, 1000, FORM_LISTED,
 	                     "responses.csv with a single header row, for tools that want a "
 	                     "table",
 	                     0 },
@@ -39,7 +37,7 @@ static const struct form forms[] = {
 	               "the same for SPSS, PSPP, R's haven", PARAMS_XML_SAV },
 	[FORM_UNFINISHED_CSV] = { FORM_UNFINISHED_CSV, "responses.unfinished.csv",
 	                          "\"format\":\"csv\"" UNFINISHED, 40,
-	                          FORM_LISTED | FORM_UNFINISHED | FORM_CSV_TEXT,
+	                          FORM_LISTED | FORM_UNFINISHED,
 	                          "only the responses that are still in progress",
 	                          PARAMS_UNFINISHED },
 	[FORM_TSV] = { FORM_TSV, "responses.tsv", "\"format\":\"tsv\"", 1000, FORM_UTF16,

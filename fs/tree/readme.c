@@ -2,6 +2,7 @@
 #include "house.h"
 
 #include <qxfs/base/sys.h>
+#include <qxfs/base/utf8.h>
 
 int64_t text_readme(struct tree *t, const char *arg, struct buf *out)
 {
@@ -60,6 +61,8 @@ int64_t text_surveys_index(struct tree *t, const char *arg, struct buf *out)
 	(void)arg;
 	struct catalog *c = tree_catalog(t, LIST_SURVEYS, "");
 
+	if (t->config.csv_bom)
+		buf_add_str(out, UTF8_BOM);
 	buf_add_str(out, "id,name,owner,active,created,modified,path\r\n");
 	for (size_t i = 0; c && i < c->list->n; i++) {
 		const struct list_item *item = &c->list->items[i];

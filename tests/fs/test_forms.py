@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import time
+import zipfile
 
 import pytest
 
@@ -69,6 +70,56 @@ def test_a_tsv_arrives_as_utf_8(mount):
     path = folder(mount, SMALL) / "responses.tsv"
     header = path.read_text(encoding="utf-8").splitlines()[0]
     assert header.startswith("StartDate\tEndDate") and "\x00" not in header
+
+
+# --- csv_bom -----------------------------------------------------------------------------------------------------
+
+BOM = b"\xef\xbb\xbf"
+MAIL = f"surveys/{SURVEY}/distributions/EMD_demoInvite00001"
+WITH_BOM = [
+    "surveys/index.csv", f"surveys/{SMALL}/distributions.csv", f"{MAIL}/links.csv", f"{MAIL}/history.csv",
+    "mailinglists/CG_demoCustomers001/contacts.csv", "mailinglists/CG_demoCustomers001/bounced.csv", "directories/POOL_demoMain0000001/opted-out.csv",
+    *(f"surveys/{SMALL}/{name}" for name in (
+        "responses.csv", "responses.labels.csv", "responses.plain.csv", "responses.unfinished.csv", "codebook.csv",
+        "now/responses.csv", "dates/2026/responses.csv", "with/limit=1/responses.plain.csv")),
+]  # fmt: skip
+WITHOUT_BOM = [
+    "mailinglists/CG_demoCustomers001/contacts.ndjson", f"{MAIL}/distribution.json",
+    *(f"surveys/{SMALL}/{name}" for name in ("responses.tsv", "responses.json", "responses.sav", "schema.json", "survey.qsf")),
+]  # fmt: skip
+
+
+@pytest.fixture
+def both(sandbox, mounts):
+    """Two mounts that share a cache; only the first has csv_bom."""
+    return mounts(sandbox, "csv_bom", name="a"), mounts(sandbox, name="b")
+
+
+def test_a_bom_stands_before_csv_and_nothing_else(both):
+    marked, plain = both
+    for name in WITH_BOM:
+        content = (marked.path / name).read_bytes()
+        assert content == BOM + (plain.path / name).read_bytes(), name
+        assert not content.startswith(BOM + BOM), name
+        assert os.stat(marked.path / name).st_size == len(content)
+        assert (marked.path / name).read_bytes() == content, "the cache has one for each mount"
+    for name in WITHOUT_BOM:
+        assert (marked.path / name).read_bytes() == (plain.path / name).read_bytes(), name
+
+
+def sheet_of(book):
+    return zipfile.ZipFile(io.BytesIO(book)).read("xl/worksheets/sheet1.xml")
+
+
+@pytest.mark.parametrize("name", ["responses.xlsx", "responses.codes.xlsx"])
+def test_a_workbook_is_made_from_a_csv_with_a_bom_as_from_one_without(name, both, sandbox):
+    marked, plain = both
+    expected = sheet_of((folder(plain, SMALL) / name).read_bytes())
+    sandbox.reset_stats()
+    assert sheet_of((folder(marked, SMALL) / name).read_bytes()) == expected
+    base = "responses.labels.csv" if name == "responses.xlsx" else "responses.csv"
+    assert (folder(marked, SMALL) / base).read_bytes().startswith(BOM)
+    assert sandbox.count("export_start") == 1, "its base is the file with the BOM"
 
 
 # --- filters -----------------------------------------------------------------------------------------------------

@@ -62,6 +62,7 @@ static void test_defaults_are_those_of_the_design(void **state)
 	assert_null(o.state_dir);
 	assert_null(o.token_file);
 	assert_null(o.timezone);
+	assert_false(o.csv_bom);
 	assert_false(o.allow_other);
 	assert_int_equal(o.uid, geteuid());
 	assert_int_equal(o.gid, getegid());
@@ -80,7 +81,8 @@ static void test_every_option_reaches_its_field(void **state)
 	parse_well(&o,
 	           WORDS("-o", "fresh=5,open_wait=15,share=0.25,job_timeout=60",
 	                 "-ocache_dir=/c,state_dir=/s,token_file=/t,cache_size=3G,max_export=1M",
-	                 "-fo", "uid=7,gid=8,umask=027,log=warn,timezone=UTC,ro,noexec,noatime",
+	                 "-fo",
+	                 "uid=7,gid=8,umask=027,log=warn,timezone=UTC,csv_bom,ro,noexec,noatime",
 	                 "/m"));
 	assert_true(o.foreground);
 	assert_int_equal(o.fresh_s, 5);
@@ -97,6 +99,7 @@ static void test_every_option_reaches_its_field(void **state)
 	assert_int_equal(o.umask, 027);
 	assert_int_equal(o.log, LOG_LEVEL_WARN);
 	assert_string_equal(o.timezone, "UTC");
+	assert_true(o.csv_bom);
 	assert_string_equal(buf_text(&o.kernel), "nosuid,nodev,ro,noexec,noatime");
 	options_done(&o);
 }

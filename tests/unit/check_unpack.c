@@ -325,6 +325,34 @@ static void test_every_honest_form(void **state)
 	}
 }
 
+/* What is told and summed is what is served, what is verified is what came. */
+static void test_a_bom_counts_in_what_is_told(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *bytes, *expected;
+	} rows[] = {
+		{ "a,b\r\n", "\xef\xbb\xbf"
+		             "a,b\r\n" },
+		{ csv, csv },
+		{ "", "\xef\xbb\xbf" },
+	};
+	for (size_t i = 0; i < countof(rows); i++) {
+		struct entry e = honest();
+		struct run run;
+		e.bytes = rows[i].bytes;
+		e.len = strlen(rows[i].bytes);
+		struct buf zip = make_zip(&e, 1, 1);
+		begin(&run);
+		run.job.bom = true;
+		write_raw(&run, zip.data, zip.len);
+		assert_int_equal(go(&run), 0);
+		assert_true(gave(&run, rows[i].expected, strlen(rows[i].expected)));
+		end(&run);
+		buf_done(&zip);
+	}
+}
+
 static void test_an_archive_by_libzip(void **state)
 {
 	(void)state;
@@ -861,6 +889,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_an_archive_as_the_service_makes_it),
 		cmocka_unit_test(test_every_honest_form),
+		cmocka_unit_test(test_a_bom_counts_in_what_is_told),
 		cmocka_unit_test(test_an_archive_by_libzip),
 		cmocka_unit_test(test_an_empty_file_is_a_file),
 		cmocka_unit_test(test_names_lead_nowhere),

@@ -22,4 +22,8 @@ struct utf8 {
 
 bool utf8_step(struct utf8 *u, unsigned char byte);
 
+/* What some programs want before a text to know that it is UTF-8. */
+#define UTF8_BOM "\xef\xbb\xbf"
+#define UTF8_BOM_BYTES 3
+
 #endif

@@ -39,6 +39,7 @@ struct unpack_job {
 	int out_fd;                            /* gets the entry's bytes from offset 0 */
 	uint64_t max_bytes;                    /* -EFBIG beyond */
 	bool utf16;                            /* its UTF-16LE is written as UTF-8 */
+	bool bom;                              /* a BOM is written before it, if it has none */
 	int (*room)(void *arg, uint64_t upto); /* before bytes are written: 0 or -errno */
 	void *arg;
 };

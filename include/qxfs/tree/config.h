@@ -18,6 +18,7 @@ struct tree_config {
 	gid_t gid;
 	mode_t umask;
 	const char *timezone; /* borrowed while the tree is made; NULL: the machine's */
+	bool csv_bom;         /* a BOM before each .csv */
 	int64_t fresh_s;      /* 300 */
 	int64_t open_wait_s;  /* 0: as long as it takes */
 	double share;         /* of the account's limits: 0.8 */
