@@ -22,6 +22,10 @@
 #define STATE_VERSION 1
 #define VERSION_NAME "VERSION"
 #define LOCK_NAME "lock"
+#define NOTES_LOCK_NAME "notes.lock"
+
+/* Where small files are written. */
+static const char *const state_folders[] = { ".", "lists", "used", "names" };
 
 struct dirs {
 	char *cache_path;
@@ -254,8 +258,8 @@ int dirs_open(const char *cache_parent, const char *state_parent, const char *ac
 		return r;
 	}
 	folder_remove_temps(d->cache_fd, ".");
-	folder_remove_temps(d->state_fd, ".");
-	folder_remove_temps(d->state_fd, "lists");
+	for (size_t i = 0; i < countof(state_folders); i++)
+		folder_remove_temps(d->state_fd, state_folders[i]);
 	*ret = d;
 	return 0;
 }
@@ -310,4 +314,14 @@ int dirs_state_write(const struct dirs *d, const char *name, const void *bytes, 
 
 	qx_auto_fd fd = sys_open_private_dir_at(d->state_fd, folder);
 	return fd < 0 ? fd : sys_write_file_at(fd, file, bytes, len);
+}
+
+int dirs_state_lock(const struct dirs *d)
+{
+	qx_auto_fd fd = openat(d->state_fd, NOTES_LOCK_NAME,
+	                       O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -errno;
+	int r = sys_lock_fd(fd, true);
+	return r < 0 ? r : sys_steal_fd(&fd);
 }

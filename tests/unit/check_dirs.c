@@ -408,6 +408,24 @@ static void test_state_names_stay_in_the_state(void **state)
 	buf_done(&b);
 }
 
+static void test_one_at_a_time_has_the_state_s_lock(void **state)
+{
+	(void)state;
+	struct dirs *d = open_dirs(), *other = open_dirs();
+	int mine = dirs_state_lock(d);
+	assert_true(mine >= 0);
+	assert_int_equal(dirs_state_lock(d), -EAGAIN);
+	assert_int_equal(dirs_state_lock(other), -EAGAIN);
+	assert_int_equal(dirs_state_write(d, "used/dates-SV_1", "2026\n", 5), 0);
+	expect_state(other, "used/dates-SV_1", "2026\n"); /* readers need none */
+	close(mine);
+	int theirs = dirs_state_lock(other);
+	assert_true(theirs >= 0);
+	close(theirs);
+	dirs_free(other);
+	dirs_free(d);
+}
+
 static void test_what_a_crash_left_is_removed_later(void **state)
 {
 	const struct timespec old[2] = { { .tv_sec = 1000 }, { .tv_sec = 1000 } };
@@ -415,13 +433,19 @@ static void test_what_a_crash_left_is_removed_later(void **state)
 	(void)state;
 	struct dirs *d = open_dirs();
 	assert_int_equal(dirs_state_write(d, "lists/surveys.ndjson", "1\n", 2), 0);
+	assert_int_equal(dirs_state_write(d, "used/with-SV_1", "limit=1\n", 8), 0);
 	dirs_free(d);
+	write_file("s/state/abc/used/.tmp-0123456789abcdef", "old");
+	at(path, "s/state/abc/used/.tmp-0123456789abcdef");
+	assert_int_equal(utimensat(AT_FDCWD, path, old, 0), 0);
 	write_file("s/state/abc/lists/.tmp-0123456789abcdef", "old");
 	write_file("s/state/abc/lists/.tmp-1123456789abcdef", "being written");
 	at(path, "s/state/abc/lists/.tmp-0123456789abcdef");
 	assert_int_equal(utimensat(AT_FDCWD, path, old, 0), 0);
 	dirs_free(open_dirs());
 	assert_false(is_there("s/state/abc/lists/.tmp-0123456789abcdef"));
+	assert_false(is_there("s/state/abc/used/.tmp-0123456789abcdef"));
+	assert_true(is_there("s/state/abc/used/with-SV_1"));
 	assert_true(is_there("s/state/abc/lists/.tmp-1123456789abcdef"));
 	assert_true(is_there("s/state/abc/lists/surveys.ndjson"));
 }
@@ -447,6 +471,7 @@ int main(void)
 		TEST(test_a_newer_or_damaged_state_is_refused_and_kept),
 		TEST(test_state_files_are_read_as_written),
 		TEST(test_state_names_stay_in_the_state),
+		TEST(test_one_at_a_time_has_the_state_s_lock),
 		TEST(test_what_a_crash_left_is_removed_later),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -145,6 +145,16 @@ void jobs_want_list(struct jobs *j, struct list_want *w);
 void jobs_drop_list(struct jobs *j, struct list_want *w);
 void jobs_undrop_list(struct jobs *j, struct list_want *w);
 
+/* Small work with local files, for other rooms: `fn` on a disk worker, `delay_ms` from now. From
+ * any thread; the errand's memory is the caller's until `fn`, which may ask for it again. One that
+ * is not due when the room ends does not come any more. */
+struct errand {
+	void (*fn)(struct errand *e);
+	struct jobs *jobs;
+	struct task task, timer;
+};
+void jobs_errand(struct jobs *j, struct errand *e, int64_t delay_ms);
+
 struct board *jobs_board(struct jobs *j);
 
 /* Every want is answered with ECANCELED, now and from now on. Waits until that is so. */

@@ -4,7 +4,9 @@
  *     VERSION                       VERSION
  *     lock     shared by mounts     lists/surveys.ndjson   the last complete list
  *     gen/     facts and data       account.json           whoami, host
- *     draft/   being made
+ *     draft/   being made           used/dates-SV_x        names that were opened there
+ *                                   names/surveys          who has had which name
+ *                                   notes.lock             of those who change what stands there
  *
  * All folders 0700, files 0600, refused otherwise. A cache of another version is emptied; a state
  * of a newer version is refused. Threads: opened once; the fds are read by any thread.
@@ -32,5 +34,8 @@ const char *dirs_state_path(const struct dirs *d);
 /* Small files of the state: lists, account.json, what is known of a token's account. */
 int dirs_state_read(const struct dirs *d, const char *name, size_t max, struct buf *out);
 int dirs_state_write(const struct dirs *d, const char *name, const void *bytes, size_t len);
+/* An fd, until whose close nobody else has this lock: for who reads such a file to write it anew.
+ * Readers need no lock. -EAGAIN: somebody has it, in this process or another; does not wait. */
+int dirs_state_lock(const struct dirs *d);
 
 #endif

@@ -1,0 +1,28 @@
+/* errand.c: small work with local files, for other rooms. */
+#include "job.h"
+
+#include <qxfs/base/sys.h>
+
+static void run(struct task *task)
+{
+	struct errand *e = container_of(task, struct errand, task);
+	e->fn(e);
+}
+
+static void due(struct task *timer)
+{
+	struct errand *e = container_of(timer, struct errand, timer);
+	pool_post(e->jobs->pool, &e->task);
+}
+
+void jobs_errand(struct jobs *j, struct errand *e, int64_t delay_ms)
+{
+	e->jobs = j;
+	e->task.fn = run;
+	e->timer.fn = due;
+	if (delay_ms > 0)
+		(void)worker_post_at(j->worker, &e->timer, sys_now_ms() + delay_ms); /* or it is
+		                                                                        late */
+	else
+		pool_post(j->pool, &e->task);
+}
