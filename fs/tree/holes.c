@@ -88,6 +88,16 @@ enum list_id hole_list(enum hole hole)
 	return holes[hole].list;
 }
 
+bool hole_is_request(enum hole hole)
+{
+	return holes[hole].check != NULL;
+}
+
+int hole_check(struct tree *t, enum hole hole, const char *name, struct qx_fail *why)
+{
+	return holes[hole].check(name, t->zone, why);
+}
+
 bool hole_shows(enum hole hole, const struct catalog *c, const struct list_item *item)
 {
 	return !holes[hole].choice || catalog_has_choice(c, item, holes[hole].choice);
@@ -136,7 +146,7 @@ int hole_resolve(struct tree *t, const struct node_row *row, const char *dir_arg
 	int r = -ENOENT;
 
 	if (holes[hole].check) {
-		r = holes[hole].check(name, t->zone, why ? why : &unread);
+		r = hole_check(t, hole, name, why ? why : &unread);
 		return r == 0 && !arg_join(dir_arg, name, arg) ? -ENAMETOOLONG : r;
 	}
 	if (holes[hole].list != LIST_NONE)

@@ -60,6 +60,7 @@ struct place {
 	struct catalog *catalog; /* NULL: never fetched */
 	bool loaded;             /* the disk was asked for it */
 	int64_t list_retry_ms;   /* its refresh failed: the old one does until then */
+	bool noted;              /* a folder whose name is a request: that it was opened */
 };
 
 struct node {
@@ -106,6 +107,7 @@ struct tree {
 	uint64_t versions;                 /* of catalogs: how many there were */
 	struct found *found;   /* ids found by name, not in the list; guarded by catalog_lock */
 	struct absent *absent; /* ids the service did not know, for a minute */
+	struct keeper *keeper; /* immutable */
 	struct op *ops;
 	struct entry_op *entry_ops;
 	struct handle *handles; /* open ones: a lazy unmount may never close them */

@@ -10,6 +10,7 @@
 #include <qxfs/base/sys.h>
 
 #include "spans.h"
+#include "used.h"
 
 /* tree.lock held. */
 static bool is_listed(struct tree *t, const struct listing *l, const struct node_row *row)
@@ -37,11 +38,16 @@ static int add_fixed(struct tree *t, struct listing *l)
 
 static int add_items(struct tree *t, struct listing *l)
 {
-	if (l->dir->list == LIST_NONE)
+	const struct node_row *pattern = node_pattern(l->dir);
+
+	if (l->dir->list == LIST_NONE && !(pattern && hole_is_request(pattern->hole)))
 		return 0;
-	l->pattern = node_pattern(l->dir);
+	l->pattern = pattern;
+	if (l->dir->list == LIST_NONE)
+		return used_names(t, l->dir, l->arg, &l->names, &l->n_items, &l->version);
 	l->catalog = tree_catalog(t, l->dir->list, list_row(l->dir->list)->of ? l->arg : "");
 	size_t n = l->catalog ? l->catalog->list->n : 0;
+	l->version = l->catalog ? l->catalog->version : 0;
 	l->chosen = calloc(n + 1, sizeof(*l->chosen));
 	if (!l->chosen)
 		return -ENOMEM;
@@ -96,6 +102,9 @@ void listing_free(struct listing *l)
 	catalog_unref(l->catalog);
 	free(l->fixed);
 	free(l->chosen);
+	for (size_t i = 0; l->names && i < l->n_items; i++)
+		free(l->names[i]);
+	free(l->names);
 	free(l);
 }
 
@@ -105,9 +114,8 @@ void listing_free(struct listing *l)
  * entries' lookups come with the listing and end with it: else each `stat` were a request. */
 void listing_opened(struct node *n, const struct listing *l, struct tree_handle *h)
 {
-	uint64_t version = l->catalog ? l->catalog->version : 0;
 	int64_t now_ms = sys_now_ms();
-	bool same = n->kept_version == version;
+	bool same = n->kept_version == l->version;
 
 	/* A million names are too many to be kept, and one that fails half-way is no listing. */
 	n->mixed = l->stream || (n->listings > 0 && (n->mixed || !same));
@@ -116,7 +124,7 @@ void listing_opened(struct node *n, const struct listing *l, struct tree_handle 
 		h->may_keep && same && n->kept_ms && now_ms - n->kept_ms < FOLDER_TTL_S * 1000;
 	if (!h->keep_cache)
 		n->kept_ms = h->may_keep ? now_ms : 0;
-	n->kept_version = version;
+	n->kept_version = l->version;
 	n->listings++;
 }
 
@@ -152,6 +160,8 @@ static int item_at(const struct listing *l, size_t index, struct entry *ret)
 {
 	if (index >= l->n_items)
 		return -ENOENT;
+	if (!l->catalog)
+		return set_entry(l, l->names[index], l->names[index], l->pattern->suffix, ret);
 	const struct list_item *item = &l->catalog->list->items[l->chosen[index]];
 
 	return set_entry(l, hole_part(l->pattern->hole, l->catalog, item),

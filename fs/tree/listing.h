@@ -22,9 +22,11 @@ struct listing {
 	const struct node_row **fixed; /* rows of the table */
 	size_t n_fixed;
 	const struct node_row *pattern; /* the rest: an element of the catalog each; NULL: none */
-	struct catalog *catalog;        /* held */
+	struct catalog *catalog;        /* held; NULL: its names are its components */
 	size_t *chosen;                 /* indexes of its items; NULL: all of them */
 	size_t n_items;
+	char **names;          /* where there is no catalog and no stream: n_items of them */
+	uint64_t version;      /* of what is listed: equal only if all names are */
 	struct stream *stream; /* instead of a catalog; NULL */
 	char arg[ARG_MAX_BYTES];
 	uint64_t parent_ino;

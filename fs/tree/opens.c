@@ -3,6 +3,7 @@
 
 #include "listing.h"
 #include "live.h"
+#include "used.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -269,6 +270,8 @@ int tree_open(struct tree *t, enum tree_verb verb, uint64_t node, int flags,
 		r = live_admit(t, n->place, who);
 	else
 		r = kind == NODE_DIR ? -EISDIR : -ELOOP;
+	if (r == 0)
+		used_note(t, n->place->row, n->place->arg);
 	unpin(t, n);
 	return r;
 }

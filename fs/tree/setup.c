@@ -1,5 +1,5 @@
 /* setup.c: making and ending a tree; the lists at the start. */
-#include "house.h"
+#include "keeper.h"
 
 #include <qxfs/tree/setup.h>
 
@@ -51,6 +51,8 @@ int tree_new(const struct tree_config *config, struct tree **ret)
 	jobs.zone = t->zone;
 	if (r == 0)
 		r = make_root(t);
+	if (r == 0)
+		r = keeper_new(t, &t->keeper);
 	if (r == 0)
 		r = jobs_new(&jobs, &t->jobs);
 	if (r < 0) {
@@ -257,6 +259,7 @@ void tree_free(struct tree *t)
 		close_handles(t); /* what they list is jobs/'s */
 		jobs_free(t->jobs);
 	}
+	keeper_free(t->keeper);
 	free_nodes(t);
 	tree_forget_found(t);
 	for (int i = 0; i < LIST_N_; i++)

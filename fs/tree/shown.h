@@ -67,6 +67,10 @@ int hole_resolve(struct tree *t, const struct node_row *row, const char *dir_arg
 bool is_tentative(struct tree *t, const struct node_row *row, const char *arg);
 /* Component `i` of the argument is shown by its list. tree.lock held. */
 bool part_is_shown(struct tree *t, const struct node_row *row, const char *arg, int i);
+/* Names in this hole are requests, right or wrong by their form. */
+bool hole_is_request(enum hole hole);
+/* Whether such a name is right: 0, or -ENOENT, -ENOMEM with words. */
+int hole_check(struct tree *t, enum hole hole, const char *name, struct qx_fail *why);
 /* The list that names component `i` of a row's argument; LIST_NONE: it is an id, or a request. */
 enum hole hole_of_part(const struct node_row *row, int i);
 enum list_id hole_list(enum hole hole);

@@ -15,6 +15,7 @@
 #include <qxfs/base/sys.h>
 
 #include "spans.h"
+#include "used.h"
 
 #define STALE_MS 30000 /* an unreachable account is asked again after so long */
 #define FOLDER_WAIT_S 10
@@ -64,6 +65,8 @@ static void finish(struct op *op, int err, struct tree_handle *handle)
 {
 	struct tree *t = op->tree;
 
+	if (err == 0)
+		used_note(t, op->row, op->arg);
 	pthread_mutex_lock(&t->lock);
 	struct op **link = &t->ops;
 	while (*link != op)

@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import os
+import pathlib
 import time
 
 import pytest
@@ -190,3 +191,104 @@ def test_today_is_another_day_from_midnight_on(sandbox, mounts, until):
     until(lambda: time.time() > midnight + 1, 20, "midnight")
     assert read() == 1
     assert read() == 0
+
+
+# --- used names are listed ----------------------------------------------------------------------------------------
+
+
+def used_file(mount, kind):
+    (path,) = (mount.state / "qxfs").glob(f"*/used/{kind}-{SURVEY}")
+    return path
+
+
+def test_what_was_opened_is_listed_as_it_was_typed(utc):
+    days, others = utc.survey / "dates", utc.survey / "with"
+    assert os.listdir(days) == os.listdir(others) == []
+    os.stat(days / "2026-02")
+    os.stat(days / "2026-02" / "responses.csv")
+    assert os.listdir(days) == [], "looking is not using"
+    os.listdir(days / "yesterday")
+    assert os.listdir(days) == ["yesterday"]
+    os.listdir(days / "2026-01")
+    (days / "last-7-days" / "responses.csv").read_bytes()
+    (others / "newlineReplacement=%2F+é,limit=1" / "responses.csv").read_bytes()
+    os.listdir(days / "2026-01")
+    assert os.listdir(days) == ["yesterday", "2026-01", "last-7-days"], "each once, the oldest first"
+    assert os.listdir(others) == ["newlineReplacement=%2F+é,limit=1"]
+    for name in os.listdir(days):
+        assert "responses.csv" in os.listdir(days / name)
+        assert os.stat(days / name).st_ino == {e.name: e.inode() for e in os.scandir(days)}[name]
+
+
+def test_what_failed_to_open_is_not_listed(utc, sandbox):
+    for name in ("dates/soon", "dates/2026-13"):
+        with pytest.raises(FileNotFoundError):
+            os.listdir(utc.survey / name)
+    sandbox.fault("export_start", "status", status=400, first=1)
+    with pytest.raises(OSError):
+        (utc.survey / "dates/2026/responses.csv").read_bytes()
+    with pytest.raises(FileNotFoundError):
+        os.listdir(utc.path / "surveys" / "SV_nobodyKnowsMe1" / "dates" / "2026")
+    assert os.listdir(utc.survey / "dates") == []
+    assert not list((utc.state / "qxfs").glob("*/used/*"))
+
+
+def test_used_names_outlive_the_mount_and_belong_to_their_survey(utc):
+    os.listdir(utc.survey / "dates/2026-01")
+    os.listdir(utc.survey / "with/limit=1")
+    assert utc.stop() == 0
+    utc.start()
+    assert os.listdir(utc.survey / "dates") == ["2026-01"]
+    assert os.listdir(utc.survey / "with") == ["limit=1"]
+    assert os.listdir(utc.path / "surveys" / "SV_demoSmall000014" / "dates") == []
+
+
+def test_mounts_share_used_names(sandbox, mounts, until):
+    one, other = (mounts(sandbox, name=name, env={"TZ": "UTC"}) for name in "ab")
+    survey = [mount.path / "surveys" / SURVEY / "dates" for mount in (one, other)]
+    assert os.listdir(survey[1]) == []
+    os.listdir(survey[0] / "2026-01")
+    until(lambda: os.listdir(survey[1]) == ["2026-01"], 10, "the name in the other mount")
+    os.listdir(survey[1] / "2026-02")
+    os.listdir(survey[0] / "2026-03")
+    for folder in survey:
+        until(lambda: sorted(os.listdir(folder)) == ["2026-01", "2026-02", "2026-03"], 10, "what both have used")
+
+
+def test_the_last_thousand_used_names_are_kept(utc):
+    names = [f"limit={n}" for n in range(1, 1012)]
+    for name in names:
+        os.listdir(utc.survey / "with" / name)
+    assert utc.stop() == 0
+    utc.start()
+    assert os.listdir(utc.survey / "with") == names[-1000:]
+    os.listdir(utc.survey / "with" / names[0])
+    assert utc.stop() == 0
+    assert used_file(utc, "with").read_text().split("\n") == [*names[-999:], names[0], ""]
+
+
+def test_lines_that_are_no_names_are_left_out(utc):
+    os.listdir(utc.survey / "dates/2026-01")
+    os.listdir(utc.survey / "with/limit=1")
+    assert utc.stop() == 0
+    odd = ["..", ".", "", "a/b", "2026-02/../../x", "2026-99", "x" * 300, "2026-02\0", "\x1b[31m", "\udcff\udcfe"]
+    lines = [*odd, "2026-03", "2026-01", "2026-03", "2026-04"]  # the last without an end
+    used_file(utc, "dates").write_bytes("\n".join(lines).encode(errors="surrogateescape"))
+    used_file(utc, "with").write_bytes(b"newlineReplacement=/\nnewlineReplacement=\xff\n\0limit=3\nlimit=2\x07\nlimit=2")
+    utc.start()
+    assert os.listdir(utc.survey / "dates") == ["2026-03", "2026-01", "2026-04"]
+    assert os.listdir(utc.survey / "with") == ["limit=2"]
+    os.listdir(utc.survey / "dates/2026-05")
+    assert os.listdir(utc.survey / "dates") == ["2026-03", "2026-01", "2026-04", "2026-05"]
+    assert utc.stop() == 0
+    assert used_file(utc, "dates").read_text() == "2026-03\n2026-01\n2026-04\n2026-05\n"
+
+
+def test_browsing_used_folders_starts_no_export(utc, sandbox):
+    for name in ("dates/2026-01", "dates/today", "with/limit=1"):
+        os.listdir(utc.survey / name)
+    before = sandbox.count()
+    seen = [pathlib.Path(at) / name for at, _, files in os.walk(utc.survey) for name in files if os.stat(pathlib.Path(at, name))]
+    assert sum("dates/2026-01/" in str(path) for path in seen) > 5
+    assert sandbox.count("export_start") == 0
+    assert sandbox.count() - before <= 2, "the lists of filters and distributions"

@@ -37,6 +37,15 @@ static void is_refusal(int r, const struct qx_fail *why)
 	must(r == -ENOENT && why->err == ENOENT && why->why[0]);
 }
 
+/* Names that were used are kept as lines of a file. */
+static bool is_a_line(const char *name)
+{
+	for (; *name; name++)
+		if ((unsigned char)*name < ' ' || *name == 0x7f)
+			return false;
+	return true;
+}
+
 static void try_dates(const char *name, const struct zone *zone)
 {
 	struct buf members = { 0 };
@@ -45,7 +54,7 @@ static void try_dates(const char *name, const struct zone *zone)
 
 	int r = dates_parse(name, zone, NOW_S, &d, &why);
 	if (r == 0) {
-		must(d.start_s < d.end_s && d.until_s > NOW_S);
+		must(d.start_s < d.end_s && d.until_s > NOW_S && is_a_line(name));
 		dates_members(&d, &members);
 		must(members.len > 0);
 		is_object(&members);
