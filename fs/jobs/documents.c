@@ -1,6 +1,7 @@
 /* documents.c: one GET whose `result` member is kept as a file, re-indented, every number and
  * string as it came. The GET of a survey also tells counts and name to whoever keeps them. */
 #include "job.h"
+#include "survey.h"
 
 #include <errno.h>
 #include <stdlib.h>

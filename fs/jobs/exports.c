@@ -5,6 +5,7 @@
  * vanishes is started once more. Nothing is asked again for ever: a poll that shows no movement for
  * job_timeout ends it. */
 #include "job.h"
+#include "survey.h"
 
 #include <errno.h>
 #include <math.h>

@@ -1,5 +1,6 @@
 /* job.c: one job: its states as a table, its three kinds of waiting, its beginning, its end. */
 #include "job.h"
+#include "recipe.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -176,9 +176,6 @@ void job_free(struct job *job);
 /* job->call anew, for a person who waits, with the recipe's args. */
 void call_prepare(struct job *job, enum endpoint ep);
 
-/* recipe.c: a copy whose strings are its owner's until recipe_done. -ENOMEM. */
-int recipe_copy(const struct recipe *from, struct recipe *ret);
-void recipe_done(struct recipe *r);
 /* What job_begin leads to, with a draft: exports.c, fetch.c, collect.c, derive.c. */
 void export_begin(struct job *job);
 void fetch_begin(struct job *job);
@@ -193,17 +190,8 @@ void fetch_publish(struct job *job); /* the draft's data, as job->unpacked says 
 /* live.c */
 void live_begin(struct job *job);
 void live_unwanted(struct job *job); /* its one want has gone */
-/* streams.c: jobs thread, but for the last, after all threads have ended */
-void streams_stop(struct jobs *j);
-void streams_deadlines(struct jobs *j, int64_t now_ms, int64_t *next_ms);
-void streams_free(struct jobs *j);
 /* jobs.c */
 void jobs_check_idle(struct jobs *j);
 void jobs_watch_deadline(struct jobs *j, int64_t at_ms);
-
-/* What a GET of a survey says; numbers -1 and texts NULL where it says nothing. */
-void survey_read(const struct json *envelope, struct survey_seen *ret);
-/* Its counts and its date into the facts. */
-void survey_note(const struct survey_seen *seen, struct gen_facts *ret);
 
 #endif

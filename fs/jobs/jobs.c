@@ -3,6 +3,8 @@
  * A want arrives as a task on the jobs thread, joins the job of its key or begins one. A step that
  * comes back while the room is being stopped abandons its job. */
 #include "job.h"
+#include "recipe.h"
+#include "stream_room.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* recipe.c: a recipe of one's own: the strings of another, copied. */
-#include "job.h"
+#include "recipe.h"
 
 #include <errno.h>
 #include <stdlib.h>

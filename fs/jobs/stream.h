@@ -12,6 +12,7 @@
 
 #include "job.h"
 #include "seen.h"
+#include "stream_room.h"
 
 struct stream {
 	struct jobs *jobs;

@@ -1,4 +1,5 @@
 /* streams.c: snapshots of long lists: who shares which, and what readers see of one. */
+#include "recipe.h"
 #include "stream.h"
 
 #include <errno.h>

@@ -4,6 +4,8 @@
 
 #include <qxfs/base/sys.h>
 
+#include "contents.h"
+
 #define LOOK_BYTES (1 << 20) /* a larger document is not fetched to see whether it is the same */
 
 /* The next file of a survey's folder; ROW_ROOT after the last. */

@@ -1,5 +1,7 @@
 /* content.c: from a row and its argument to the recipe that makes its bytes. The cache key is made
  * of what the service is asked, not of the path: now/responses.csv and responses.csv are one. */
+#include "contents.h"
+
 #include "house.h"
 
 #include <errno.h>

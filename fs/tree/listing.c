@@ -9,6 +9,7 @@
 
 #include <qxfs/base/sys.h>
 
+#include "contents.h"
 #include "spans.h"
 #include "used.h"
 

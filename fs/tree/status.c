@@ -10,6 +10,8 @@
 
 #include <qxfs/base/sys.h>
 
+#include "contents.h"
+
 static const char *moment(int64_t wall_s, char out[24])
 {
 	return sys_format_time(wall_s, out);

@@ -10,6 +10,7 @@
 
 #include <qxfs/base/sys.h>
 
+#include "contents.h"
 #include "names.h"
 #include "spans.h"
 

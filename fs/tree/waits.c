@@ -4,7 +4,7 @@
  * the top, then for the list that the folder shows or for the file's content. Each step is a want
  * of jobs/ whose end starts the next, on the jobs thread, without the lock. At the end the node is
  * filled first and the answer given after. */
-#include "opens.h"
+#include "waits.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -14,6 +14,7 @@
 #include <qxfs/base/log.h>
 #include <qxfs/base/sys.h>
 
+#include "opens.h"
 #include "spans.h"
 #include "used.h"
 
@@ -21,33 +22,6 @@
 #define FOLDER_WAIT_S 10
 #define LOOK_WAIT_MS 2000 /* a folder that is known is not held up longer by its files */
 #define NOW_RUNNING 1     /* in now/: no comparing, but what was asked for just now is new enough */
-#define ARG_DEPTH 2       /* components of an argument */
-
-struct op {
-	struct op *next; /* guarded by tree.lock */
-	struct tree *tree;
-	enum tree_verb verb;
-	struct node *node; /* pinned */
-	int64_t until_s;   /* calendar: the content's name means another request then; 0: never */
-	bool again;        /* what filled it could not be opened: asked for once more */
-	bool looking;      /* a folder that is known asks what has changed in it */
-	int64_t look_until_ms;
-	enum row_id looked; /* the document that was asked for last */
-	bool posted;        /* guarded by tree.lock: jobs/ has the want */
-	bool cancelled;     /* guarded by tree.lock: before that */
-	tree_done_fn *done;
-	void *done_arg;
-	enum { OP_BEGINS, OP_WANTS_DOCUMENT, OP_WANTS_LIST, OP_WANTS_CONTENT } step;
-	struct want want;           /* of a survey or of the content */
-	struct list_want list_want; /* of a list */
-	bool asked[ARG_DEPTH + 1];  /* what has been asked for already: of each component, itself */
-	int asking;                 /* which of them now */
-	int64_t deadline_ms;        /* 0: none */
-	struct content content;
-	const struct node_row *row; /* of the node */
-	char arg[ARG_MAX_BYTES];    /* of the node */
-	char of[ARG_MAX_BYTES];     /* what the wanted list belongs to */
-};
 
 static void go_on(struct op *op);
 static void step_over(struct op *op);
@@ -163,18 +137,6 @@ static void open_filled(struct op *op, struct generation *gen)
 	finish(op, r, handle);
 }
 
-/* The survey does not exist: who asked for something of it need not ask again at once. A 404 of one
- * response says nothing of its survey. */
-static void remember_absent(struct op *op)
-{
-	char id[ARG_MAX_BYTES];
-	bool of_survey = op->step == OP_WANTS_DOCUMENT || op->row->parts == 1 ||
-	                 op->row->source.kind == SOURCE_FORM;
-
-	if (of_survey && hole_of_part(op->row, 0) == HOLE_SURVEY && arg_part(op->arg, 0, id))
-		tree_absent(op->tree, id);
-}
-
 /* What a job has said, before the op goes on. Taking it back first: the want will be used again, or
  * tree_cancel finds the op between two of them. */
 static void step_over(struct op *op)
@@ -195,7 +157,7 @@ static void want_done(struct want *w, const struct want_result *result)
 		go_on(op); /* it is listed as it is: its files stay expired */
 	} else if (result->fail->err) {
 		if (result->fail->http == 404 && result->fail->err == ENOENT)
-			remember_absent(op);
+			op_remember_absent(op);
 		finish(op, -result->fail->err, NULL);
 	} else if (op->step == OP_WANTS_DOCUMENT) {
 		step_over(op);
@@ -346,31 +308,6 @@ static void want_list(struct op *op, enum list_id id)
 	post(op, OP_WANTS_LIST);
 }
 
-/* A file's own request tells whether its survey exists; but not what id a name has, nor in which
- * directory a mailing list is. */
-static bool needs_list(enum list_id id)
-{
-	return list_row(id)->of || id == LIST_MAILINGLISTS;
-}
-
-/* The next component, from the top, that nobody has confirmed and nobody was asked about; the
- * number of components if none is left. */
-static int next_doubt(struct op *op)
-{
-	bool opens_file = op->verb == TREE_OPEN;
-	int i = 0;
-
-	pthread_mutex_lock(&op->tree->lock);
-	for (; i < op->row->parts; i++) {
-		enum list_id id = hole_list(hole_of_part(op->row, i));
-		bool matters = opens_file ? needs_list(id) : id != LIST_NONE;
-		if (matters && !op->asked[i] && !part_is_shown(op->tree, op->row, op->arg, i))
-			break;
-	}
-	pthread_mutex_unlock(&op->tree->lock);
-	return i;
-}
-
 static void settle(struct op *op, int part)
 {
 	enum list_id id = hole_list(hole_of_part(op->row, part));
@@ -387,29 +324,6 @@ static void settle(struct op *op, int part)
 	want_list(op, id);
 }
 
-/* After everything was asked for: a name that its list does not show is none. */
-static bool is_known_missing(struct op *op)
-{
-	bool missing = false;
-
-	pthread_mutex_lock(&op->tree->lock);
-	for (int i = 0; i < op->row->parts; i++) {
-		enum list_id id = hole_list(hole_of_part(op->row, i));
-		missing = missing || (id != LIST_NONE && id != LIST_SURVEYS && op->asked[i] &&
-		                      !part_is_shown(op->tree, op->row, op->arg, i));
-	}
-	pthread_mutex_unlock(&op->tree->lock);
-	return missing;
-}
-
-/* The list of the account has just been asked for it. */
-static void remember_missing(struct op *op)
-{
-	char id[ARG_MAX_BYTES];
-	if (hole_of_part(op->row, 0) != HOLE_SURVEY && arg_part(op->arg, 0, id))
-		tree_absent(op->tree, id);
-}
-
 static void end_folder(struct op *op)
 {
 	struct tree_handle *handle = NULL;
@@ -420,12 +334,12 @@ static void end_folder(struct op *op)
 /* The next step; each is taken at most once. */
 static void go_on(struct op *op)
 {
-	int part = next_doubt(op);
+	int part = op_next_doubt(op);
 
 	if (part < op->row->parts) {
 		settle(op, part);
-	} else if (is_known_missing(op)) {
-		remember_missing(op);
+	} else if (op_is_known_missing(op)) {
+		op_remember_missing(op);
 		finish(op, -ENOENT, NULL);
 	} else if (op->verb == TREE_OPEN) {
 		want_content(op);

@@ -6,6 +6,7 @@
 
 #include <qxfs/base/sys.h>
 
+#include "contents.h"
 #include "live.h"
 
 struct spot {

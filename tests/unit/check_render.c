@@ -220,7 +220,7 @@ static int open_files(bool with_null)
 static void test_the_table_names_what_is_made_here(void **state)
 {
 	(void)state;
-	assert_int_equal(render_rows_count, 5);
+	assert_int_equal(render_rows_count, 6);
 	assert_string_equal(render_find("responses.xlsx")->base, "responses.labels.csv");
 	assert_string_equal(render_find("responses.codes.xlsx")->base, "responses.csv");
 	assert_string_equal(render_find("codebook.csv")->base, "schema.json");
