@@ -30,7 +30,7 @@ struct options {
 	uint64_t max_export;
 	char *cache_dir, *state_dir, *token_file; /* absolute; NULL: not given */
 	bool api;
-	char *timezone;                           /* NULL: the machine's */
+	char *timezone; /* NULL: the machine's */
 	bool csv_bom;
 	bool allow_other;
 	int64_t uid, gid;

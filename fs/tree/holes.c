@@ -23,6 +23,18 @@ enum part_style {
 	PART_NAME     /* the component stays the name */
 };
 
+static int check_api_folder(const char *name, const struct zone *zone, struct qx_fail *why)
+{
+	(void)zone;
+	return path_check_folder(name, why);
+}
+
+static int check_api_path(const char *name, const struct zone *zone, struct qx_fail *why)
+{
+	(void)zone;
+	return path_check_last(name, why);
+}
+
 static const struct {
 	enum list_id list;
 	enum part_style style;
@@ -70,8 +82,8 @@ static const struct {
 	                            "no mailing list has this name", NULL },
 	[HOLE_DATES] = { .style = PART_NAME, .check = span_check_dates },
 	[HOLE_WITH] = { .style = PART_NAME, .check = span_check_with },
-	[HOLE_API_FOLDER] = { .style = PART_NAME, .check = path_check_folder },
-	[HOLE_API_PATH] = { .style = PART_NAME, .check = path_check_last },
+	[HOLE_API_FOLDER] = { .style = PART_NAME, .check = check_api_folder },
+	[HOLE_API_PATH] = { .style = PART_NAME, .check = check_api_path },
 };
 static_assert(countof(holes) == HOLES_, "every hole has its row");
 
