@@ -203,6 +203,15 @@ const struct json *json_at(const struct json *j, const char *path, size_t index)
 	return o ? wrap(json_object_array_get_idx(o, index)) : NULL;
 }
 
+const struct json *json_member(const struct json *j, const char *name)
+{
+	struct json_object *o = get_typed(j, NULL, json_type_object), *member = NULL;
+
+	if (o)
+		(void)json_object_object_get_ex(o, name, &member); /* else NULL stays */
+	return wrap(member);
+}
+
 void json_each(const struct json *j, const char *path, json_member_fn *fn, void *arg)
 {
 	struct json_object *o = inside(json_get(j, path));

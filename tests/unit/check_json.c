@@ -207,6 +207,20 @@ static void test_fields_are_found_by_dotted_path(void **state)
 	json_free(j);
 }
 
+static void test_a_member_is_found_by_its_whole_name(void **state)
+{
+	(void)state;
+	struct json *j = parse("{\"a\":{\"b\":1},\"a.b\":\"2\",\"\":\"3\",\"n\":null,\"l\":[4]}");
+	assert_string_equal(json_str(json_member(j, "a.b"), NULL), "2");
+	assert_string_equal(json_str(json_member(j, ""), NULL), "3");
+	assert_ptr_equal(json_member(j, "a"), json_get(j, "a"));
+	assert_null(json_member(j, "n"));
+	assert_null(json_member(j, "none"));
+	assert_null(json_member(json_get(j, "l"), "0"));
+	assert_null(json_member(NULL, "a"));
+	json_free(j);
+}
+
 static void test_a_field_of_another_type_reads_as_absent(void **state)
 {
 	(void)state;
@@ -342,6 +356,7 @@ int main(void)
 		cmocka_unit_test(test_32_levels_are_read_and_33_refused),
 		cmocka_unit_test(test_what_would_fill_the_memory_is_refused),
 		cmocka_unit_test(test_fields_are_found_by_dotted_path),
+		cmocka_unit_test(test_a_member_is_found_by_its_whole_name),
 		cmocka_unit_test(test_a_field_of_another_type_reads_as_absent),
 		cmocka_unit_test(test_a_string_with_nul_reads_as_absent),
 		cmocka_unit_test(test_text_keeps_a_string_with_nul),

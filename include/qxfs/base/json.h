@@ -35,6 +35,8 @@ bool json_is_array(const struct json *j, const char *path);
 bool json_is_object(const struct json *j, const char *path);
 size_t json_len(const struct json *j, const char *path); /* elements or members; 0: absent */
 const struct json *json_at(const struct json *j, const char *path, size_t index);
+/* The member of an object by its whole name, dots and all. NULL: absent */
+const struct json *json_member(const struct json *j, const char *name);
 /* Calls `fn` for each member of an object, in their order, until it returns false. */
 typedef bool json_member_fn(void *arg, const char *name, const struct json *value);
 void json_each(const struct json *j, const char *path, json_member_fn *fn, void *arg);
