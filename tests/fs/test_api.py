@@ -4,7 +4,6 @@ import errno
 import json
 import os
 import pathlib
-import pathlib
 import re
 import shutil
 import signal
@@ -507,6 +506,9 @@ def test_max_export_bounds_it(sandbox, mounts):
     for path in (api(mount, "surveys"), api(mount, "whoami")):
         assert error_of(read_all, path) == errno.EFBIG
         assert "larger" in mount.run("why", path).stdout
+    # Also what would be thrown away: the answer is not even taken in.
+    sandbox.fault("languages", "body", body={"meta": {"x": "x" * 4 * MILLION}, "result": {}})
+    assert error_of(read_all, api(mount, f"surveys/{SMALL}/languages")) == errno.EFBIG
 
 
 @pytest.mark.concurrency
