@@ -7,8 +7,15 @@ BUILD_PACKAGES=(gcc libc6-dev meson ninja-build pkg-config libfuse3-dev libcurl4
 	libcsv-dev libxlsxwriter-dev)
 RUN_PACKAGES=(fuse3 python3 ca-certificates tzdata)
 # shellcheck disable=SC2034 # used by run-tests
-TEST_PACKAGES=(clang codespell e2fsprogs git libcmocka-dev libglib2.0-bin python3-openpyxl python3-pandas
-	python3-pytest python3-pytest-timeout python3-pytest-xdist rsync)
+TEST_PACKAGES=(clang codespell curl e2fsprogs git libcmocka-dev libglib2.0-bin python3-openpyxl
+	python3-pandas python3-pytest python3-pytest-timeout python3-pytest-xdist rsync)
+# shellcheck disable=SC2034 # used by run-tests: the programs of tests/battery
+BATTERY_PACKAGES=(borgbackup csvkit gnumeric gpg less libreoffice-calc-nogui nginx nodejs
+	openssh-client openssh-sftp-server p7zip-full python3-numpy r-base-core r-cran-data.table
+	r-cran-haven r-cran-readr r-cran-readxl rclone ripgrep samba smbclient sqlite3 unzip vim-tiny zip
+	zstd)
+# What these start when they are installed, now and with the machine. Nobody asked for that.
+declare -A SERVICES=([nginx]=nginx [samba]="nmbd samba-ad-dc smbd")
 
 die() {
 	printf '%s\n' "$*" >&2
@@ -46,12 +53,59 @@ as_root() {
 	fi
 }
 
+APT=(env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300)
+
 apt() {
-	as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300 "$@" </dev/null
+	as_root "${APT[@]}" "$@" </dev/null
 }
 
 install_packages() {
-	apt install -y --no-install-recommends "$@"
+	local package services=
+	for package in "$@"; do services+=${SERVICES[$package]:+ ${SERVICES[$package]}}; done
+	if [ -z "$services" ]; then
+		apt install -y --no-install-recommends "$@"
+	else
+		as_root unshare --mount bash -c "$(declare -f stopped)"'; stopped "$@"' bash "$services" \
+			"${APT[@]}" install -y --no-install-recommends "$@" </dev/null
+	fi
+}
+
+# stopped SERVICES COMMAND…: an installation that brings these services, but neither starts nor
+# enables them. Run by root in a mount namespace of its own: the policy that refuses to start them
+# is seen there only, and gone with it whatever happens. The machine's own policy is asked for all
+# other services.
+stopped() {
+	local service services= policy=/usr/sbin/policy-rc.d own=true folder status=0
+	for service in $1; do
+		[ -e "/etc/systemd/system/$service.service" ] || services+=" $service" # not who made his own
+	done
+	shift
+	trap : HUP INT TERM # those are for COMMAND; what follows it is done all the same
+	folder=$(mktemp -d) && mount -t tmpfs policy "$folder" || return
+	if [ -e "$policy" ]; then
+		cp -L --preserve=mode "$policy" "$folder/own" || return
+	else
+		own=false
+		: >"$policy" || return # to mount on; nobody asks a file that cannot be executed
+	fi
+	cat >"$folder/policy" <<-END
+		#!/bin/sh
+		for word; do
+			for service in $services; do
+				case \$word in "\$service" | "\$service.service") exit 101 ;; esac
+			done
+		done
+		[ ! -x $folder/own ] || exec $folder/own "\$@"
+		[ -e /sbin/init ] || exit 101 # as without any policy
+	END
+	chmod 755 "$folder/policy" && mount --bind "$folder/policy" "$policy" && [ -x "$policy" ] || return
+	"$@" || status=$?
+	for service in $services; do
+		systemctl --quiet disable "$service" || update-rc.d "$service" disable
+	done >/dev/null 2>&1
+	umount "$policy" && { $own || rm -f "$policy"; }
+	umount "$folder" && rmdir "$folder"
+	return "$status"
 }
 
 # need PACKAGE…: installs those that are missing.
