@@ -227,6 +227,19 @@ static const struct endpoint_row rows[] = {
 		.what = "the directory's contacts that opted out",
 		.remedy_403 = ADMINS_ONLY,
 	},
+	/* Repeated although it is a POST: it reads. */
+	[EP_SEARCH] = {
+		.name = "search",
+		.method = "POST",
+		.path = DIRECTORY "/contacts/search",
+		.calls_per_minute = 500,
+		.repeat = REPEAT_ALWAYS,
+		.pages = PAGE_NEXT,
+		.answer = ANSWER_JSON,
+		.what = "the search for contacts",
+		.most = 10000,
+		.remedy_403 = ADMINS_ONLY,
+	},
 	[EP_MAILINGLISTS] = {
 		.name = "mailinglists",
 		.method = "GET",

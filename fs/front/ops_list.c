@@ -132,8 +132,10 @@ static int answer(struct tree *tree, fuse_req_t req, const struct parked *what)
 	return err;
 }
 
-static void answer_parked(struct tree *tree, fuse_req_t req, const struct parked *what)
+static void answer_parked(struct tree *tree, fuse_req_t req, const struct parked *what,
+                          struct tree_handle *none)
 {
+	(void)none;
 	order_after_request();
 	if (answer(tree, req, what) == -EAGAIN) /* it is there: the tree has said so */
 		reply_err(req, -EIO);

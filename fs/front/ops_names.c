@@ -2,8 +2,7 @@
 #include "ops.h"
 
 #include "notify.h"
-
-#include <qxfs/base/buf.h>
+#include "park.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -143,19 +142,29 @@ void ops_setattr(fuse_req_t req, fuse_ino_t node, struct stat *attr, int set,
 		touch(req, node);
 }
 
+static void reply_target(struct tree *tree, fuse_req_t req, const struct parked *what,
+                         struct tree_handle *link)
+{
+	(void)what;
+	(void)fuse_reply_readlink(req, link->bytes); /* fails only with the connection */
+	tree_close(tree, link);
+}
+
 void ops_readlink(fuse_req_t req, fuse_ino_t node)
 {
-	struct buf target = { 0 };
+	struct front *f = front_of(req);
+	struct tree_caller who = caller_of(req);
+	const struct parked what = { .ask = { .verb = TREE_READLINK, .node = node },
+		                     .answer = reply_target };
+	struct tree_handle *link;
 
-	int err = tree_readlink(front_of(req)->tree, node, &target);
-	if (err == 0 && buf_failed(&target))
-		err = -ENOMEM;
-	if (err < 0)
-		reply_err(req, err);
+	int err = tree_open(f->tree, TREE_READLINK, node, 0, &who, &link);
+	if (err == 0)
+		reply_target(f->tree, req, &what, link);
+	else if (err == -EAGAIN)
+		lot_park(f->lot, req, &what, &who);
 	else
-		(void)fuse_reply_readlink(req, buf_text(&target)); /* fails only with the connection
-		                                                    */
-	buf_done(&target);
+		reply_err(req, err);
 }
 
 void ops_statfs(fuse_req_t req, fuse_ino_t node)

@@ -55,6 +55,7 @@ struct waiter {
 	struct late_answer answer;    /* the claimer's */
 	struct parked what;           /* immutable */
 	struct task late;             /* the claimer's */
+	struct tree_handle *handle;   /* the claimer's */
 };
 
 struct lot {
@@ -186,7 +187,7 @@ static void answer_late(struct task *task)
 {
 	struct waiter *w = container_of(task, struct waiter, late);
 
-	w->what.answer(w->lot->tree, w->req, &w->what);
+	w->what.answer(w->lot->tree, w->req, &w->what, w->handle);
 	waiter_unref(w);
 }
 
@@ -205,6 +206,7 @@ static void done(void *arg, int err, struct tree_handle *handle)
 	fuse_req_interrupt_func(w->req, NULL, NULL);
 	if (err == 0 && w->what.answer) {
 		w->late.fn = answer_late;
+		w->handle = handle;
 		worker_post(lot->watcher, &w->late); /* keeps the reference of `done` */
 		return;
 	}

@@ -23,8 +23,10 @@ int lot_new(struct tree *tree, struct notifier *notifier, struct lot **ret);
 struct parked {
 	struct tree_ask ask;
 	/* How it is answered when the wait is over: on the lot's own thread, which may read local
-	 * files. NULL: with the handle that the tree gives, as OPEN and OPENDIR are. */
-	void (*answer)(struct tree *tree, fuse_req_t req, const struct parked *p);
+	 * files; the handle that the tree gives, if it does, is its own then. NULL: with that
+	 * handle, as OPEN and OPENDIR are. */
+	void (*answer)(struct tree *tree, fuse_req_t req, const struct parked *p,
+	               struct tree_handle *handle);
 	size_t size; /* its own; */
 	off_t off;
 	bool plus;

@@ -100,10 +100,38 @@ static void bad_page(struct job *job, const char *what)
 	job_fail(job);
 }
 
+/* Never a shortened file. */
+static void too_many(struct job *job)
+{
+	int most = endpoint_row(job->recipe.ep)->most;
+
+	call_clear(&job->call);
+	fail_set(&job->fail, EFBIG, "%s has %d hits or more, and the service gives no further ones",
+	         endpoint_row(job->recipe.ep)->what, most);
+	fail_remedy(&job->fail, "Add a condition that fewer people meet, or read contacts.csv of "
+	                        "the directory, which has them all.");
+	job_fail(job);
+}
+
+/* The pages so far are as many as the endpoint gives, or its refusal means that (API.md 7.3). */
+static bool is_at_the_end(const struct job *job, bool refused)
+{
+	int most = endpoint_row(job->recipe.ep)->most;
+
+	if (!most)
+		return false;
+	return refused ? job->elements > 0 && job->elements + job->page_elements > (size_t)most
+	               : job->elements >= (size_t)most;
+}
+
 static void page_came(struct job *job)
 {
 	free(job->page_url);
 	job->page_url = NULL;
+	if (job->call.fail.err && is_at_the_end(job, true) && job->call.fail.http == 400) {
+		too_many(job);
+		return;
+	}
 	if (job->call.fail.err) {
 		job_take_call_fail(job);
 		job_fail(job);
@@ -111,6 +139,12 @@ static void page_came(struct job *job)
 	}
 	if (!json_is_array(job->call.answer, "result.elements")) {
 		bad_page(job, "have no elements");
+		return;
+	}
+	job->page_elements = json_len(job->call.answer, "result.elements");
+	job->elements += job->page_elements;
+	if (job->call.next_page && is_at_the_end(job, false)) {
+		too_many(job);
 		return;
 	}
 	if (job->call.next_page &&
@@ -130,6 +164,7 @@ static void next_page(struct job *job)
 {
 	call_prepare(job, job->recipe.ep);
 	job->call.query = job->recipe.query;
+	job->call.body = job->recipe.body;
 	job->call.page_url = job->page_url;
 	if (job->old) /* there is something to serve instead */
 		job->call.bound_ms = STALE_BOUND_MS;

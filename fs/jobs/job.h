@@ -91,6 +91,7 @@ struct job {
 	struct json *page; /* the pool's, while disk_live */
 	char *page_url;
 	uint64_t spooled;
+	size_t elements, page_elements; /* of all pages so far; of the last */
 	struct circle pages;
 
 	/* live.c: the pool's, while disk_live */
@@ -110,8 +111,8 @@ struct job {
 	struct qx_fail disk_fail;
 };
 
-/* What logs call it, for "%.*s": queries are people's words, and may name people. */
-#define JOB_LOGGED(job) (int)strcspn((job)->recipe.subject, "?"), (job)->recipe.subject
+/* What logs call it, for "%.*s"; see recipe.h. */
+#define JOB_LOGGED(job) recipe_logged(&(job)->recipe), (job)->recipe.subject
 
 /* How many unpack workers may wait for bytes: the others stay free for what does not wait. */
 #define FOLLOWERS_MAX 2

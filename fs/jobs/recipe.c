@@ -76,3 +76,10 @@ void recipe_done(struct recipe *r)
 		free(base.ours);
 	}
 }
+
+/* Behind a '?' stand people's words, which may name people. */
+int recipe_logged(const struct recipe *r)
+{
+	int len = (int)strcspn(r->subject, "?");
+	return r->logged && r->logged < len ? r->logged : len;
+}

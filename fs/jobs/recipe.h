@@ -7,5 +7,7 @@
 /* A copy whose strings are its owner's until recipe_done. -ENOMEM. */
 int recipe_copy(const struct recipe *from, struct recipe *ret);
 void recipe_done(struct recipe *r);
+/* How much of its subject logs may show, for "%.*s". */
+int recipe_logged(const struct recipe *r);
 
 #endif

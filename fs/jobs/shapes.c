@@ -34,6 +34,10 @@ static const struct {
 	                     { "contactId", "firstName", "lastName", "email", "phone", "extRef",
 	                       "language", "unsubscribed" },
 	                     "embeddedData" },
+	[SHAPE_FOUND] = { STYLE_CSV,
+	                  { "id", "firstName", "lastName", "email", "phone", "extRef", "language",
+	                    "unsubscribed" },
+	                  "embeddedData" },
 	[SHAPE_MEMBERS] = { STYLE_CSV,
 	                    { "contactId", "contactLookupId", "firstName", "lastName", "email",
 	                      "phone", "extRef", "language", "unsubscribed",
@@ -63,6 +67,15 @@ static const struct {
 	                    NULL },
 };
 static_assert(countof(shapes) == SHAPES_, "every shape has its row");
+
+/* A client has found these members under other names in what a search answers
+ * [segmentio/action-destinations]; API.md 7.3 does not tell. */
+static const struct {
+	const char *member, *other;
+} other_names[] = {
+	{ "phone", "phoneNumber" },
+	{ "extRef", "externalDataReference" },
+};
 
 struct shaping {
 	const struct shape_input *in;
@@ -228,6 +241,9 @@ static void write_heading(struct shaping *s)
 
 static void write_cell(struct shaping *s, const struct json *j, const char *member)
 {
+	for (size_t i = 0; member && i < countof(other_names); i++)
+		if (strcmp(other_names[i].member, member) == 0 && !json_get(j, member))
+			member = other_names[i].other;
 	buf_clear(&s->cell);
 	json_add_cell(j, member, &s->cell);
 	buf_add_csv(&s->out, buf_text(&s->cell));

@@ -13,7 +13,8 @@
 #define COUNTS_MS 60000 /* so long the service's counts say how much there is: more may come */
 #define HEADER_ROWS 50  /* three rows, but of whole question texts */
 #define LONG_TTL_S 3600.0
-#define NOW_FRESH_S 60 /* of what lies in now/, from its publication */
+#define NOW_FRESH_S 60    /* of what lies in now/, from its publication */
+#define ABSENT_FRESH_S 60 /* of a link that leads nowhere */
 
 uint64_t row_ino(const struct tree *t, const struct node_row *row, const char *arg)
 {
@@ -31,6 +32,11 @@ uint64_t row_parent_ino(const struct tree *t, const struct node_row *row, const 
 	return row_ino(t, above, above_arg);
 }
 
+bool generation_is_empty_list(const struct generation *gen)
+{
+	return gen->length <= sizeof("[]\n") - 1;
+}
+
 /* When the freshness of the place's generation ends, or has ended: calendar. */
 static int64_t fresh_until_s(const struct tree *t, const struct place *p)
 {
@@ -41,6 +47,9 @@ static int64_t fresh_until_s(const struct tree *t, const struct place *p)
 	if (p->base_checked_s && p->base_checked_s < checked_s)
 		checked_s = p->base_checked_s;
 	int64_t until_s = checked_s + t->config.fresh_s;
+	if (p->row->kind == NODE_LINK && generation_is_empty_list(gen) &&
+	    until_s > checked_s + ABSENT_FRESH_S)
+		until_s = checked_s + ABSENT_FRESH_S;
 	return p->until_s && p->until_s < until_s ? p->until_s : until_s;
 }
 
@@ -254,6 +263,8 @@ double node_entry_ttl(struct tree *t, const struct node *n)
 	case NODE_LIVE:
 		return 0;
 	default:
+		if (p->row->source.kind == SOURCE_PAGES)
+			return 0; /* a link that may lead nowhere */
 		return is_tentative(t, n->place->row, n->place->arg) ? 0 : FOLDER_TTL_S;
 	}
 }

@@ -12,6 +12,7 @@
 #include <qxfs/base/sys.h>
 
 #include "ids.h"
+#include "search.h"
 #include "spans.h"
 
 /* The id of the saved filter that component 1 names. */
@@ -123,6 +124,23 @@ static void add_query(const struct source *source, struct content *c)
 	buf_addf(&c->key, "?%s", buf_text(&c->query));
 }
 
+/* What a search is for. */
+static int add_search(const struct node_row *row, struct content *c)
+{
+	enum hole hole = hole_of_part(row, 1);
+	int r = 0;
+
+	if (hole == HOLE_EMAIL)
+		r = search_email_body(c->parts[1], &c->body);
+	else if (hole == HOLE_SEARCH)
+		r = search_body(c->parts[1], &c->body);
+	if (r == 0 && c->body.len) {
+		c->recipe.body = buf_text(&c->body);
+		buf_addf(&c->key, "?%s", c->recipe.body);
+	}
+	return r;
+}
+
 static int make_document(struct tree *t, const struct node_row *row, struct content *c)
 {
 	struct source source = row->source;
@@ -144,6 +162,8 @@ static int make_document(struct tree *t, const struct node_row *row, struct cont
 	buf_addf(&c->key, "%s/%s", t->config.account, endpoint_row(source.ep)->name);
 	int r = add_args(t, &source, row->parts, c);
 	add_query(&source, c);
+	if (r == 0)
+		r = add_search(row, c);
 	if (pages)
 		buf_addf(&c->key, "#%d", (int)source.shape);
 	return r;
@@ -206,6 +226,20 @@ static bool wants_bom(const struct tree *t, const struct node_row *row)
 	return t->config.csv_bom && ending && strcmp(ending, ".csv") == 0;
 }
 
+/* How much of the subject names no people; 0: all. */
+static int logged(const struct node_row *row, const char *arg)
+{
+	struct buf above = { 0 };
+
+	while (row->id != ROW_ROOT && !hole_is_personal(row->hole))
+		row = node_row(row->parent);
+	if (row->id != ROW_ROOT)
+		node_subject(node_row(row->parent), arg, &above);
+	int len = (int)above.len;
+	buf_done(&above);
+	return len;
+}
+
 int content_make(struct tree *t, const struct node_row *row, const char *arg, struct content *ret)
 {
 	int r = 0;
@@ -231,6 +265,7 @@ int content_make(struct tree *t, const struct node_row *row, const char *arg, st
 		return -ENOMEM;
 	ret->recipe.key = buf_text(&ret->key);
 	ret->recipe.subject = buf_text(&ret->subject);
+	ret->recipe.logged = logged(row, arg);
 	return r;
 }
 

@@ -10,7 +10,7 @@ static bool needs_list(enum list_id id)
 
 int op_next_doubt(struct op *op)
 {
-	bool opens_file = op->verb == TREE_OPEN;
+	bool opens_file = op->verb != TREE_OPENDIR;
 	int i = 0;
 
 	pthread_mutex_lock(&op->tree->lock);

@@ -15,6 +15,7 @@
 #include <qxfs/base/sys.h>
 
 #include "ids.h"
+#include "search.h"
 #include "spans.h"
 
 enum part_style {
@@ -35,6 +36,18 @@ static int check_api_path(const char *name, const struct zone *zone, struct qx_f
 	return path_check_last(name, why);
 }
 
+static int check_email(const char *name, const struct zone *zone, struct qx_fail *why)
+{
+	(void)zone;
+	return search_check_email(name, why);
+}
+
+static int check_search(const char *name, const struct zone *zone, struct qx_fail *why)
+{
+	(void)zone;
+	return search_check(name, why);
+}
+
 static const struct {
 	enum list_id list;
 	enum part_style style;
@@ -43,6 +56,7 @@ static const struct {
 	const char *missing;                   /* why there is no such thing, for people */
 	/* Right or wrong by its form: 0, or -ENOENT, -ENOMEM with words. Else NULL. */
 	int (*check)(const char *name, const struct zone *zone, struct qx_fail *why);
+	bool personal; /* it may name people: not for logs */
 } holes[] = {
 	[HOLE_NONE] = { .missing = "there is no such file here" },
 	[HOLE_SURVEY] = { LIST_SURVEYS, PART_ID, 0, id_is_survey,
@@ -80,6 +94,8 @@ static const struct {
 	                       NULL },
 	[HOLE_MAILINGLIST_NAME] = { LIST_MAILINGLISTS, PART_NAME_OF, 0, NULL,
 	                            "no mailing list has this name", NULL },
+	[HOLE_EMAIL] = { .style = PART_NAME, .check = check_email, .personal = true },
+	[HOLE_SEARCH] = { .style = PART_NAME, .check = check_search, .personal = true },
 	[HOLE_DATES] = { .style = PART_NAME, .check = span_check_dates },
 	[HOLE_WITH] = { .style = PART_NAME, .check = span_check_with },
 	[HOLE_API_FOLDER] = { .style = PART_NAME, .check = check_api_folder },
@@ -93,6 +109,16 @@ enum hole hole_of_part(const struct node_row *row, int i)
 	while (row->id != ROW_ROOT && (row->hole == HOLE_NONE || row->parts != i + 1))
 		row = node_row(row->parent);
 	return row->hole;
+}
+
+bool hole_is_personal(enum hole hole)
+{
+	return holes[hole].personal;
+}
+
+bool hole_is_kept(enum hole hole)
+{
+	return hole_is_request(hole) && !hole_is_personal(hole);
 }
 
 enum list_id hole_list(enum hole hole)

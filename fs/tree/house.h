@@ -158,6 +158,8 @@ void row_attr(const struct tree *t, const struct node_row *row, uint64_t ino, st
 double node_attr_ttl(struct tree *t, const struct node *n);
 double node_entry_ttl(struct tree *t, const struct node *n);
 bool place_is_fresh(const struct tree *t, const struct place *p);
+/* A search or a list that has found nothing. */
+bool generation_is_empty_list(const struct generation *gen);
 int64_t pending_mtime(struct tree *t, const struct place *p);
 /* Both kinds of response are exported. -1: the service did not say. */
 int64_t counted_responses(const int64_t counts[FACTS_COUNTS]);
@@ -172,6 +174,15 @@ void link_target(struct tree *t, const struct node_row *row, const char *arg, st
 bool link_follow(struct tree *t, const struct node_row **row, char arg[ARG_MAX_BYTES]);
 /* Rows that are not in every folder of their kind. */
 bool row_is_there(struct tree *t, const struct node_row *row, const char *arg);
+
+/* emails.c: links whose target a search tells. Call without it; reads local files. */
+/* What was found and is fresh, with a reference; NULL: somebody has to search. */
+struct generation *email_found(struct tree *t, const struct node_row *row, const char *arg);
+/* Appends where the link leads. -ENODATA: nobody has the address; -ENOENT: the generation's data is
+ * gone; -ENOMEM, -EIO. */
+int email_target(struct tree *t, const char *arg, struct generation *gen, struct buf *out);
+/* As long as any, for the size that is shown; pure. */
+void email_longest(const char *arg, struct buf *out);
 
 /* opens.c: at the end of the mount: what a lazy unmount has left open. */
 void close_handles(struct tree *t);

@@ -22,6 +22,8 @@ void link_target(struct tree *t, const struct node_row *row, const char *arg, st
 	const char *id = row->id == ROW_DIRECTORY_LINK ? default_directory(t) : NULL;
 	if (row->id == ROW_DIRECTORY_LINK)
 		buf_addf(out, "directories/%s", id ? id : "");
+	else if (row->id == ROW_EMAIL_LINK)
+		email_longest(arg, out);
 	else
 		buf_addf(out, "../%s", arg);
 }
@@ -30,6 +32,8 @@ bool link_follow(struct tree *t, const struct node_row **row, char arg[ARG_MAX_B
 {
 	enum row_id to = ROW_SURVEY;
 
+	if ((*row)->id == ROW_EMAIL_LINK)
+		return false; /* to a file, and nobody knows which */
 	if ((*row)->id == ROW_LISTS_BY_NAME_LINK)
 		to = ROW_MAILINGLIST;
 	if ((*row)->id == ROW_DIRECTORY_LINK) {

@@ -41,7 +41,7 @@ static int add_items(struct tree *t, struct listing *l)
 {
 	const struct node_row *pattern = node_pattern(l->dir);
 
-	if (l->dir->list == LIST_NONE && !(pattern && hole_is_request(pattern->hole)))
+	if (l->dir->list == LIST_NONE && !(pattern && hole_is_kept(pattern->hole)))
 		return 0;
 	l->pattern = pattern;
 	if (l->dir->list == LIST_NONE)

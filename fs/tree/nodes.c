@@ -43,6 +43,13 @@
 	                 .member = (id), \
 	                 .is_id = (form), \
 	                 __VA_ARGS__ })
+#define FOUND(path, of, as, doc) \
+	NODE(path, of, doc, \
+	     .source = { .kind = SOURCE_PAGES, \
+	                 .ep = EP_SEARCH, \
+	                 .args = "0", \
+	                 .query = "includeEmbedded=true", \
+	                 .shape = (as) })
 #define MEMBERS(path, from, old_from, shown, old_shown, words) \
 	NODE(path, NODE_DATA, words, .flags = (old_from) ? 0 : ROW_XM_ONLY, \
 	     .source = { .kind = SOURCE_PAGES, \
@@ -149,6 +156,19 @@ static struct node_row rows[ROWS_MAX_] = {
 	                        id_is_contact, "single contacts; millions are listed as they come"),
 	[ROW_CONTACT_JSON] = PART(DIRECTORY "/contacts/{contact}.json", EP_CONTACT, "01", NULL,
 	                          "one contact: dates, embedded data, its mailing lists"),
+	[ROW_BY_EMAIL] =
+		DIR(DIRECTORY "/by-email", 0, "contacts by their e-mail address, found by name"),
+	[ROW_EMAIL_LINK] =
+		FOUND(DIRECTORY "/by-email/{email}", NODE_LINK, SHAPE_JSON,
+	              "a link to the contact, or to the search if several have the address"),
+	[ROW_SEARCHES] =
+		DIR(DIRECTORY "/search", 0, "contacts that meet conditions, found by name"),
+	[ROW_SEARCH] =
+		DIR(DIRECTORY "/search/{search}", 0, "those with lastName=Smith,language=EN"),
+	[ROW_SEARCH_CSV] = FOUND(DIRECTORY "/search/{search}/contacts.csv", NODE_DATA, SHAPE_FOUND,
+	                         "as a table; fewer than 10,000, else it is refused"),
+	[ROW_SEARCH_JSON] = FOUND(DIRECTORY "/search/{search}/contacts.json", NODE_DATA, SHAPE_JSON,
+	                          "the same as JSON: an array"),
 	[ROW_MAILINGLISTS] = LISTED("/mailinglists", LIST_MAILINGLISTS, 0,
 	                            "a folder for each mailing list of all directories"),
 	[ROW_LISTS_BY_NAME] = LISTED("/mailinglists/by-name", LIST_MAILINGLISTS, 0,
@@ -220,6 +240,8 @@ static const struct {
 	{ "directory", HOLE_DIRECTORY },
 	{ "contact", HOLE_CONTACT },
 	{ "member", HOLE_MEMBER },
+	{ "email", HOLE_EMAIL },
+	{ "search", HOLE_SEARCH },
 	{ "mailinglist", HOLE_MAILINGLIST },
 	{ "mailinglist-name", HOLE_MAILINGLIST_NAME },
 	{ "dates", HOLE_DATES },

@@ -64,6 +64,8 @@ enum hole {
 	HOLE_DIRECTORY,
 	HOLE_CONTACT,
 	HOLE_MEMBER,
+	HOLE_EMAIL,
+	HOLE_SEARCH,
 	HOLE_MAILINGLIST,
 	HOLE_MAILINGLIST_NAME,
 	HOLE_DATES,
@@ -99,7 +101,7 @@ struct source {
 	                       directory of the mailing list that component 0 is; NULL: all */
 	const char *query;  /* NULL, or "format=qsf"; "{0}" stands for component 0 */
 	bool verbatim;      /* DOCUMENT: its bytes as they came, not re-indented */
-	enum shape shape;   /* PAGES */
+	enum shape shape;   /* PAGES; of a link: JSON, and what is found says where it leads */
 	const char *member; /* STREAM: the id of an element … */
 	bool (*is_id)(const char *text); /* … which looks so */
 	/* of mailing lists without XM Directory: that instead, of component 0, without a query */

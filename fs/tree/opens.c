@@ -112,6 +112,41 @@ static int open_text(struct tree *t, uint64_t id, struct tree_handle **ret)
 	return 0;
 }
 
+static struct text *text_new(const struct buf *from)
+{
+	struct text *text = buf_failed(from) ? NULL : malloc(sizeof(*text) + from->len + 1);
+	if (!text)
+		return NULL;
+	atomic_init(&text->refs, 1);
+	text->len = from->len;
+	memcpy(text->bytes, buf_text(from), from->len + 1);
+	return text;
+}
+
+int open_link(struct tree *t, struct node *n, struct generation *gen, struct tree_handle **ret)
+{
+	const struct place *p = n->place; /* n is pinned: it stays */
+	struct buf target = { 0 };
+	int r = gen ? email_target(t, p->arg, gen, &target) : 0;
+
+	pthread_mutex_lock(&t->lock);
+	if (!gen)
+		link_target(t, p->row, p->arg, &target);
+	struct text *text = r == 0 ? text_new(&target) : NULL;
+	struct handle *h = text ? handle_new(t, n) : NULL;
+	pthread_mutex_unlock(&t->lock);
+	buf_done(&target);
+	if (!h) {
+		text_unref(text);
+		return r < 0 ? r : -ENOMEM;
+	}
+	h->text = text;
+	h->pub.bytes = text->bytes;
+	h->pub.length = text->len;
+	*ret = &h->pub;
+	return 0;
+}
+
 int open_live(struct tree *t, struct node *n, const struct want_result *result,
               struct tree_handle **ret)
 {
@@ -225,6 +260,20 @@ static int open_file_now(struct tree *t, struct node *n, struct tree_handle **re
 	return r;
 }
 
+static int open_link_now(struct tree *t, struct node *n, struct tree_handle **ret)
+{
+	const struct place *p = n->place; /* n is pinned: it stays */
+
+	if (p->row->source.kind == SOURCE_NONE)
+		return open_link(t, n, NULL, ret);
+	struct generation *gen = email_found(t, p->row, p->arg);
+	int r = gen ? open_link(t, n, gen, ret) : -EAGAIN;
+	generation_unref(gen);
+	if (r == -ENODATA)
+		return -ENOENT;
+	return r == -ENOENT ? -EAGAIN : r; /* evicted just now */
+}
+
 bool listing_is_there(struct tree *t, const struct node_row *row, const char *arg)
 {
 	if (row->list == LIST_NONE)
@@ -260,6 +309,8 @@ int tree_open(struct tree *t, enum tree_verb verb, uint64_t node, int flags,
 	enum node_kind kind = n->place->row->kind; /* rows do not change */
 	if (verb == TREE_OPENDIR)
 		r = kind == NODE_DIR ? open_folder_now(t, n, ret) : -ENOTDIR;
+	else if (verb == TREE_READLINK)
+		r = kind == NODE_LINK ? open_link_now(t, n, ret) : -EINVAL;
 	else if ((flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC))
 		r = -EROFS;
 	else if (kind == NODE_TEXT)

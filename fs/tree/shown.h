@@ -74,6 +74,10 @@ int hole_check(struct tree *t, enum hole hole, const char *name, struct qx_fail 
 /* The list that names component `i` of a row's argument; LIST_NONE: it is an id, or a request. */
 enum hole hole_of_part(const struct node_row *row, int i);
 enum list_id hole_list(enum hole hole);
+/* What stands in it may name people: not for logs. */
+bool hole_is_personal(enum hole hole);
+/* A request that is listed once it was used: used.h. */
+bool hole_is_kept(enum hole hole);
 /* The items of a catalog that a folder with this hole shows. */
 bool hole_shows(enum hole hole, const struct catalog *c, const struct list_item *item);
 /* Component, and name in the folder, of an item. */

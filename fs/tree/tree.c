@@ -93,6 +93,17 @@ static int present_plain(struct tree *t, const struct node_row *row, const char 
 	return n ? 0 : -ENOMEM;
 }
 
+/* Nobody has the address: known, for a while, since somebody has followed the link. */
+static int present_email(struct tree *t, const struct node_row *row, const char *arg,
+                         struct tree_entry *ret)
+{
+	struct generation *gen = email_found(t, row, arg);
+	bool nobody = gen && generation_is_empty_list(gen);
+
+	generation_unref(gen);
+	return nobody ? -ENOENT : present_plain(t, row, arg, ret);
+}
+
 void text_unref(struct text *text)
 {
 	if (text && atomic_fetch_sub(&text->refs, 1) == 1)
@@ -281,6 +292,10 @@ int present(struct tree *t, const struct node_row *row, const char *arg, struct 
 		return present_data(t, row, arg, ret);
 	case NODE_LIVE:
 		return present_live(t, row, arg, ret);
+	case NODE_LINK:
+		if (row->source.kind != SOURCE_NONE)
+			return present_email(t, row, arg, ret);
+		return present_plain(t, row, arg, ret);
 	default:
 		return present_plain(t, row, arg, ret);
 	}
@@ -339,21 +354,6 @@ int tree_getattr(struct tree *t, uint64_t node, struct stat *ret, double *ret_tt
 	}
 	pthread_mutex_unlock(&t->lock);
 	return n ? 0 : -ENOENT;
-}
-
-int tree_readlink(struct tree *t, uint64_t node, struct buf *out)
-{
-	const struct node_row *row;
-	char arg[ARG_MAX_BYTES];
-	int r = place_of(t, node, &row, arg);
-	if (r < 0)
-		return r;
-	if (row->kind != NODE_LINK)
-		return -EINVAL;
-	pthread_mutex_lock(&t->lock);
-	link_target(t, row, arg, out);
-	pthread_mutex_unlock(&t->lock);
-	return buf_failed(out) ? -ENOMEM : 0;
 }
 
 bool tree_is_owner(const struct tree *t, uid_t uid)

@@ -110,10 +110,10 @@ static int write_used(struct tree *t, const struct note *note)
 
 void used_note(struct tree *t, const struct node_row *row, const char *arg)
 {
-	const struct node_row *folder = hole_is_request(row->hole) ? row : node_row(row->parent);
+	const struct node_row *folder = hole_is_kept(row->hole) ? row : node_row(row->parent);
 	char name[ARG_MAX_BYTES];
 
-	if (!hole_is_request(folder->hole) || !arg_part(arg, 1, name) ||
+	if (!hole_is_kept(folder->hole) || !arg_part(arg, 1, name) ||
 	    !is_name(t, folder->hole, name))
 		return;
 	pthread_mutex_lock(&t->lock);

@@ -95,7 +95,7 @@ static void fill_from(struct op *op, const struct want_result *result)
 	survey_has_files(t, p);
 	p->stale = result->stale;
 	p->retry_ms = sys_now_ms() + STALE_MS;
-	if (!op->node->ready)
+	if (!op->node->ready && op->verb == TREE_OPEN)
 		node_fill(op->node, result->gen);
 	pthread_mutex_unlock(&t->lock);
 }
@@ -120,7 +120,8 @@ static void open_filled(struct op *op, struct generation *gen)
 	struct generation *mine = generation_ref(op->node->gen ? op->node->gen : gen);
 	pthread_mutex_unlock(&op->tree->lock);
 
-	int r = open_data(op->tree, op->node, mine, refilled, &handle);
+	int r = op->verb == TREE_READLINK ? open_link(op->tree, op->node, mine, &handle)
+	                                  : open_data(op->tree, op->node, mine, refilled, &handle);
 	bool again = r == -ENOENT && !op->again;
 	if (again)
 		lose_data(op->tree, op->node, mine);
@@ -132,7 +133,9 @@ static void open_filled(struct op *op, struct generation *gen)
 		want_content(op);
 		return;
 	}
-	if (r < 0)
+	if (r == -ENODATA) /* found: nobody */
+		r = -ENOENT;
+	else if (r < 0)
 		r = tell_unopened(op, r == -ENOENT ? EIO : -r);
 	finish(op, r, handle);
 }
@@ -341,7 +344,7 @@ static void go_on(struct op *op)
 	} else if (op_is_known_missing(op)) {
 		op_remember_missing(op);
 		finish(op, -ENOENT, NULL);
-	} else if (op->verb == TREE_OPEN) {
+	} else if (op->verb != TREE_OPENDIR) {
 		want_content(op);
 	} else if (op->row->id == ROW_SURVEY && !op->asked[0]) {
 		/* It is known, so it waits because open_folder_now found expired files in it. */
@@ -392,7 +395,8 @@ void tree_wait(struct tree *t, const struct tree_ask *ask, const struct tree_cal
 	}
 	pthread_mutex_unlock(&t->lock);
 	if (err == 0) {
-		int64_t wait_s = ask->verb == TREE_OPEN ? t->config.open_wait_s : FOLDER_WAIT_S;
+		bool folder = ask->verb == TREE_OPENDIR;
+		int64_t wait_s = folder ? FOLDER_WAIT_S : t->config.open_wait_s;
 		op->deadline_ms = wait_s ? sys_now_ms() + wait_s * 1000 : 0;
 		go_on(op);
 		return;

@@ -142,6 +142,27 @@ static const char *say_live(const struct spot *spot, struct buf *text)
 	return "never kept";
 }
 
+static const char *say_link(struct tree *t, const struct spot *spot, struct generation *gen,
+                            struct buf *text)
+{
+	struct buf target = { 0 };
+	char when[24];
+	int r = gen ? email_target(t, spot->arg, gen, &target) : 0;
+
+	sys_format_time(gen ? gen->checked_s : 0, when);
+	if (!gen)
+		buf_add_str(text,
+		            "Following it asks the service who has the address, and waits.\n");
+	else if (r == -ENODATA)
+		buf_addf(text, "Nobody in this directory has the address, as of %s.\n", when);
+	else
+		buf_addf(text, "It leads to %s, as of %s.\n", buf_text(&target), when);
+	buf_done(&target);
+	if (r == -ENODATA)
+		return "missing";
+	return gen ? "ready" : "never fetched";
+}
+
 static const char *say_data(struct tree *t, const struct spot *spot, const char *subject,
                             struct buf *text)
 {
@@ -157,7 +178,9 @@ static const char *say_data(struct tree *t, const struct spot *spot, const char 
 	if (spot->row->kind == NODE_LIVE)
 		return say_live(spot, text);
 	struct generation *gen = content_cached(t, spot->row, spot->arg);
-	if (gen) {
+	if (spot->row->kind == NODE_LINK) {
+		state = say_link(t, spot, gen, text);
+	} else if (gen) {
 		state = say_generation(t, spot, gen, text);
 	} else {
 		buf_add_str(text,
@@ -202,7 +225,9 @@ static const char *say(struct tree *t, const char *path, struct buf *text)
 		buf_add_str(text,
 		            "No list of this account shows this id; the service is asked when "
 		            "something here is opened.\n");
-	if (spot.row->kind == NODE_DATA || spot.row->kind == NODE_LIVE)
+	enum node_kind kind = spot.row->kind;
+	bool found_link = kind == NODE_LINK && spot.row->source.kind != SOURCE_NONE;
+	if (kind == NODE_DATA || kind == NODE_LIVE || found_link)
 		state = say_data(t, &spot, buf_text(&subject), text);
 	else
 		state = say_other(t, &spot, buf_text(&subject), text);

@@ -309,7 +309,7 @@ def test_a_waiting_listing_holds_up_nobody_elsewhere(sandbox, mount, parked):
     assert [reader.wait(timeout=60 * SLOW) for reader in readers] == [0] * 8
 
 
-@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGKILL])
 def test_a_waiting_listing_can_be_given_up(sandbox, mount, parked, sign):
     sandbox.hold("contacts")
     reader = subprocess.Popen(["ls", "-U", contacts(mount)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -35,8 +35,8 @@ def lines_of(path):
 def test_each_directory_has_a_folder(mount):
     assert sorted(os.listdir(mount.path / "directories")) == [MAIN, SPARE]
     assert sorted(os.listdir(mount.path / "directories" / SPARE)) == sorted(
-        ["contacts", "contacts.csv", "contacts.json", "contacts.ndjson", "contacts.xlsx", "directory.json",
-         "opted-out.csv"])
+        ["by-email", "contacts", "contacts.csv", "contacts.json", "contacts.ndjson", "contacts.xlsx",
+         "directory.json", "opted-out.csv", "search"])
 
 
 def test_the_default_directory_has_a_link(mount):

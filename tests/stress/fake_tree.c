@@ -161,15 +161,6 @@ int tree_getattr(struct tree *t, uint64_t node, struct stat *ret, double *ret_tt
 	return err;
 }
 
-int tree_readlink(struct tree *t, uint64_t node, struct buf *out)
-{
-	(void)t;
-	if (node != NODE_LINK)
-		return -EINVAL;
-	buf_add_str(out, "f0000");
-	return 0;
-}
-
 /* Caller holds t->lock. A new node with the next version is the file's from now on. */
 static struct node *next_version(struct tree *t, unsigned file)
 {

@@ -519,9 +519,10 @@ static void test_close_while_parking(void **state)
 static pthread_t answerer;
 static atomic_uint listed;
 
-static void list(struct tree *t, fuse_req_t r, const struct parked *what)
+static void list(struct tree *t, fuse_req_t r, const struct parked *what, struct tree_handle *none)
 {
 	(void)t;
+	assert_null(none);
 	assert_int_equal(what->off, 11);
 	answerer = pthread_self();
 	atomic_fetch_add(&listed, 1);

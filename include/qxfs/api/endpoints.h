@@ -32,6 +32,7 @@ enum endpoint {
 	EP_CONTACTS,
 	EP_CONTACT,
 	EP_OPTED_OUT,
+	EP_SEARCH,
 	EP_MAILINGLISTS,
 	EP_MAILINGLIST,
 	EP_MEMBERS,
@@ -72,6 +73,7 @@ struct endpoint_row {
 	enum answer_kind answer;
 	const char *says; /* "result.status": a text, without which it is no answer; NULL: any */
 	const char *what; /* "the list of surveys": for messages to people */
+	int most;         /* elements that its pages give at most (API.md 7.3); 0: any number */
 	const char *remedy_403; /* what else a refusal means than for other endpoints; NULL */
 };
 

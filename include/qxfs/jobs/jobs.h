@@ -72,12 +72,13 @@ struct recipe {
 	const char *key;     /* cache key: account, request, every parameter that changes bytes; of
 	                        live ones nothing is kept, and no two are one */
 	const char *subject; /* path in the mount, for people */
+	int logged;          /* so much of it may stand in logs, which name no people; 0: all */
 	const char *args[RECIPE_ARGS + 1]; /* for the {} of the endpoint, NULL after the last; an
 	                                      export's: the survey */
 	enum endpoint ep;                  /* documents, pages, live */
 	const char *query;                 /* documents, pages, live: NULL or "format=qsf" */
 	bool verbatim;                     /* documents: the bytes as they came */
-	const char *body;                  /* exports: JSON of the POST */
+	const char *body;                  /* exports, pages: JSON of the POST; NULL */
 	enum job_check check;              /* exports */
 	bool utf16;                        /* exports: the service's UTF-16 becomes UTF-8 */
 	bool bom;                          /* -o csv_bom: a BOM before the text */

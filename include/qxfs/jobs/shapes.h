@@ -7,6 +7,7 @@ enum shape {
 	SHAPE_NDJSON,        /* an element on each line */
 	SHAPE_JSON,          /* an array of them */
 	SHAPE_CONTACTS,      /* CSV: a directory's contacts */
+	SHAPE_FOUND,         /* CSV: contacts that a search has found */
 	SHAPE_MEMBERS,       /* CSV: a mailing list's contacts */
 	SHAPE_OLD_MEMBERS,   /* CSV: those of a list without XM Directory */
 	SHAPE_DISTRIBUTIONS, /* CSV: distributions of a survey */

@@ -39,8 +39,6 @@ struct tree_entry {
 int tree_lookup(struct tree *t, uint64_t parent, const char *name, struct tree_entry *ret);
 void tree_forget(struct tree *t, uint64_t node, uint64_t lookups);
 int tree_getattr(struct tree *t, uint64_t node, struct stat *ret, double *ret_ttl_s);
-/* The target of a symlink, NUL-terminated into `out`. */
-int tree_readlink(struct tree *t, uint64_t node, struct buf *out);
 /* A name as the kernel knows it: what it may no longer believe. */
 struct tree_name {
 	uint64_t parent; /* the folder's node; 0: the kernel does not know it */
@@ -59,7 +57,7 @@ int tree_touch(struct tree *t, uint64_t node, const struct tree_caller *who,
 struct tree_handle {
 	uint64_t node;
 	int fd;            /* data of a file; -1: in memory */
-	const char *bytes; /* in memory, borrowed from the handle */
+	const char *bytes; /* in memory, borrowed from the handle; a link's target has a NUL */
 	uint64_t length;   /* exact */
 	bool keep_cache;   /* the kernel's pages of this node, or its listing, are still right */
 	bool attr_changed; /* the kernel may hold an old size: invalidate attributes before replying
@@ -69,10 +67,10 @@ struct tree_handle {
 	bool is_dir;
 };
 
-enum tree_verb { TREE_OPEN, TREE_OPENDIR, TREE_READDIR };
+enum tree_verb { TREE_OPEN, TREE_OPENDIR, TREE_READLINK, TREE_READDIR };
 
-/* Opens at once what can be opened at once. -EAGAIN: it must wait, see tree_wait. `flags` as
- * open(2): writing is -EROFS. */
+/* Opens at once what can be opened at once; a link is opened for its target. -EAGAIN: it must wait,
+ * see tree_wait. `flags` as open(2): writing is -EROFS. */
 int tree_open(struct tree *t, enum tree_verb verb, uint64_t node, int flags,
               const struct tree_caller *who, struct tree_handle **ret);
 
