@@ -18,7 +18,7 @@ static const char *field_of(const struct list_item *item, int field)
 	return field < 0 ? "" : item->field[field];
 }
 
-static int fill_names(struct catalog *c)
+static int fill_names(struct catalog *c, struct reserved *kept)
 {
 	const struct list_row *row = list_row(c->list->id);
 	size_t n = c->list->n;
@@ -34,7 +34,7 @@ static int fill_names(struct catalog *c)
 		named[i].raw = field_of(item, row->name_field);
 		named[i].born = field_of(item, row->born_field);
 	}
-	int r = names_make(named, n);
+	int r = names_make(named, n, kept);
 	for (size_t i = 0; i < n && r == 0; i++)
 		c->names[i] = named[i].name;
 	free(named);
@@ -84,7 +84,7 @@ static int64_t moment_of(const struct list_row *row, const struct list_item *ite
 	return modified_s > created_s ? modified_s : created_s;
 }
 
-static int fill(struct catalog *c, const char *user)
+static int fill(struct catalog *c, const char *user, struct reserved *kept)
 {
 	struct list *l = c->list;
 
@@ -92,7 +92,7 @@ static int fill(struct catalog *c, const char *user)
 	c->choices = calloc(l->n + 1, sizeof(*c->choices));
 	if (!c->by_name || !c->choices)
 		return -ENOMEM;
-	int r = fill_names(c);
+	int r = fill_names(c, kept);
 	if (r == 0 && l->id == LIST_SURVEYS)
 		r = choose(c, user);
 	if (r < 0)
@@ -106,14 +106,16 @@ static int fill(struct catalog *c, const char *user)
 	return 0;
 }
 
-int catalog_new(struct list *list, const char *user, struct catalog **ret)
+int catalog_new(struct list *list, struct list *told, const char *user, struct reserved *kept,
+                struct catalog **ret)
 {
 	struct catalog *c = calloc(1, sizeof(*c));
 	if (!c)
 		return -ENOMEM;
 	atomic_init(&c->refs, 1);
 	c->list = list_ref(list);
-	int r = fill(c, user);
+	c->told = list_ref(told);
+	int r = fill(c, user, kept);
 	if (r < 0) {
 		catalog_unref(c);
 		return r;
@@ -139,6 +141,7 @@ void catalog_unref(struct catalog *c)
 	free(c->by_name);
 	free(c->choices);
 	list_unref(c->list);
+	list_unref(c->told);
 	free(c);
 }
 

@@ -2,7 +2,7 @@
  * (the filters of a survey) is kept with the place of its folder, read from the disk when it is
  * asked for the first time. catalog_lock lets one thread make one: else of two the later could be
  * the older. */
-#include "house.h"
+#include "kept.h"
 
 #include <errno.h>
 
@@ -100,10 +100,15 @@ int catalog_set(struct tree *t, struct list *list)
 	struct list *all = NULL;
 	struct catalog *made = NULL, *former = NULL;
 
+	struct reserved *kept = NULL;
+
 	int r = list->id == LIST_SURVEYS ? found_add(t, list, &all) : 0;
 	if (r == 0)
-		r = catalog_new(all ? all : list, t->config.user, &made);
+		r = kept_begin(t, list, &kept);
+	if (r == 0)
+		r = catalog_new(all ? all : list, list, t->config.user, kept, &made);
 	list_unref(all);
+	kept_end(t, list->id, kept);
 	if (r < 0)
 		return r;
 

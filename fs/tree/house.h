@@ -105,9 +105,11 @@ struct tree {
 	uint64_t next_id;
 	struct catalog *catalogs[LIST_N_]; /* of the account's lists */
 	uint64_t versions;                 /* of catalogs: how many there were */
-	struct found *found;   /* ids found by name, not in the list; guarded by catalog_lock */
-	struct absent *absent; /* ids the service did not know, for a minute */
-	struct keeper *keeper; /* immutable */
+	struct found *found; /* ids found by name, not in the list; guarded by catalog_lock */
+	struct reserved *reserved[LIST_N_]; /* names not in their file yet; guarded by catalog_lock
+	                                     */
+	struct absent *absent;              /* ids the service did not know, for a minute */
+	struct keeper *keeper;              /* immutable */
 	struct op *ops;
 	struct entry_op *entry_ops;
 	struct handle *handles; /* open ones: a lazy unmount may never close them */
@@ -186,9 +188,5 @@ void email_longest(const char *arg, struct buf *out);
 
 /* opens.c: at the end of the mount: what a lazy unmount has left open. */
 void close_handles(struct tree *t);
-
-/* listing.c */
-int listing_new(struct tree *t, const struct node_row *dir, const char *arg, struct listing **ret);
-void listing_free(struct listing *l);
 
 #endif

@@ -32,6 +32,9 @@ struct listing {
 	uint64_t parent_ino;
 };
 
+int listing_new(struct tree *t, const struct node_row *dir, const char *arg, struct listing **ret);
+void listing_free(struct listing *l);
+
 /* A handle on a listing of this node begins: what the kernel may keep of it, what it has kept.
  * Ends with listing_closed. Both with tree.lock held. */
 void listing_opened(struct node *n, const struct listing *l, struct tree_handle *h);

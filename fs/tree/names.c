@@ -12,6 +12,7 @@
 #include <utf8proc.h>
 
 #include <qxfs/base/buf.h>
+#include <qxfs/base/sys.h>
 
 /* Direction marks could make a name read as another; line separators break listings; U+FFFD stands
  * for what was no character. */
@@ -72,11 +73,17 @@ static bool is_device(const char *name)
 	static const char *const devices[] = { "CON", "PRN", "AUX", "NUL" };
 	size_t n = strcspn(name, ".");
 
-	for (size_t i = 0; i < 4; i++)
+	while (n > 0 && name[n - 1] == ' ') /* "CON .txt" is one as well */
+		n--;
+	for (size_t i = 0; i < countof(devices); i++)
 		if (n == 3 && strncasecmp(name, devices[i], 3) == 0)
 			return true;
-	return n == 4 && isdigit((unsigned char)name[3]) &&
-	       (strncasecmp(name, "COM", 3) == 0 || strncasecmp(name, "LPT", 3) == 0);
+	if (strncasecmp(name, "COM", 3) != 0 && strncasecmp(name, "LPT", 3) != 0)
+		return false;
+	bool digit = n == 4 && isdigit((unsigned char)name[3]);
+	return digit || (n == 5 && strchr("\xb9\xb2\xb3", name[4]) && name[3] == '\xc2'); /* 1 2 3
+	                                                                                     raised
+	                                                                                   */
 }
 
 char *name_safe(const char *raw, size_t max)
@@ -89,6 +96,8 @@ char *name_safe(const char *raw, size_t max)
 		return NULL;
 
 	cut(name, max);
+	if (is_device(name))
+		cut(name, max - 1);
 	for (size_t n = strlen(name); n > 0 && (name[n - 1] == '.' || name[n - 1] == ' '); n--)
 		name[n - 1] = '_';
 	if (name[0] && !is_device(name))
@@ -155,45 +164,120 @@ static char *with_suffix(const struct named *item)
 	return buf_steal(&out);
 }
 
-static int give(struct folded *all, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		struct named *item = all[i].of;
-		const char *id;
-		size_t len;
-		bool taken = i > 0 && strcmp(all[i].key, all[i - 1].key) == 0;
+/* --- ids at the end of names ------------------------------------------------------------------ */
 
-		if (taken || name_ends_in_id(item->name, &id, &len)) {
-			free(item->name);
-			item->name = with_suffix(item);
-		}
+/* Sorted ids, to know the names that end in one of them. */
+struct ids {
+	const char **ids;
+	size_t n;
+};
+
+static int by_id_text(const void *a, const void *b)
+{
+	return strcasecmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static int sort_ids(const struct named *all, size_t n, struct ids *ret)
+{
+	ret->ids = calloc(n + 1, sizeof(*ret->ids));
+	ret->n = n;
+	for (size_t i = 0; ret->ids && i < n; i++)
+		ret->ids[i] = all[i].id;
+	if (ret->ids)
+		qsort(ret->ids, n, sizeof(*ret->ids), by_id_text);
+	return ret->ids ? 0 : -ENOMEM;
+}
+
+/* Could be taken for a name that carries an id: one that the service makes, or one of these. */
+static bool ends_in_any_id(const char *name, const struct ids *ids)
+{
+	const char *id;
+	size_t len;
+
+	if (name_ends_in_id(name, &id, &len))
+		return true;
+	const char *open = strrchr(name, '[');
+	len = open ? strlen(open + 1) : 0;
+	char *text = len > 1 && open[len] == ']' ? strndup(open + 1, len - 1) : NULL;
+	bool is_one = text && bsearch(&text, ids->ids, ids->n, sizeof(*ids->ids), by_id_text);
+	free(text);
+	return is_one;
+}
+
+/* --- who gets which --------------------------------------------------------------------------- */
+
+/* Of equal names, oldest first: who keeps the bare one; `n`: none of them. */
+static size_t bearer(const struct folded *equal, size_t n, const struct ids *ids,
+                     const struct reserved *kept)
+{
+	const char *owner = kept ? reserved_owner(kept, equal[0].key) : NULL;
+	size_t i = 0;
+
+	if (ends_in_any_id(equal[0].of->name, ids))
+		return n;
+	while (owner && i < n && strcmp(equal[i].of->id, owner) != 0)
+		i++;
+	return i;
+}
+
+static int give_equal(struct folded *equal, size_t n, const struct ids *ids, struct reserved *kept)
+{
+	size_t bare = bearer(equal, n, ids, kept);
+
+	for (size_t i = 0; i < n; i++) {
+		struct named *item = equal[i].of;
+		if (i == bare)
+			continue;
+		free(item->name);
+		item->name = with_suffix(item);
 		if (!item->name)
 			return -ENOMEM;
 	}
-	return 0;
+	return bare < n && kept ? reserved_bear(kept, equal[bare].key, equal[bare].of->id) : 0;
 }
 
-int names_make(struct named *all, size_t n)
+static int give(struct folded *all, size_t n, const struct ids *ids, struct reserved *kept)
 {
-	struct folded *folded = calloc(n + 1, sizeof(*folded));
-	int r = folded ? 0 : -ENOMEM;
+	int r = 0;
 
-	for (size_t i = 0; i < n; i++)
-		all[i].name = NULL;
-	for (size_t i = 0; i < n && r == 0; i++) {
+	for (size_t i = 0, equal; r == 0 && i < n; i += equal) {
+		equal = 1;
+		while (i + equal < n && strcmp(all[i].key, all[i + equal].key) == 0)
+			equal++;
+		r = give_equal(all + i, equal, ids, kept);
+	}
+	return r;
+}
+
+static int fold_all(struct named *all, size_t n, struct folded *folded)
+{
+	for (size_t i = 0; i < n; i++) {
 		folded[i].of = &all[i];
 		all[i].name = name_safe(all[i].raw, NAME_BYTES - NAME_SUFFIX);
 		folded[i].key = all[i].name ? map(all[i].name, UTF8PROC_CASEFOLD) : NULL;
 		if (!folded[i].key)
-			r = -ENOMEM;
+			return -ENOMEM;
 	}
-	if (r == 0) {
-		qsort(folded, n, sizeof(*folded), by_key_then_age);
-		r = give(folded, n);
-	}
+	qsort(folded, n, sizeof(*folded), by_key_then_age);
+	return 0;
+}
+
+int names_make(struct named *all, size_t n, struct reserved *kept)
+{
+	struct folded *folded = calloc(n + 1, sizeof(*folded));
+	struct ids ids = { 0 };
+
+	for (size_t i = 0; i < n; i++)
+		all[i].name = NULL;
+	int r = folded ? sort_ids(all, n, &ids) : -ENOMEM;
+	if (r == 0)
+		r = fold_all(all, n, folded);
+	if (r == 0)
+		r = give(folded, n, &ids, kept);
 	for (size_t i = 0; folded && i < n; i++)
 		free(folded[i].key);
 	free(folded);
+	free(ids.ids);
 	for (size_t i = 0; r < 0 && i < n; i++) {
 		free(all[i].name);
 		all[i].name = NULL;

@@ -1,5 +1,6 @@
 /* setup.c: making and ending a tree; the lists at the start. */
 #include "keeper.h"
+#include "kept.h"
 
 #include <qxfs/tree/setup.h>
 
@@ -262,6 +263,7 @@ void tree_free(struct tree *t)
 	keeper_free(t->keeper);
 	free_nodes(t);
 	tree_forget_found(t);
+	kept_free(t);
 	for (int i = 0; i < LIST_N_; i++)
 		catalog_unref(t->catalogs[i]);
 	zone_free(t->zone);

@@ -10,6 +10,7 @@
 #include "nodes.h"
 
 struct tree;
+struct reserved;
 
 /* Which folders choose an item. */
 enum choice { CHOICE_ACTIVE = 1 << 0, CHOICE_MINE = 1 << 1, CHOICE_RECENT = 1 << 2 };
@@ -17,16 +18,19 @@ enum choice { CHOICE_ACTIVE = 1 << 0, CHOICE_MINE = 1 << 1, CHOICE_RECENT = 1 <<
 /* A list with its names; immutable, refcounted. */
 struct catalog {
 	atomic_int refs;
-	uint64_t version; /* its own among all catalogs of the mount; set with tree.lock held */
-	struct list *list;
-	char **names;           /* of items, same order */
-	size_t *by_name;        /* indexes, sorted by name */
+	uint64_t version;  /* its own among all catalogs of the mount; set with tree.lock held */
+	struct list *told; /* by the service */
+	struct list *list; /* the same, with what was found besides */
+	char **names;      /* of items, same order */
+	size_t *by_name;   /* indexes, sorted by name */
 	unsigned char *choices; /* of items, same order */
 	int64_t newest_s;       /* the last moment that an item tells, 0: none does */
 };
 
-/* catalog.c. `user`: whose surveys are "mine". */
-int catalog_new(struct list *list, const char *user, struct catalog **ret); /* refs the list */
+/* catalog.c. `told`: what `list` is made from. `user`: whose surveys are "mine". References both.
+ * `kept`: who has had which name; NULL: names are not kept. */
+int catalog_new(struct list *list, struct list *told, const char *user, struct reserved *kept,
+                struct catalog **ret);
 struct catalog *catalog_ref(struct catalog *c);
 void catalog_unref(struct catalog *c);
 const char *catalog_name(const struct catalog *c, const struct list_item *item);
@@ -39,8 +43,8 @@ bool catalog_has_choice(const struct catalog *c, const struct list_item *item, u
 struct catalog *tree_catalog(struct tree *t, enum list_id id, const char *of);
 /* The same without the disk, borrowed; tree.lock held. */
 struct catalog *catalog_now(struct tree *t, enum list_id id, const char *of);
-/* Puts a new list in place, with what was found by name. Any thread; takes catalog_lock and
- * tree.lock; catalog_set is called with the former held. */
+/* Puts a list that the service has told in place, with what was found by name. Any thread; takes
+ * catalog_lock and tree.lock; catalog_set is called with the former held. */
 int catalog_set(struct tree *t, struct list *list);
 int tree_set_list(struct tree *t, struct list *list);
 /* The last refresh failed: it is not tried again for a while. Takes tree.lock. */
@@ -50,7 +54,8 @@ bool tree_list_is_fresh(struct tree *t, const struct catalog *c);
 /* found.c */
 /* An id that no list shows exists after all, or does not. Takes catalog_lock and tree.lock. */
 void tree_found(struct tree *t, const struct survey_seen *seen);
-/* `list` with what was found besides; NULL: nothing to add. -ENOMEM. catalog_lock held. */
+/* `list` with what was found besides; *ret untouched: nothing to add. Reads a small local file.
+ * -ENOMEM. catalog_lock held. */
 int found_add(struct tree *t, struct list *list, struct list **ret);
 void tree_absent(struct tree *t, const char *id);
 bool tree_is_absent(struct tree *t, const char *id);

@@ -138,6 +138,22 @@ def test_lists_are_found_by_name(mount):
     assert "mailinglists/CG_" in mount.run("why", folder / "Pilot" / "list.json").stdout
 
 
+def test_a_list_s_name_stays_reserved_for_it(sandbox, mounts):
+    mount = mounts(sandbox, "fresh=0")
+    folder = mount.path / "mailinglists" / "by-name"
+    assert os.readlink(folder / "Pilot") == f"../{PILOT}"
+    sandbox.change_list(MAIN, PILOT, name="Test drive")
+    other = sandbox.add_list(MAIN, "pilot", 1)
+    assert {"Test drive", f"pilot [{other}]"} <= set(os.listdir(folder))
+    assert mount.stop() == 0
+    sandbox.change_list(MAIN, PILOT, name=None)
+    third = sandbox.add_list(SPARE, "Test drive", 1)
+    mount.start()
+    assert {f"Test drive [{third}]", f"pilot [{other}]"} <= set(os.listdir(folder))
+    for name in ("Pilot", "pilot", "Test drive"):
+        assert error_of(os.readlink, folder / name) == errno.ENOENT
+
+
 def test_members_have_both_of_their_ids(mount):
     folder = mount.path / "mailinglists" / STAFF
     table = rows_of(folder / "contacts.csv")

@@ -495,6 +495,87 @@ def test_of_two_alike_the_oldest_keeps_the_bare_name(sandbox, mounts):
     assert os.readlink(by_name / "Staff survey") == f"../{STAFF}", "a copy renames no path"
 
 
+def names_kept(mount, kind="surveys"):
+    """The file that remembers who has had which name."""
+    files = list((mount.state / "qxfs").glob(f"*/names/{kind}"))
+    return files[0].read_text(errors="replace") if files else ""
+
+
+def test_a_name_stays_reserved_for_its_survey_after_renaming_and_deletion(sandbox, mounts, until):
+    mount = mounts(sandbox, "fresh=0")
+    surveys = mount.path / "surveys"
+    by_name = surveys / "by-name"
+    first = sandbox.add_survey("Trust", 1)
+    assert "Trust" in os.listdir(by_name) and os.readlink(by_name / "Trust") == f"../{first}"
+    sandbox.rename(first, "Confidence")
+    second = sandbox.add_survey("TRUST", 1, created=1_000_000_000_000)  # the older of the two
+    for _ in range(2):
+        names = os.listdir(by_name)
+        assert {"Confidence", f"TRUST [{second}]"} <= set(names)
+        assert not {"Trust", "TRUST"} & set(names)
+        assert error_of(os.readlink, by_name / "TRUST") == errno.ENOENT
+        assert os.readlink(by_name / f"TRUST [{second}]") == f"../{second}"
+        assert {"Confidence.xlsx", f"TRUST [{second}].xlsx"} <= set(os.listdir(mount.path / "excel"))
+        assert not (mount.path / "excel" / "TRUST.xlsx").exists()
+        assert mount.stop() == 0
+        mount.start()
+        assert error_of(os.readlink, by_name / "Trust") == errno.ENOENT  # before, the kernel may have remembered it
+    sandbox.delete_survey(first)
+    third = sandbox.add_survey("Confidence", 1)
+    until(lambda: f"Confidence [{third}]" in os.listdir(by_name), 10, "a list that was asked for since")
+    names = set(os.listdir(by_name))
+    assert f"TRUST [{second}]" in names and not {"Confidence", "TRUST"} & names
+
+
+def test_a_survey_that_is_renamed_back_has_its_name_again(sandbox, mounts):
+    mount = mounts(sandbox, "fresh=0")
+    by_name = mount.path / "surveys" / "by-name"
+    sandbox.rename(SMALL, "Elsewhere")
+    assert "Elsewhere" in os.listdir(by_name)
+    other = sandbox.add_survey("Team lunch 🍜 / Mittagessen", 1)
+    assert f"Team lunch 🍜 _ Mittagessen [{other}]" in os.listdir(by_name)
+    sandbox.rename(SMALL, "Team lunch 🍜 / Mittagessen")
+    assert f"Team lunch 🍜 _ Mittagessen [{other}]" in os.listdir(by_name)
+    assert os.readlink(by_name / "Team lunch 🍜 _ Mittagessen") == f"../{SMALL}"
+
+
+def test_what_happened_while_nothing_was_mounted_takes_no_name_either(sandbox, mount, until):
+    by_name = mount.path / "surveys" / "by-name"
+    os.listdir(by_name)
+    assert mount.stop() == 0
+    sandbox.rename(STAFF, "Renamed in the night")
+    mount.options.append("fresh=0")
+    mount.start()
+    assert {"Renamed in the night", f"Staff survey [{STAFF_TOO}]"} <= set(os.listdir(by_name))
+    assert "Staff survey" not in os.listdir(by_name)
+
+
+def test_mounts_share_who_has_had_a_name(sandbox, mounts, until):
+    one, other = (mounts(sandbox, "fresh=0", name=name) for name in "ab")
+    first = sandbox.add_survey("Trust", 1)
+    assert "Trust" in os.listdir(one.path / "surveys" / "by-name")
+    until(lambda: f"{first} trust\n" in names_kept(one), 10, "its line in the file")
+    sandbox.delete_survey(first)
+    second = sandbox.add_survey("Trust", 1)
+    assert f"Trust [{second}]" in os.listdir(other.path / "surveys" / "by-name")
+    kept = names_kept(one)
+    assert f"Trust [{second}]" in os.listdir(one.path / "surveys" / "by-name")
+    assert names_kept(one) == kept, "nothing new: nothing is written"
+
+
+def test_a_damaged_file_of_names_takes_nothing_away(sandbox, mount, until):
+    by_name = mount.path / "surveys" / "by-name"
+    before = set(os.listdir(by_name))
+    for junk in (b"", b"\0\xff\n \nSV_x", b"SV_other staff survey\n" * 3 + b"../.. x\n"):
+        assert mount.stop() == 0
+        (file,) = (mount.state / "qxfs").glob("*/names/surveys")
+        file.write_bytes(junk)
+        mount.start()
+        wanted = before if b"staff" not in junk else before - {"Staff survey"} | {f"Staff survey [{STAFF}]"}
+        assert set(os.listdir(by_name)) == wanted
+        until(lambda: names_kept(mount).count("\n") >= DEMO_SURVEYS - 1, 10, "a good file")
+
+
 def test_any_name_with_an_id_resolves(mount):
     by_name = mount.path / "surveys" / "by-name"
     for name in (f"whatever [{SMALL}]", f"Team lunch, as it was called before [{SMALL}]"):
@@ -566,16 +647,103 @@ def test_surveys_found_at_the_same_time_are_all_listed(sandboxes, mounts):
             assert set(some) <= set(os.listdir(surveys))
 
 
-def test_a_found_survey_that_was_deleted_is_listed_no_more(sandbox, mounts, until, expire):
-    mount = mounts(sandbox, "fresh=1")
+def found_in(mount):
+    """Ids in the file that remembers them; None: it is damaged."""
+    files = list((mount.state / "qxfs").glob("*/lists/surveys-found.ndjson"))
+    try:
+        return {json.loads(line)["id"] for path in files for line in path.read_text().splitlines()[1:]}
+    except ValueError:
+        return None
+
+
+def test_a_found_survey_is_listed_after_a_remount_too(sandbox, mounts, until):
+    mount = mounts(sandbox)
+    surveys = mount.path / "surveys"
+    made = [sandbox.add_survey(name, 2, listed=False) for name in ("Shared with me", "Shared: a/b\n\x07", "Third")]
+    for ident in made:
+        os.listdir(surveys / ident)
+    before = set(os.listdir(surveys / "by-name"))
+    assert set(made) < set(os.listdir(surveys))
+    assert mount.stop() == 0
+    mount.start()
+    sandbox.reset_stats()
+    assert set(made) < set(os.listdir(surveys))
+    assert set(os.listdir(surveys / "by-name")) == before and "Shared_ a_b__" in before
+    os.listdir(surveys / made[0])
+    assert sandbox.count("survey") == 0, "it is a listed one like others"
+    assert (surveys / made[0] / "responses.csv").read_bytes() == sandbox.entry(made[0])
+
+
+def test_what_one_mount_has_found_the_others_list(sandbox, mounts, until):
+    one, other = (mounts(sandbox, "fresh=0", name=name) for name in "ab")
+    made = [sandbox.add_survey(f"Shared {n}", 1, listed=False) for n in range(4)]
+    for n, ident in enumerate(made):
+        os.listdir((one, other)[n % 2].path / "surveys" / ident)
+    for mount in (one, other):
+        until(lambda: set(made) < set(os.listdir(mount.path / "surveys")), 10, "all in both")
+    sandbox.delete_survey(made[0])
+    assert error_of(open, other.path / "surveys" / made[0] / "responses.csv") == errno.ENOENT
+    for mount in (one, other):
+        until(lambda: made[0] not in os.listdir(mount.path / "surveys"), 10, "none in both")
+    assert set(made[1:]) < set(os.listdir(one.path / "surveys"))
+
+
+def test_a_found_survey_that_was_deleted_is_listed_no_more(sandbox, mount, until):
     surveys = mount.path / "surveys"
     ident = sandbox.add_survey("Shared with me", 2, listed=False)
-    (surveys / ident / "responses.csv").read_bytes()
+    (surveys / ident / "survey.json").read_bytes()
     assert ident in os.listdir(surveys)
+    until(lambda: found_in(mount) == {ident}, 10, "its line in the file")
     sandbox.delete_survey(ident)
-    expire(2)
+    assert ident in os.listdir(surveys), "nobody was asked"
     assert error_of(open, surveys / ident / "responses.csv") == errno.ENOENT
-    until(lambda: ident not in os.listdir(surveys), 5, "a list without it")
+    assert ident not in os.listdir(surveys), "at once, not with the next list"
+    assert "Shared with me" not in os.listdir(surveys / "by-name")
+    until(lambda: found_in(mount) == set(), 10, "no line in the file")
+    assert mount.stop() == 0
+    assert ident not in os.listdir(mount.start().path / "surveys")
+
+
+def test_a_found_survey_has_the_name_that_it_was_last_seen_with(sandbox, mounts, expire):
+    mount = mounts(sandbox, "fresh=1")
+    by_name = mount.path / "surveys" / "by-name"
+    ident = sandbox.add_survey("Before", 2, listed=False)
+    (mount.path / "surveys" / ident / "survey.json").read_bytes()
+    assert os.readlink(by_name / "Before") == f"../{ident}"
+    sandbox.rename(ident, "After")
+    expire(1)
+    (mount.path / "surveys" / ident / "survey.json").read_bytes()
+    assert "Before" not in os.listdir(by_name) and os.readlink(by_name / "After") == f"../{ident}"
+    assert mount.stop() == 0
+    assert "After" in os.listdir(mount.start().path / "surveys" / "by-name")
+
+
+def test_a_found_survey_that_the_list_shows_is_the_list_s(sandbox, mounts, until):
+    mount = mounts(sandbox, "fresh=0")
+    surveys = mount.path / "surveys"
+    ident = sandbox.add_survey("Shared with me", 2, listed=False)
+    os.listdir(surveys / ident)
+    until(lambda: found_in(mount) == {ident}, 10, "its line in the file")
+    sandbox.change_survey(ident, listed=True)
+    assert ident in os.listdir(surveys)
+    until(lambda: found_in(mount) == set(), 10, "no line in the file")
+    sandbox.change_survey(ident, listed=False)
+    until(lambda: ident not in os.listdir(surveys), 10, "a list without it")
+
+
+def test_a_damaged_file_of_found_surveys_is_written_anew(sandbox, mount, until):
+    surveys = mount.path / "surveys"
+    made = [sandbox.add_survey(f"Shared {n}", 1, listed=False) for n in range(2)]
+    os.listdir(surveys / made[0])
+    assert mount.stop() == 0
+    (file,) = (mount.state / "qxfs").glob("*/lists/surveys-found.ndjson")
+    for junk in (b"", b"junk\n", file.read_bytes()[:-5], file.read_bytes().replace(b"SV_", b"../")):
+        file.write_bytes(junk)
+        mount.start()
+        assert made[0] not in os.listdir(surveys)
+        os.listdir(surveys / made[1])
+        until(lambda: found_in(mount) == {made[1]}, 10, "a good file")
+        assert mount.stop() == 0
 
 
 def test_an_unknown_id_is_asked_for_once_and_remembered(sandbox, mount):

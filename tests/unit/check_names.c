@@ -86,7 +86,7 @@ static void test_the_oldest_of_equal_names_keeps_the_bare_one(void **state)
 		{ "SV_b", "Other", "2020-01-01T00:00:00Z", NULL },
 		{ "SV_a", "Other", "2020-01-01T00:00:00Z", NULL },
 	};
-	assert_int_equal(names_make(all, countof(all)), 0);
+	assert_int_equal(names_make(all, countof(all), NULL), 0);
 	assert_string_equal(all[0].name, "Trust [SV_new]");
 	assert_string_equal(all[1].name, "trust");
 	assert_string_equal(all[2].name, "Other [SV_b]");
@@ -98,9 +98,75 @@ static void test_a_name_that_looks_like_a_suffix_carries_its_own(void **state)
 {
 	(void)state;
 	struct named all[] = { { "SV_2", "Trust [SV_1]", "2020", NULL } };
-	assert_int_equal(names_make(all, 1), 0);
+	assert_int_equal(names_make(all, 1, NULL), 0);
 	assert_string_equal(all[0].name, "Trust [SV_1] [SV_2]");
 	free_all(all, 1);
+}
+
+/* A reserved name, whatever became of its first bearer. */
+static void test_a_name_that_another_has_had_is_nobody_s(void **state)
+{
+	(void)state;
+	struct reserved *kept = reserved_new();
+	struct named first[] = { { "SV_1", "Tru\xc3\x9ft", "2020", NULL },
+		                 { "SV_2", "Other", "2020", NULL } };
+	struct named renamed[] = { { "SV_1", "Later", "2020", NULL },
+		                   { "SV_3", "TRUSST", "2010", NULL },
+		                   { "SV_4", "trusst", "2011", NULL },
+		                   { "SV_5", "Other", "2010", NULL },
+		                   { "SV_2", "other", "2020", NULL } };
+	struct named back[] = { { "SV_1", "trusst", "2020", NULL },
+		                { "SV_3", "TRUSST", "2010", NULL } };
+
+	assert_int_equal(names_make(first, countof(first), kept), 0);
+	assert_string_equal(first[0].name, "Tru\xc3\x9ft");
+	assert_int_equal(names_make(renamed, countof(renamed), kept), 0);
+	assert_string_equal(renamed[0].name, "Later");
+	assert_string_equal(renamed[1].name, "TRUSST [SV_3]");
+	assert_string_equal(renamed[2].name, "trusst [SV_4]");
+	assert_string_equal(renamed[3].name, "Other [SV_5]"); /* older, and too late */
+	assert_string_equal(renamed[4].name, "other");
+	assert_int_equal(names_make(back, countof(back), kept), 0);
+	assert_string_equal(back[0].name, "trusst");
+	assert_string_equal(back[1].name, "TRUSST [SV_3]");
+	assert_string_equal(reserved_owner(kept, "later"), "SV_1");
+	free_all(first, countof(first));
+	free_all(renamed, countof(renamed));
+	free_all(back, countof(back));
+	reserved_free(kept);
+}
+
+/* "X [id]" is what carries the id; ids of filters may be any word. */
+static void test_no_bare_name_reads_as_one_with_an_id(void **state)
+{
+	(void)state;
+	struct named all[] = { { "abc", "X", "2020", NULL },
+		               { "def", "x", "2021", NULL },
+		               { "ghi", "X [DEF]", "2019", NULL },
+		               { "jkl", "X [2026]", "2019", NULL } };
+	assert_int_equal(names_make(all, countof(all), NULL), 0);
+	assert_string_equal(all[0].name, "X");
+	assert_string_equal(all[1].name, "x [def]");
+	assert_string_equal(all[2].name, "X [DEF] [ghi]");
+	assert_string_equal(all[3].name, "X [2026]");
+	free_all(all, countof(all));
+}
+
+static void test_a_device_s_long_name_stays_within_bounds(void **state)
+{
+	(void)state;
+	char raw[301] = "con.";
+	memset(raw + 4, 'x', 296);
+	raw[300] = 0;
+	char *name = name_safe(raw, 250);
+	assert_int_equal(strlen(name), 250);
+	assert_memory_equal(name, "con_.xxx", 8);
+	free(name);
+	memcpy(raw + 247, " . ", 3); /* cut there, it ends in no dot */
+	name = name_safe(raw, 250);
+	assert_int_equal(strlen(name), 250);
+	assert_string_equal(name + 247, "x__");
+	free(name);
 }
 
 static void test_a_suffix_fits_in_255_bytes(void **state)
@@ -110,7 +176,7 @@ static void test_a_suffix_fits_in_255_bytes(void **state)
 	memset(raw, 'x', 300);
 	raw[300] = 0;
 	struct named all[] = { { "SV_1", raw, "1", NULL }, { "SV_2", raw, "2", NULL } };
-	assert_int_equal(names_make(all, 2), 0);
+	assert_int_equal(names_make(all, 2, NULL), 0);
 	assert_true(strlen(all[0].name) <= 255 && strlen(all[1].name) <= 255);
 	assert_string_equal(all[1].name + strlen(all[1].name) - 7, " [SV_2]");
 	free_all(all, 2);
@@ -152,7 +218,7 @@ static void test_random_bytes_give_sound_unique_names(void **state)
 			snprintf(ids[i], sizeof(ids[i]), "SV_%d", i);
 			all[i] = (struct named){ ids[i], raws[i], "", NULL };
 		}
-		assert_int_equal(names_make(all, 8), 0);
+		assert_int_equal(names_make(all, 8, NULL), 0);
 		for (int i = 0; i < 8; i++) {
 			size_t n = strlen(all[i].name);
 			assert_true(n > 0 && n <= 255);
@@ -176,6 +242,9 @@ int main(void)
 		cmocka_unit_test(test_long_names_are_cut_between_code_points),
 		cmocka_unit_test(test_the_oldest_of_equal_names_keeps_the_bare_one),
 		cmocka_unit_test(test_a_name_that_looks_like_a_suffix_carries_its_own),
+		cmocka_unit_test(test_a_name_that_another_has_had_is_nobody_s),
+		cmocka_unit_test(test_no_bare_name_reads_as_one_with_an_id),
+		cmocka_unit_test(test_a_device_s_long_name_stays_within_bounds),
 		cmocka_unit_test(test_a_suffix_fits_in_255_bytes),
 		cmocka_unit_test(test_ids_are_found_at_the_end_only),
 		cmocka_unit_test(test_random_bytes_give_sound_unique_names),
