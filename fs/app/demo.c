@@ -265,7 +265,8 @@ int command_demo(int argc, char *const argv[])
 
 	credentials_wipe_environment(); /* a real token has nothing to do with this */
 	int r = options_parse(argc, argv, true, &demo.options, &fail);
-	if (r == 0 && (demo.options.help || demo.options.version || demo.options.print_tree))
+	if (r == 0 && (demo.options.help || demo.options.version || demo.options.print_tree ||
+	               demo.options.print_parameters))
 		r = fail_set(&fail, EINVAL,
 		             "qxfs demo [-f] [-d] [-o OPTIONS] [DIR]; 'qxfs --help' "
 		             "tells more");

@@ -216,6 +216,8 @@ static int mount_or_tell(int argc, char *const argv[])
 		printf("qxfs %s\n", QXFS_VERSION);
 	} else if (m.options.print_tree) {
 		tree_print_rows(stdout);
+	} else if (m.options.print_parameters) {
+		tree_print_parameters(stdout);
 	} else {
 		status = mount_account(&m);
 	}

@@ -32,6 +32,8 @@ static const struct {
 	{ 'V', "--version", "print the version", offsetof(struct options, version) },
 	{ 0, "--print-tree", "print what a mount holds, a line for each kind of path",
 	  offsetof(struct options, print_tree) },
+	{ 0, "--print-parameters", "print what may stand in dates/ and with/ of a survey",
+	  offsetof(struct options, print_parameters) },
 };
 
 struct option_row {
@@ -291,7 +293,8 @@ int options_parse(int argc, char *const argv[], bool mountpoint_optional, struct
 	}
 	if (o->umask < 0)
 		o->umask = o->allow_other ? 077 : 022;
-	if (!o->mountpoint && !mountpoint_optional && !o->help && !o->version && !o->print_tree)
+	if (!o->mountpoint && !mountpoint_optional && !o->help && !o->version && !o->print_tree &&
+	    !o->print_parameters)
 		return fail_set(fail, EINVAL,
 		                "a mount point is wanted: qxfs [-o OPTIONS] MOUNTPOINT");
 	return 0;

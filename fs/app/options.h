@@ -19,7 +19,7 @@ struct options {
 	/* flags */
 	bool foreground;
 	bool debug; /* and in the foreground */
-	bool help, version, print_tree;
+	bool help, version, print_tree, print_parameters;
 
 	/* -o */
 	int64_t fresh_s;

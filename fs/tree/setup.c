@@ -1,6 +1,8 @@
 /* setup.c: making and ending a tree; the lists at the start. */
+#include "dates.h"
 #include "keeper.h"
 #include "kept.h"
+#include "params.h"
 
 #include <qxfs/tree/setup.h>
 
@@ -271,6 +273,17 @@ void tree_free(struct tree *t)
 	pthread_mutex_destroy(&t->lock);
 	pthread_cond_destroy(&t->no_ops);
 	free(t);
+}
+
+void tree_print_parameters(FILE *out)
+{
+	struct buf table = { 0 };
+
+	dates_help(&table);
+	buf_add_str(&table, "\n");
+	params_help(&table);
+	fputs(buf_text(&table), out);
+	buf_done(&table);
 }
 
 void tree_print_rows(FILE *out)

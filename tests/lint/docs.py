@@ -171,6 +171,17 @@ def same_tree(root, tree_text):
         yield 'README.md: the tree is in another order than qxfs --print-tree'
 
 
+def same_parameters(root, text):
+    """The section of README.md is what `qxfs --print-parameters` prints, line by line (its lines may be wrapped)."""
+    path = root / 'README.md'
+    if not path.is_file() or not text:
+        return
+    written = ' '.join(path.read_text(encoding='utf-8').split())
+    for line in text.splitlines():
+        if ' '.join(line.split()) not in written:
+            yield f'README.md: qxfs --print-parameters prints: {line[:100]}'
+
+
 def headers(root):
     for path in source.c_files(root, 'fs', 'include'):
         text = (root / path).read_text(encoding='utf-8')
@@ -191,8 +202,9 @@ def leftovers(root):
                 yield f'{path}:{number}: unfinished'
 
 
-def problems(root, help_text, tree_text):
-    return [*compared(root, help_text), *same_tree(root, tree_text), *headers(root), *leftovers(root)]
+def problems(root, help_text, tree_text, parameters=''):
+    return [*compared(root, help_text), *same_tree(root, tree_text), *same_parameters(root, parameters),
+            *headers(root), *leftovers(root)]
 
 
 def told_by(program, flag):
@@ -204,7 +216,8 @@ def told_by(program, flag):
 
 def main():
     root = Path(sys.argv[2]) if len(sys.argv) > 2 else source.here()
-    source.report(problems(root, told_by(sys.argv[1], '--help'), told_by(sys.argv[1], '--print-tree')))
+    told = [told_by(sys.argv[1], flag) for flag in ('--help', '--print-tree', '--print-parameters')]
+    source.report(problems(root, *told))
 
 
 if __name__ == '__main__':

@@ -235,8 +235,8 @@ class Docs(Tree):
         self.assertIn(old, text)
         self.plant({name: text.replace(old, new)})
 
-    def found(self, help_text=HELP, tree_text=''):
-        return docs.problems(self.root, help_text, tree_text)
+    def found(self, help_text=HELP, tree_text='', parameters=''):
+        return docs.problems(self.root, help_text, tree_text, parameters)
 
     def test_what_agrees(self):
         self.assert_clean(self.found())
@@ -249,6 +249,12 @@ class Docs(Tree):
                           'README.md: the tree lacks /a: another', 'README.md: the tree lacks /c: three',
                           'README.md: qxfs --print-tree does not print /a: one file')
         self.assert_found(self.found(tree_text='/b   two\n/a   one file\n'), 'in another order')
+
+    def test_the_parameters_are_the_table(self):
+        self.plant({'README.md': README + '\n| `limit` | count | so many |\n\nTime zones: UTC,\nAsia/Tokyo.\n'})
+        self.assert_clean(self.found(parameters='| `limit` | count | so many |\n\nTime zones: UTC, Asia/Tokyo.\n'))
+        self.assert_found(self.found(parameters='| `limit` | count | so few |\n'),
+                          'README.md: qxfs --print-parameters prints: | `limit` | count | so few |')
 
     def test_what_only_help_names(self):
         self.assert_found(self.found(HELP.replace('  status', '  doctor\n  status')),

@@ -29,5 +29,7 @@ void tree_free(struct tree *t);
 
 /* The node table as text: `qxfs --print-tree`. */
 void tree_print_rows(FILE *out);
+/* Spellings of dates/ and parameters of with/ as Markdown tables: `qxfs --print-parameters`. */
+void tree_print_parameters(FILE *out);
 
 #endif
