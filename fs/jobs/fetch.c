@@ -4,6 +4,7 @@
  * for bytes; when both are taken, or when the transport had to begin again, it is unpacked once it
  * is whole. A damaged download is fetched once more, then it is an error. */
 #include "job.h"
+#include "outside.h"
 
 #include <errno.h>
 #include <string.h>
@@ -74,9 +75,13 @@ static void rewind_draft(struct job *job)
 static void publish(struct job *job)
 {
 	struct cache *cache = job->jobs->config.cache;
+	const struct recipe *recipe = &job->recipe;
 	bool asked = job->recipe.kind == JOB_DOCUMENT || job->recipe.kind == JOB_PAGES;
 
 	bool same = asked && job->old && draft_equals(job->draft, job->unpacked.length, job->old);
+	if (recipe->has_span) /* if it cannot be counted, nothing is told of it */
+		(void)outside_count(draft_data_fd(job->draft), job->unpacked.length, recipe->from_s,
+		                    recipe->to_s, job->facts.outside);
 	job->facts.took_ms = sys_now_ms() - job->started_ms;
 	if (same)
 		job->disk_err = cache_renew(cache, job->old,

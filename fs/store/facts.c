@@ -50,6 +50,10 @@ int facts_text(const struct facts *f, struct buf *out)
 		buf_addf(out, "%s%" PRId64, i ? "," : "", f->gen.counts[i]);
 	buf_add_str(out, "],\n\"last_modified\":");
 	buf_add_json(out, f->gen.last_modified);
+	if (f->gen.outside[OUTSIDE_RECORDED] >= 0)
+		buf_addf(out, ",\n\"outside_recorded\":%" PRId64, f->gen.outside[OUTSIDE_RECORDED]);
+	if (f->gen.outside[OUTSIDE_STARTED] >= 0)
+		buf_addf(out, ",\n\"outside_started\":%" PRId64, f->gen.outside[OUTSIDE_STARTED]);
 	if (f->gen.base[0]) {
 		buf_add_str(out, ",\n\"base\":");
 		buf_add_json(out, f->gen.base);
@@ -133,6 +137,10 @@ static int read_members(const struct json *j, const char *hash, struct facts *f)
 	    !json_int(j, "exported_s", &f->gen.exported_s) ||
 	    !json_int(j, "mtime_s", &f->gen.mtime_s) || !json_int(j, "took_ms", &f->gen.took_ms))
 		return -EBADMSG;
+	if (!json_int(j, "outside_recorded", &f->gen.outside[OUTSIDE_RECORDED]))
+		f->gen.outside[OUTSIDE_RECORDED] = -1;
+	if (!json_int(j, "outside_started", &f->gen.outside[OUTSIDE_STARTED]))
+		f->gen.outside[OUTSIDE_STARTED] = -1;
 	const char *base = json_str(j, "base");
 	if (base && strlen(base) >= sizeof(f->gen.base))
 		return -EBADMSG;

@@ -70,6 +70,9 @@ static int make_export(struct tree *t, const struct node_row *row, const char *a
 	c->recipe.args[0] = c->parts[0];
 	c->recipe.body = buf_text(&c->body);
 	c->recipe.utf16 = form->flags & FORM_UTF16;
+	if (node_row(row->parent)->hole == HOLE_DATES && strstr(form->members, "\"csv\""))
+		c->recipe.has_span =
+			span_of(c->parts[1], t->zone, &c->recipe.from_s, &c->recipe.to_s) == 0;
 	c->recipe.check = content_is_always_new(row, arg) ? JOB_CHECK_NONE : JOB_CHECK_COUNTS;
 	buf_addf(&c->key, "%s/export/%s?%s", t->config.account, c->parts[0], buf_text(&c->body));
 	if (c->recipe.utf16) /* what is cached is what is served */

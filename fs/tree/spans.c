@@ -52,6 +52,19 @@ int span_add_dates(const char *name, const struct zone *zone, struct buf *out)
 	return 0;
 }
 
+int span_of(const char *name, const struct zone *zone, int64_t *ret_from_s, int64_t *ret_to_s)
+{
+	struct qx_fail unread;
+	struct dates d;
+
+	int r = dates_parse(name, zone, sys_wall_s(), &d, &unread);
+	if (r < 0)
+		return r;
+	*ret_from_s = d.start_s;
+	*ret_to_s = d.end_s;
+	return 0;
+}
+
 int span_add_with(const char *name, const struct form *form, struct buf *out)
 {
 	struct qx_fail unread;

@@ -12,6 +12,8 @@ int span_check_with(const char *name, const struct zone *zone, struct qx_fail *w
 /* Append to the members of an export's POST, with a comma ahead if there is anything to say. */
 int span_add_dates(const char *name, const struct zone *zone, struct buf *out);
 int span_add_with(const char *name, const struct form *form, struct buf *out);
+/* The span that a name below dates/ means, calendar; an open end is INT64_MIN, INT64_MAX. */
+int span_of(const char *name, const struct zone *zone, int64_t *ret_from_s, int64_t *ret_to_s);
 /* A file of a folder below with/ does not suit each parameter. 0 anywhere else. `why` may be NULL.
  */
 int span_suits(const struct node_row *row, const char *arg, struct qx_fail *why);

@@ -11,6 +11,8 @@
 #include <qxfs/base/sys.h>
 
 #include "contents.h"
+#include "spans.h"
+#include "used.h"
 
 static const char *moment(int64_t wall_s, char out[24])
 {
@@ -129,6 +131,62 @@ static void add_file_state(struct tree *t, const struct node_row *row, const cha
 	generation_unref(gen);
 }
 
+static void add_moment(struct buf *out, int64_t wall_s, const char *open)
+{
+	char when[24];
+	buf_add_str(out, wall_s == INT64_MIN || wall_s == INT64_MAX ? open : moment(wall_s, when));
+}
+
+static void add_outside(struct buf *out, int64_t rows, const char *date)
+{
+	if (rows >= 0)
+		buf_addf(out, "%lld of its rows %s outside that by the %s date", (long long)rows,
+		         rows == 1 ? "lies" : "lie", date);
+	else
+		buf_addf(out, "it does not have the %s date", date);
+}
+
+/* What was asked for, and what came: which date the service compares is disputed. */
+static void add_span(struct tree *t, const char *survey, const char *name, struct buf *out)
+{
+	const struct node_row *folder = node_pattern(node_row(ROW_DATES));
+	const struct node_row *row = node_child(folder, "responses.csv");
+	char arg[ARG_MAX_BYTES];
+	int64_t from_s, to_s;
+
+	if (!row || !arg_join(survey, name, arg) || span_of(name, t->zone, &from_s, &to_s) < 0)
+		return;
+	struct generation *gen = content_cached(t, row, arg);
+	buf_addf(out, "  %-26s from ", name);
+	add_moment(out, from_s, "the first");
+	buf_add_str(out, to_s == INT64_MAX ? " on" : " to before ");
+	add_moment(out, to_s, "");
+	if (gen && (gen->facts.outside[0] >= 0 || gen->facts.outside[1] >= 0)) {
+		buf_addf(out, ";\n  %-26s   ", "");
+		add_outside(out, gen->facts.outside[OUTSIDE_RECORDED], "recorded");
+		buf_add_str(out, ", ");
+		add_outside(out, gen->facts.outside[OUTSIDE_STARTED], "start");
+	}
+	buf_add_str(out, "\n");
+	generation_unref(gen);
+}
+
+static void add_spans(struct tree *t, const char *survey, struct buf *out)
+{
+	char **names = NULL;
+	size_t n = 0;
+	uint64_t version;
+
+	if (used_names(t, node_row(ROW_DATES), survey, &names, &n, &version) == 0 && n > 0)
+		buf_add_str(out, "Spans of dates/ that were opened, and what was asked\n");
+	for (size_t i = 0; i < n; i++) {
+		add_span(t, survey, names[i], out);
+		free(names[i]);
+	}
+	free(names);
+	buf_add_str(out, n > 0 ? "\n" : "");
+}
+
 int64_t text_survey_status(struct tree *t, const char *arg, struct buf *out)
 {
 	struct catalog *c = tree_catalog(t, LIST_SURVEYS, "");
@@ -154,6 +212,7 @@ int64_t text_survey_status(struct tree *t, const char *arg, struct buf *out)
 		if (node_row(i)->kind == NODE_DATA)
 			add_file_state(t, node_row(i), arg, out);
 	buf_add_str(out, "\n");
+	add_spans(t, arg, out);
 	snprintf(prefix, sizeof(prefix), "surveys/%s/", arg);
 	add_board(t, prefix, out);
 	buf_addf(

@@ -292,3 +292,36 @@ def test_browsing_used_folders_starts_no_export(utc, sandbox):
     assert sum("dates/2026-01/" in str(path) for path in seen) > 5
     assert sandbox.count("export_start") == 0
     assert sandbox.count() - before <= 2, "the lists of filters and distributions"
+
+
+# --- which date the service compares is disputed (API.md 3.2) ------------------------------------------------------
+
+
+@pytest.mark.parametrize("semantics", ["recorded", "started"])
+@pytest.mark.parametrize("form", ["responses.csv", "responses.plain.csv"])
+def test_status_tells_how_many_rows_lie_outside_by_either_date(semantics, form, sandboxes, mounts):
+    box = sandboxes(settings={"date_semantics": semantics})
+    mount = mounts(box, env={"TZ": "UTC"})
+    survey = mount.path / "surveys" / SURVEY
+    rows = list(csv.DictReader(io.StringIO((survey / "responses.csv").read_text(), newline="")))[2:]
+    moment = rows[len(rows) // 2]["RecordedDate"]
+    assert sum(row["StartDate"] < moment <= row["RecordedDate"] for row in rows) > 0
+    name = f"{moment.replace(' ', 'T')}Z..2026-12-01"
+    text = (survey / "dates" / name / form).read_text()
+    got = list(csv.DictReader(io.StringIO(text, newline="")))[2 if form == "responses.csv" else 0:]
+    outside = {date: sum(not moment <= row[date] < "2026-12-02" for row in got) for date in ("RecordedDate", "StartDate")}
+    assert (outside["StartDate"] > 0) == (semantics == "recorded")
+    told = " ".join((survey / "STATUS.txt").read_text().split())
+    assert f"{name} from {moment.replace(' ', 'T')}Z to before 2026-12-02T00:00:00Z" in told
+    recorded, started = outside["RecordedDate"], outside["StartDate"]
+    assert f"{recorded} of its rows {'lies' if recorded == 1 else 'lie'} outside that by the recorded date" in told
+    assert f"{started} of its rows {'lies' if started == 1 else 'lie'} outside that by the start date" in told
+    assert mount.stop() == 0
+    mount.start()
+    assert "by the recorded date" in (survey / "STATUS.txt").read_text(), "known without counting again"
+
+
+def test_a_span_that_is_no_table_is_told_without_numbers(utc):
+    (utc.survey / "dates" / "2026-01.." / "responses.json").read_bytes()
+    told = " ".join((utc.survey / "STATUS.txt").read_text().split())
+    assert "2026-01.. from 2026-01-01T00:00:00Z on" in told and "of its rows" not in told

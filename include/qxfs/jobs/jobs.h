@@ -80,6 +80,8 @@ struct recipe {
 	bool verbatim;                     /* documents: the bytes as they came */
 	const char *body;                  /* exports, pages: JSON of the POST; NULL */
 	enum job_check check;              /* exports */
+	bool has_span;                     /* exports in CSV: rows outside … */
+	int64_t from_s, to_s;              /* … are counted (calendar; to_s is behind it) */
 	bool utf16;                        /* exports: the service's UTF-16 becomes UTF-8 */
 	bool bom;                          /* -o csv_bom: a BOM before the text */
 	enum shape shape;                  /* pages */

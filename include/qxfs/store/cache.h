@@ -24,14 +24,17 @@ struct cache;
 
 #define FACTS_COUNTS 3
 #define FACTS_BASE 200
+enum { OUTSIDE_RECORDED, OUTSIDE_STARTED, OUTSIDE_DATES };
 struct gen_facts {
-	int64_t counts[FACTS_COUNTS]; /* auditable, generated, deleted, read before the POST; -1
-	                                 unknown */
-	char last_modified[40];       /* the survey's lastModifiedDate then */
-	int64_t exported_s;           /* the export's moment, calendar */
-	int64_t mtime_s;              /* what the file shows, kept for good */
-	int64_t took_ms;              /* how long its job took */
-	char base[FACTS_BASE];        /* of a file made here: which bytes from; "" else */
+	int64_t counts[FACTS_COUNTS];   /* auditable, generated, deleted, read before the POST; -1
+	                                   unknown */
+	char last_modified[40];         /* the survey's lastModifiedDate then */
+	int64_t exported_s;             /* the export's moment, calendar */
+	int64_t mtime_s;                /* what the file shows, kept for good */
+	int64_t took_ms;                /* how long its job took */
+	int64_t outside[OUTSIDE_DATES]; /* rows outside the span that was asked for, by either date;
+	                                   -1: no span, or not counted */
+	char base[FACTS_BASE];          /* of a file made here: which bytes from; "" else */
 };
 
 struct generation {
