@@ -11,9 +11,8 @@
  */
 #include <qxfs/base/document.h>
 
+#include <qxfs/base/strict.h>
 #include <qxfs/base/sys.h>
-
-#include "strict.h"
 
 #include <errno.h>
 #include <stdbool.h>

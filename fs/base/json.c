@@ -7,12 +7,12 @@
  */
 #include <qxfs/base/json.h>
 
-#include "strict.h"
-
 #include <errno.h>
 #include <limits.h>
 #include <math.h>
 #include <string.h>
+
+#include <qxfs/base/strict.h>
 
 #define json_bool json_c_bool /* json-c's name for int; ours is a function */
 #include <json-c/json.h>

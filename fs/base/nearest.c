@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <string.h>
 #include <strings.h>
 
@@ -35,6 +36,11 @@ static size_t distance(const char *a, const char *b)
 		}
 	}
 	return row[len];
+}
+
+size_t letters_apart(const char *a, const char *b)
+{
+	return strlen(b) > WORD_MAX ? SIZE_MAX : distance(a, b);
 }
 
 struct search {

@@ -5,12 +5,13 @@
  * So yajl never holds (it would grow), unescapes (CVE-2017-16516) or believes (it takes overlong
  * UTF-8) a string of somebody else.
  */
-#include "strict.h"
+#include <qxfs/base/strict.h>
 
 #include <qxfs/base/utf8.h>
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,11 +27,16 @@ struct strict {
 	enum place place;
 	unsigned hex_left; /* digits of \uXXXX still to come */
 	struct utf8 utf8;
-	bool started; /* the root's brace came */
+	const char *roots; /* what the value may begin with */
+	bool started;      /* it came */
 	unsigned depth, max_depth;
 	size_t word_len; /* of the number or word so far */
 	size_t opened, commas;
-	int err; /* the first failure, final */
+	int err;    /* the first failure, final */
+	bool exact; /* yajl gets one token at a time, so that it is known which one it refuses */
+	uint64_t fed, at;  /* before this piece; of this byte */
+	uint64_t token_at; /* where the token began that is being read */
+	uint64_t bad_at;
 	size_t len;
 	unsigned char skeleton[SKELETON_SIZE];
 };
@@ -39,6 +45,8 @@ static bool flush(struct strict *s)
 {
 	yajl_status status = yajl_parse(s->yajl, s->skeleton, s->len);
 	s->len = 0;
+	if (status != yajl_status_ok)
+		s->bad_at = s->token_at;
 	return status == yajl_status_ok;
 }
 
@@ -48,11 +56,33 @@ static bool add(struct strict *s, unsigned char c)
 	return s->len < sizeof(s->skeleton) || flush(s);
 }
 
+/* A blank ends what may be a number. */
+static bool end_word(struct strict *s)
+{
+	bool ends = s->exact && s->word_len > 0;
+	s->word_len = 0;
+	return !ends || (add(s, ' ') && flush(s));
+}
+
+static bool add_outside(struct strict *s, unsigned char c, bool in_word)
+{
+	if (!in_word && !end_word(s))
+		return false;
+	if (s->exact && c <= ' ')
+		return true;
+	if (s->word_len == 0)
+		s->token_at = s->at;
+	s->word_len += in_word;
+	if (s->word_len > WORD_MAX || !add(s, c))
+		return false;
+	return in_word || c == '"' || !s->exact || flush(s);
+}
+
 static bool outside(struct strict *s, unsigned char c)
 {
 	bool in_word = false;
 
-	if (!s->started && !strchr(" \t\r\n{", c))
+	if (!s->started && !strchr(" \t\r\n", c) && !strchr(s->roots, c))
 		return false;
 	switch (c) {
 	case '"':
@@ -84,8 +114,7 @@ static bool outside(struct strict *s, unsigned char c)
 			return false;
 		in_word = true;
 	}
-	s->word_len = in_word ? s->word_len + 1 : 0;
-	return s->word_len <= WORD_MAX && add(s, c);
+	return add_outside(s, c, in_word);
 }
 
 static bool in_string(struct strict *s, unsigned char c)
@@ -94,7 +123,7 @@ static bool in_string(struct strict *s, unsigned char c)
 		return utf8_step(&s->utf8, c);
 	if (c == '"') {
 		s->place = OUTSIDE;
-		return add(s, c);
+		return add(s, c) && (!s->exact || flush(s));
 	}
 	if (c == '\\')
 		s->place = AFTER_BACKSLASH;
@@ -136,6 +165,7 @@ int strict_new(unsigned max_depth, struct strict **ret)
 	if (!s)
 		return -ENOMEM;
 	s->max_depth = max_depth;
+	s->roots = "{";
 	s->yajl = yajl_alloc(NULL, NULL, NULL);
 	if (!s->yajl) {
 		free(s);
@@ -143,6 +173,12 @@ int strict_new(unsigned max_depth, struct strict **ret)
 	}
 	*ret = s;
 	return 0;
+}
+
+void strict_be_exact(struct strict *s, const char *roots)
+{
+	s->exact = true;
+	s->roots = roots;
 }
 
 void strict_free(struct strict *s)
@@ -168,10 +204,14 @@ int strict_feed(struct strict *s, const char *bytes, size_t len)
 	for (size_t i = 0; i < len && s->err == 0; i++) {
 		if (s->place == IN_STRING && s->utf8.left == 0)
 			i += plain_run(bytes + i, len - i);
+		s->at = s->fed + i;
+		s->bad_at = s->at; /* if it is; flush() knows better */
 		if (i < len && !step(s, (unsigned char)bytes[i]))
 			s->err = -EBADMSG;
 	}
-	if (s->err == 0 && !flush(s)) /* what follows us on these bytes may rely on them */
+	s->fed += len;
+	if (s->err == 0 && !s->exact && !flush(s)) /* what follows us on these bytes may rely on
+	                                              them */
 		s->err = -EBADMSG;
 	return s->err;
 }
@@ -179,9 +219,24 @@ int strict_feed(struct strict *s, const char *bytes, size_t len)
 int strict_finish(struct strict *s)
 {
 	/* A lone quote behind the value is a token that yajl still waits for (found by fuzzing). */
+	if (s->err == 0) {
+		s->at = s->bad_at = s->fed;
+		if (!end_word(s))
+			s->err = -EBADMSG;
+	}
 	if (s->err == 0 && (s->place != OUTSIDE || yajl_complete_parse(s->yajl) != yajl_status_ok))
 		s->err = -EBADMSG;
 	return s->err;
+}
+
+uint64_t strict_bad_at(const struct strict *s)
+{
+	return s->bad_at;
+}
+
+bool strict_in_word(const struct strict *s)
+{
+	return s->word_len > 0;
 }
 
 void strict_count(const struct strict *s, size_t *ret_opened, size_t *ret_commas)

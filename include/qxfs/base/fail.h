@@ -14,6 +14,7 @@ struct qx_fail {
 	char request_id[64]; /* the service's requestId, for its support */
 	char why[280];       /* the cause, one sentence */
 	char remedy[320];    /* what to do, one sentence; may be empty */
+	bool unsure;         /* a write that failed may have taken effect all the same */
 	bool unreachable;    /* the network, not the service, failed: old data may be served */
 };
 

@@ -12,4 +12,13 @@
 void hash_hex(char out[HASH_HEX_SIZE], const char *const parts[]);
 uint64_t hash_u64(const char *const parts[]);
 
+/* SHA-256 of bytes that come in pieces, for identity of contents. One thread at a time. */
+#define DIGEST_HEX_SIZE 65
+struct digest;
+struct digest *digest_new(void); /* NULL: no memory */
+void digest_add(struct digest *d, const void *bytes, size_t len);
+/* Of all so far; more may be added afterwards. -ENOMEM */
+int digest_hex(const struct digest *d, char out[DIGEST_HEX_SIZE]);
+void digest_free(struct digest *d); /* NULL is fine */
+
 #endif

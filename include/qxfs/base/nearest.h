@@ -10,4 +10,8 @@ const char *nearest(const char *word, const char *(*name_at)(size_t i));
 /* The same with the names at hand. */
 const char *nearest_of(const char *word, const char *const names[], size_t count);
 
+/* How many letters must be put in, left out or changed, whatever their case (Levenshtein's
+ * distance); SIZE_MAX: b has over 64. */
+size_t letters_apart(const char *a, const char *b);
+
 #endif
