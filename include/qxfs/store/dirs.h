@@ -7,6 +7,7 @@
  *     draft/   being made           used/dates-SV_x        names that were opened there
  *                                   names/surveys          who has had which name
  *                                   notes.lock             of those who change what stands there
+ *                                   journal.db, spool/ …   see journal.h
  *
  * All folders 0700, files 0600, refused otherwise. A cache of another version is emptied; a state
  * of a newer version is refused. Threads: opened once; the fds are read by any thread.
