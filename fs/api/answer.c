@@ -131,7 +131,8 @@ static void hold_endpoint(struct client *c, const struct call *call, int64_t now
 	governor_refused(c->governor, ep, now_ms, until_ms);
 }
 
-static int64_t next_attempt_ms(const struct call *call, bool damaged, int64_t now_ms)
+/* -1: there is none, and the failure says whether it may have taken effect. */
+static int64_t next_attempt_ms(struct call *call, bool damaged, int64_t now_ms)
 {
 	const struct transfer *t = &call->transfer;
 	struct attempt a = {
@@ -148,6 +149,7 @@ static int64_t next_attempt_ms(const struct call *call, bool damaged, int64_t no
 	 * it. */
 	if (a.bound_ms == 0 && t->outcome != OUTCOME_ANSWERED)
 		a.bound_ms = BOUND_MS;
+	call->fail.unsure = retry_is_unsure(&a);
 	return retry_delay_ms(&a, sys_random());
 }
 

@@ -214,8 +214,11 @@ static void fill_transfer(struct client *c, struct call *call)
 		.url = call->url,
 		.token = c->token,
 		.body = call->body,
-		.body_len = call->body ? strlen(call->body) : 0,
-		.content_type = "application/json",
+		.body_len = call->body_len ? call->body_len
+		            : call->body   ? strlen(call->body)
+		                           : 0,
+		.content_type = call->content_type ? call->content_type : "application/json",
+		.headers = { call->headers[0], call->headers[1] },
 		.sink_fd = call->sink_fd,
 		.max_bytes = JSON_MAX_BYTES,
 		.once = row->repeat != REPEAT_ALWAYS,

@@ -142,6 +142,9 @@ static bool set_headers(struct flight *f)
 	snprintf(type, sizeof(type), "Content-Type: %s", t->content_type ? t->content_type : "");
 	if (!t->body || !t->content_type)
 		snprintf(type, sizeof(type), "Content-Type:");
+	for (size_t i = 0; i < countof(t->headers); i++)
+		if (t->headers[i] && !add_header(f, t->headers[i]))
+			return false;
 	return add_header(f, "Expect:") && add_header(f, type) &&
 	       curl_easy_setopt(f->easy, CURLOPT_HTTPHEADER, f->headers) == CURLE_OK &&
 	       curl_easy_setopt(f->easy, CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE) == CURLE_OK;

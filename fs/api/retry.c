@@ -101,3 +101,8 @@ int64_t retry_delay_ms(const struct attempt *a, uint64_t dice)
 		return a->bound_ms - a->elapsed_ms;
 	return -1;
 }
+
+bool retry_is_unsure(const struct attempt *a)
+{
+	return a->outcome == OUTCOME_ABORTED || classify(a) == FAILURE_UNSURE;
+}

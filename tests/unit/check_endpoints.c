@@ -30,8 +30,7 @@ static void test_every_row_is_complete(void **state)
 		assert_true(strcmp(row->method, "GET") == 0 || strcmp(row->method, "POST") == 0);
 		assert_true(strncmp(row->path, "/API/v3/", 8) == 0);
 		assert_in_range(row->calls_per_minute, 1, 3000);
-		assert_true(count_holes(row->path) <= 2); /* struct call: two arguments and a NULL
-		                                           */
+		assert_true(count_holes(row->path) <= 3); /* struct call: three and a NULL */
 		for (int other = 0; other < ep; other++)
 			assert_string_not_equal(row->name, endpoint_row(other)->name);
 	}
@@ -43,8 +42,15 @@ static void test_the_figures_of_the_service_are_kept(void **state)
 	assert_int_equal(endpoint_row(EP_EXPORT_START)->calls_per_minute, 100);
 	assert_int_equal(endpoint_row(EP_EXPORT_PROGRESS)->calls_per_minute, 1000);
 	assert_int_equal(endpoint_row(EP_EXPORT_FILE)->calls_per_minute, 100);
+	assert_int_equal(endpoint_row(EP_IMPORT_CONTACTS)->calls_per_minute, 100);
+	assert_int_equal(endpoint_row(EP_IMPORT_CONTACTS_PROGRESS)->calls_per_minute, 500);
+	assert_int_equal(endpoint_row(EP_CREATE_CONTACT)->calls_per_minute, 500);
+	assert_int_equal(endpoint_row(EP_IMPORT_RESPONSES)->calls_per_minute, 100);
+	assert_int_equal(endpoint_row(EP_IMPORT_RESPONSES_PROGRESS)->calls_per_minute, 100);
 	for (int ep = 0; ep < EP_N_; ep++)
-		assert_int_equal(endpoint_row(ep)->starts_job, ep == EP_EXPORT_START);
+		assert_int_equal(endpoint_row(ep)->starts_job,
+		                 ep == EP_EXPORT_START || ep == EP_IMPORT_CONTACTS ||
+		                         ep == EP_OLD_IMPORT || ep == EP_IMPORT_RESPONSES);
 }
 
 static void check_path(enum endpoint ep, const char *const args[], const char *expected)
@@ -61,12 +67,15 @@ static void test_arguments_fill_the_holes(void **state)
 	const char *none[] = { NULL };
 	const char *one[] = { "SV_1", NULL };
 	const char *two[] = { "SV_1", "ES_2", NULL };
+	const char *three[] = { "POOL_1", "CG_2", "PGRS_3", NULL };
 
 	check_path(EP_WHOAMI, none, "/API/v3/whoami");
 	check_path(EP_SURVEYS, NULL, "/API/v3/surveys");
 	check_path(EP_SURVEY, one, "/API/v3/surveys/SV_1");
 	check_path(EP_EXPORT_START, one, "/API/v3/surveys/SV_1/export-responses");
 	check_path(EP_EXPORT_PROGRESS, two, "/API/v3/surveys/SV_1/export-responses/ES_2");
+	check_path(EP_IMPORT_CONTACTS_PROGRESS, three,
+	           "/API/v3/directories/POOL_1/mailinglists/CG_2/transactioncontacts/PGRS_3");
 	check_path(EP_EXPORT_FILE, two, "/API/v3/surveys/SV_1/export-responses/ES_2/file");
 }
 

@@ -29,12 +29,15 @@ struct client_config {
 struct call {
 	/* in; strings are borrowed until on_done */
 	enum endpoint ep;
-	const char *args[3];  /* for the {} of the path, NULL after the last; of a row with any_path
+	const char *args[4];  /* for the {} of the path, NULL after the last; of a row with any_path
 	                         the path, which decides whose limits it falls under */
 	const char *query;    /* "offset=100", NULL: none */
 	const char *page_url; /* a next_page of an earlier call: asked for instead of path and query
 	                       */
 	const char *body;     /* JSON text, NULL: none */
+	size_t body_len;      /* 0: the text's length; a body of another type may hold NULs */
+	const char *content_type; /* of the body; NULL: JSON */
+	const char *headers[2];   /* whole lines besides: "Idempotency-Key: …"; NULL: none */
 	enum call_class class;
 	uid_t uid;
 	int64_t expected_ms;

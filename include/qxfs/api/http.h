@@ -28,6 +28,7 @@ struct transfer {
 	const char *body;           /* NULL: none (a POST then says Content-Length: 0) */
 	size_t body_len;
 	const char *content_type; /* of the body */
+	const char *headers[2];   /* whole lines of its own, NULL: none */
 	int sink_fd;              /* a 200's body is written there from offset 0; -1: to memory */
 	size_t max_bytes;         /* of a body in memory; more is OUTCOME_LOCAL with EFBIG */
 	bool once;         /* must not arrive twice: never on a kept connection, see http.c */

@@ -37,4 +37,7 @@ struct attempt {
 #define RETRY_ATTEMPTS 6
 int64_t retry_delay_ms(const struct attempt *a, uint64_t dice);
 
+/* It has failed for good and may have taken effect all the same. */
+bool retry_is_unsure(const struct attempt *a);
+
 #endif
