@@ -211,11 +211,17 @@ static const char *heading_of(const char *column)
 	return dot ? dot + 1 : column;
 }
 
+const char *shape_heading(enum shape shape, size_t i)
+{
+	return i < COLUMNS_MAX && shapes[shape].columns[i] ? heading_of(shapes[shape].columns[i])
+	                                                   : NULL;
+}
+
 /* An embedded field that is called as a column of ours is told apart by where it is from. */
 static bool is_column(enum shape shape, const char *name)
 {
-	for (size_t i = 0; i < COLUMNS_MAX && shapes[shape].columns[i]; i++)
-		if (strcasecmp(heading_of(shapes[shape].columns[i]), name) == 0)
+	for (size_t i = 0; shape_heading(shape, i); i++)
+		if (strcasecmp(shape_heading(shape, i), name) == 0)
 			return true;
 	return false;
 }
@@ -224,9 +230,9 @@ static void write_heading(struct shaping *s)
 {
 	if (s->in->bom)
 		buf_add_str(&s->out, UTF8_BOM);
-	for (size_t i = 0; i < COLUMNS_MAX && shapes[s->shape].columns[i]; i++) {
+	for (size_t i = 0; shape_heading(s->shape, i); i++) {
 		buf_add_str(&s->out, i ? "," : "");
-		buf_add_csv(&s->out, heading_of(shapes[s->shape].columns[i]));
+		buf_add_csv(&s->out, shape_heading(s->shape, i));
 	}
 	for (size_t i = 0; i < s->n_extras; i++) {
 		buf_clear(&s->cell);

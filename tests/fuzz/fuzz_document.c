@@ -14,7 +14,7 @@
 #include <qxfs/base/json.h>
 #include <qxfs/base/sys.h>
 
-#include "../../fs/base/strict.h"
+#include <qxfs/base/strict.h>
 
 #define MAX_BYTES (1 << 20)
 
