@@ -2,6 +2,7 @@
 #ifndef QXFS_JOBS_SHAPES_PRIVATE_H
 #define QXFS_JOBS_SHAPES_PRIVATE_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include <qxfs/base/fail.h>
@@ -14,6 +15,9 @@ struct shape_input {
 	int (*room)(void *arg, uint64_t upto); /* as draft_reserve */
 	void *arg;
 };
+
+/* The i-th heading of a CSV, without the embedded data; NULL behind the last. */
+const char *shape_heading(enum shape shape, size_t i);
 
 /* Writes the file to out_fd; memory does not grow with the elements. Disk worker. -errno, with
  * words in `fail`. */
