@@ -80,6 +80,52 @@ static bool is_stopped(int task_fd, const char *tid)
 	return stopped;
 }
 
+#define PF_SIGNALED 0x400 /* Linux, sched.h: "killed by a signal"; in /proc since ever */
+#define FLAGS_FIELD 9
+
+pid_t caller_process(pid_t tid)
+{
+	char path[64];
+	struct buf status = { 0 };
+	int64_t tgid = 0;
+
+	if (tid <= 0)
+		return 0;
+	(void)snprintf(path, sizeof(path), "/proc/%d/status", tid);
+	if (sys_read_file_at(AT_FDCWD, path, STATUS_MAX, &status) == 0) {
+		const char *line = strstr(buf_text(&status), "\nTgid:");
+		char number[16] = "";
+		if (line && sscanf(line + 6, "%15s", number) == 1 &&
+		    sys_parse_int(number, 1, INT32_MAX, &tgid) < 0)
+			tgid = 0;
+	}
+	buf_done(&status);
+	return (pid_t)tgid;
+}
+
+bool caller_is_killed(pid_t tid)
+{
+	char path[64];
+	struct buf stat = { 0 };
+	int64_t flags = 0;
+
+	if (tid <= 0)
+		return false;
+	(void)snprintf(path, sizeof(path), "/proc/%d/stat", tid);
+	(void)sys_read_file_at(AT_FDCWD, path, STAT_MAX, &stat); /* a thread that has ended: "" */
+	const char *at = strrchr(buf_text(&stat), ')');          /* field 2 ends */
+	for (int field = 2; at && field < FLAGS_FIELD; field++)
+		at = strchr(at + 1, ' ');
+	if (at) {
+		char number[24] = "";
+		if (sscanf(at, " %23[0-9]", number) != 1 ||
+		    sys_parse_int(number, 0, UINT32_MAX, &flags) < 0)
+			flags = 0;
+	}
+	buf_done(&stat);
+	return flags & PF_SIGNALED;
+}
+
 /* Has any thread of its process stopped? The one that took the SIGSTOP has by the time that the
  * others are woken. */
 static bool stands_still(pid_t tid)

@@ -29,4 +29,9 @@ enum caller_signs caller_read_status(const char *status);
  * A thread as FUSE names it; 0 or one that cannot be seen gives up. */
 bool caller_stays(pid_t tid, bool told);
 
+/* The process of a thread; 0: unknown. */
+pid_t caller_process(pid_t tid);
+/* It is being ended by a signal, so what it wrote may lack its end. */
+bool caller_is_killed(pid_t tid);
+
 #endif

@@ -2,6 +2,7 @@
 #include <qxfs/front/control.h>
 
 #include <qxfs/base/buf.h>
+#include <qxfs/base/sys.h>
 
 #include <errno.h>
 #include <stdint.h>
@@ -18,6 +19,16 @@ static int check(const struct control *c)
 	return 0;
 }
 
+static const struct {
+	enum control_verb verb;
+	enum tree_import_verb as;
+} imports[] = {
+	{ CONTROL_IMPORT, TREE_IMPORT_TELL },
+	{ CONTROL_HURRY, TREE_IMPORT_HURRY },
+	{ CONTROL_SEND, TREE_IMPORT_SEND },
+	{ CONTROL_DISCARD, TREE_IMPORT_DISCARD },
+};
+
 static int render(struct tree *tree, const struct control *c, struct buf *out)
 {
 	int err = -EINVAL;
@@ -26,12 +37,16 @@ static int render(struct tree *tree, const struct control *c, struct buf *out)
 		err = tree_status(tree, out);
 	else if (c->verb == CONTROL_WHY)
 		err = tree_why(tree, c->path, out);
+	else
+		for (size_t i = 0; i < countof(imports); i++)
+			if (imports[i].verb == c->verb)
+				err = tree_import(tree, imports[i].as, c->path, out);
 	return err == 0 && buf_failed(out) ? -ENOMEM : err;
 }
 
-/* The answer is rendered anew for each piece: one that changed meanwhile reads as no JSON, and the
- * command asks again. */
-static int answer(struct tree *tree, struct control *c)
+/* The answer is rendered anew for each piece (what was to be done is done by then): one that
+ * changed meanwhile reads as no JSON, and the command asks again. */
+int control_answer(struct tree *tree, struct control *c)
 {
 	struct buf out = { 0 };
 
@@ -74,7 +89,11 @@ void ops_ioctl(fuse_req_t req, fuse_ino_t node, unsigned int cmd, void *arg,
 		return;
 	}
 	memcpy(&c, in, sizeof(c));
-	int err = answer(tree, &c);
+	if (c.verb > CONTROL_WHY) {
+		write_control(req, &c);
+		return;
+	}
+	int err = control_answer(tree, &c);
 	if (err < 0)
 		reply_err(req, err);
 	else

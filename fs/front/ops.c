@@ -10,14 +10,7 @@
 
 #define MAX_BACKGROUND 64 /* read-ahead of several files; the kernel's 12 starve each other */
 
-/* The mount creates, renames and deletes nothing: EPERM. Files are never written: EROFS. */
-
-static void refuse_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
-                          struct fuse_file_info *fi)
-{
-	(void)parent, (void)name, (void)mode, (void)fi;
-	reply_err(req, -EPERM);
-}
+/* What no folder takes: EPERM. What import folders take: ops_write.c. */
 
 static void refuse_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
                          dev_t dev)
@@ -44,24 +37,10 @@ static void refuse_link(fuse_req_t req, fuse_ino_t node, fuse_ino_t parent, cons
 	reply_err(req, -EPERM);
 }
 
-static void refuse_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
+static void refuse_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	(void)parent, (void)name;
 	reply_err(req, -EPERM);
-}
-
-static void refuse_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
-                          fuse_ino_t new_parent, const char *new_name, unsigned int flags)
-{
-	(void)parent, (void)name, (void)new_parent, (void)new_name, (void)flags;
-	reply_err(req, -EPERM);
-}
-
-static void refuse_write(fuse_req_t req, fuse_ino_t node, const char *bytes, size_t size, off_t off,
-                         struct fuse_file_info *fi)
-{
-	(void)node, (void)bytes, (void)size, (void)off, (void)fi;
-	reply_err(req, -EROFS);
 }
 
 static void init(void *userdata, struct fuse_conn_info *conn)
@@ -99,13 +78,15 @@ const struct fuse_lowlevel_ops ops_table = {
 	.readdirplus = ops_readdirplus,
 	.releasedir = ops_release,
 	.ioctl = ops_ioctl,
-	.create = refuse_create,
+	.create = ops_create,
 	.mknod = refuse_mknod,
 	.mkdir = refuse_mkdir,
 	.symlink = refuse_symlink,
 	.link = refuse_link,
-	.unlink = refuse_unlink,
-	.rmdir = refuse_unlink,
-	.rename = refuse_rename,
-	.write = refuse_write,
+	.unlink = ops_unlink,
+	.rmdir = refuse_rmdir,
+	.rename = ops_rename,
+	.write = ops_write,
+	.flush = ops_flush,
+	.fsync = ops_fsync,
 };

@@ -14,13 +14,16 @@
 #include <qxfs/tree/tree.h>
 
 struct lot;
+struct control;
 struct notifier;
+struct pool;
 
 /* What every operation can reach; the user data of the libfuse session. Set before the mount. */
 struct front {
 	struct tree *tree;
 	struct lot *lot;
 	struct notifier *notifier;
+	struct pool *disk; /* what waits for the local disk: import folders */
 };
 
 /* The table for fuse_session_new. */
@@ -65,6 +68,22 @@ void ops_opendir(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi);
 void ops_read(fuse_req_t req, fuse_ino_t node, size_t size, off_t off, struct fuse_file_info *fi);
 void ops_release(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi);
 
+/* ops_write.c: import folders; elsewhere refused. Their work is handed to the disk workers. */
+void ops_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
+                struct fuse_file_info *fi);
+void ops_write(fuse_req_t req, fuse_ino_t node, const char *bytes, size_t size, off_t off,
+               struct fuse_file_info *fi);
+void ops_flush(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi);
+void ops_fsync(fuse_req_t req, fuse_ino_t node, int datasync, struct fuse_file_info *fi);
+void ops_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t new_parent,
+                const char *new_name, unsigned int flags);
+void ops_unlink(fuse_req_t req, fuse_ino_t parent, const char *name);
+/* The same for what ops_files.c and ops_names.c are asked of an import folder's file. */
+void write_open(fuse_req_t req, fuse_ino_t node, int flags);
+void write_release(fuse_req_t req, struct tree_handle *handle);
+void write_control(fuse_req_t req, const struct control *c);
+void write_setattr(fuse_req_t req, fuse_ino_t node, const struct stat *attr, int set);
+
 /* ops_list.c: listings. */
 void ops_readdir(fuse_req_t req, fuse_ino_t node, size_t size, off_t off,
                  struct fuse_file_info *fi);
@@ -72,6 +91,7 @@ void ops_readdirplus(fuse_req_t req, fuse_ino_t node, size_t size, off_t off,
                      struct fuse_file_info *fi);
 
 /* control.c */
+int control_answer(struct tree *tree, struct control *c);
 void ops_ioctl(fuse_req_t req, fuse_ino_t node, unsigned int cmd, void *arg,
                struct fuse_file_info *fi, unsigned flags, const void *in, size_t in_size,
                size_t out_size);

@@ -51,7 +51,10 @@ static void open_node(fuse_req_t req, enum tree_verb verb, fuse_ino_t node, int 
 
 void ops_open(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 {
-	open_node(req, TREE_OPEN, node, fi->flags);
+	if (tree_is_spool(front_of(req)->tree, node))
+		write_open(req, node, fi->flags);
+	else
+		open_node(req, TREE_OPEN, node, fi->flags);
 }
 
 void ops_opendir(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
@@ -103,7 +106,13 @@ void ops_read(fuse_req_t req, fuse_ino_t node, size_t size, off_t off, struct fu
 
 void ops_release(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 {
+	struct tree_handle *handle = handle_of(fi);
 	(void)node;
-	tree_close(front_of(req)->tree, handle_of(fi));
+
+	if (handle->is_spool) {
+		write_release(req, handle);
+		return;
+	}
+	tree_close(front_of(req)->tree, handle);
 	reply_err(req, 0);
 }

@@ -133,8 +133,12 @@ static void touch(fuse_req_t req, fuse_ino_t node)
 void ops_setattr(fuse_req_t req, fuse_ino_t node, struct stat *attr, int set,
                  struct fuse_file_info *fi)
 {
-	(void)attr, (void)fi;
+	(void)fi;
 
+	if (tree_is_spool(front_of(req)->tree, node)) {
+		write_setattr(req, node, attr, set);
+		return;
+	}
 	int err = judge_setattr(set);
 	if (err < 0)
 		reply_err(req, err);

@@ -4,6 +4,7 @@
 #include <qxfs/base/buf.h>
 #include <qxfs/base/log.h>
 #include <qxfs/base/sys.h>
+#include <qxfs/base/worker.h>
 
 #include <errno.h>
 #include <fuse_lowlevel.h>
@@ -21,6 +22,8 @@
 #include "park.h"
 #include "patience.h"
 #include "unmount.h"
+
+#define DISK_WORKERS 2 /* of import folders: what they do is short, but for an fsync */
 
 struct session {
 	struct front front;
@@ -135,6 +138,8 @@ static int make_parts(struct session *s, struct tree *tree)
 	int err = s->stop < 0 ? -errno : notifier_new(s->fuse, &s->front.notifier);
 	if (err == 0)
 		err = lot_new(tree, s->front.notifier, &s->front.lot);
+	if (err == 0)
+		err = pool_new("inbox", DISK_WORKERS, &s->front.disk);
 	return err;
 }
 
@@ -214,6 +219,8 @@ void session_close(struct session *s)
 		notifier_stop(s->front.notifier);
 	loop_stop(s->loop);
 	s->loop = NULL;
+	if (s->front.disk)
+		pool_stop(s->front.disk); /* answers what it has */
 	if (!s->mountpoint)
 		return;
 
@@ -231,6 +238,7 @@ void session_free(struct session *s)
 	session_close(s);
 	lot_free(s->front.lot);
 	notifier_free(s->front.notifier);
+	pool_free(s->front.disk);
 	if (s->fuse)
 		fuse_session_destroy(s->fuse);
 	if (s->stop >= 0)

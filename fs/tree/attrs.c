@@ -155,7 +155,7 @@ void row_attr(const struct tree *t, const struct node_row *row, uint64_t ino, st
 	mode_t mode = 0444;
 	memset(ret, 0, sizeof(*ret));
 	if (row->kind == NODE_DIR)
-		mode = S_IFDIR | 0555;
+		mode = S_IFDIR | (row->is_inbox ? 0755 : 0555);
 	else if (row->kind == NODE_LINK)
 		mode = S_IFLNK | 0777;
 	else
@@ -227,6 +227,8 @@ void node_attr(struct tree *t, const struct node *n, struct stat *ret)
 	case NODE_DIR:
 		set_mtime(ret, folder_mtime(t, p));
 		break;
+	case NODE_SPOOL:
+		break; /* inbox_stat() */
 	}
 }
 
@@ -239,8 +241,12 @@ double node_attr_ttl(struct tree *t, const struct node *n)
 		return 0;
 	case NODE_TEXT:
 		return LONG_TTL_S; /* a text node never changes */
+	case NODE_SPOOL:
+		return 0;
 	default:
-		return is_tentative(t, n->place->row, n->place->arg) ? 0 : FOLDER_TTL_S;
+		return n->place->row->is_inbox || is_tentative(t, n->place->row, n->place->arg)
+		               ? 0
+		               : FOLDER_TTL_S;
 	}
 }
 
@@ -260,6 +266,7 @@ double node_entry_ttl(struct tree *t, const struct node *n)
 			return 0;
 		return fresh_rest(t, p);
 	case NODE_TEXT:
+	case NODE_SPOOL:
 	case NODE_LIVE:
 		return 0;
 	default:

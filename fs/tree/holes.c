@@ -97,6 +97,7 @@ static const struct {
 	[HOLE_EMAIL] = { .style = PART_NAME, .check = check_email, .personal = true },
 	[HOLE_SEARCH] = { .style = PART_NAME, .check = check_search, .personal = true },
 	[HOLE_DATES] = { .style = PART_NAME, .check = span_check_dates },
+	[HOLE_ENTRY] = { .missing = "no file of this name lies here" },
 	[HOLE_WITH] = { .style = PART_NAME, .check = span_check_with },
 	[HOLE_API_FOLDER] = { .style = PART_NAME, .check = check_api_folder },
 	[HOLE_API_PATH] = { .style = PART_NAME, .check = check_api_path },

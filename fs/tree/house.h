@@ -98,6 +98,8 @@ struct tree {
 	struct tree_config config;    /* immutable */
 	struct zone *zone;            /* immutable: of days and of dates in workbooks */
 	struct jobs *jobs;            /* immutable */
+	struct drops *drops;          /* immutable; NULL: there is no journal */
+	struct imports *imports;      /* immutable; likewise, or the mount is read-only */
 	int64_t born_s;               /* immutable */
 	pthread_mutex_t catalog_lock; /* rank 1, before `lock`: one thread makes a catalog */
 	pthread_mutex_t lock;
@@ -138,6 +140,8 @@ int resolve(struct tree *t, const struct node_row *dir, const char *dir_arg, con
 /* A node of that place for the kernel, one lookup more. */
 int present(struct tree *t, const struct node_row *row, const char *arg, struct tree_entry *ret);
 void text_unref(struct text *text);
+/* The place of a node, copied: row and argument. -ENOENT */
+int place_of(struct tree *t, uint64_t id, const struct node_row **ret_row, char arg[ARG_MAX_BYTES]);
 
 /* How long the kernel may keep a folder, its attributes, its listing. */
 #define FOLDER_TTL_S 60
@@ -186,7 +190,11 @@ int email_target(struct tree *t, const char *arg, struct generation *gen, struct
 /* As long as any, for the size that is shown; pure. */
 void email_longest(const char *arg, struct buf *out);
 
-/* opens.c: at the end of the mount: what a lazy unmount has left open. */
-void close_handles(struct tree *t);
+/* inbox.c: call without tree.lock */
+/* The child of an import folder: as resolve(). */
+int inbox_resolve(struct tree *t, const struct node_row *dir, const char *dir_arg, const char *name,
+                  const struct node_row **ret_row, char arg[ARG_MAX_BYTES], struct qx_fail *why);
+/* Attributes of an entry or of its rejected rows. -ENOENT */
+int inbox_stat(struct tree *t, const struct node_row *row, const char *arg, struct stat *ret);
 
 #endif

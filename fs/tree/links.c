@@ -47,11 +47,20 @@ bool link_follow(struct tree *t, const struct node_row **row, char arg[ARG_MAX_B
 	return true;
 }
 
+/* Below a list or a directory: of what else is imported there is no table to fill in. */
+static bool row_has_contacts(const struct node_row *row)
+{
+	enum row_id of = node_row(row->block)->parent;
+	return of == ROW_MAILINGLIST || of == ROW_DIRECTORY;
+}
+
 bool row_is_there(struct tree *t, const struct node_row *row, const char *arg)
 {
 	if (row->id == ROW_DIRECTORY_LINK)
 		return default_directory(t);
 	if (row->flags & ROW_OPTION_API)
 		return t->config.api;
+	if (row->source.kind == SOURCE_TEXT && row->source.text == text_template)
+		return row_has_contacts(row);
 	return !(row->flags & ROW_XM_ONLY && id_is_old_mailinglist(arg));
 }

@@ -1,6 +1,7 @@
 /* listing.c: READDIR and READDIRPLUS. The listing holds the catalog of its moment, so it neither
  * skips nor repeats a name whatever comes in between; it is memory work only. */
 #include "listing.h"
+#include "inbox.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -81,7 +82,9 @@ int listing_new(struct tree *t, const struct node_row *dir, const char *arg, str
 	l->dir = dir;
 	memcpy(l->arg, arg, strlen(arg) + 1);
 	int r = add_fixed(t, l);
-	if (r == 0)
+	if (r == 0 && dir->is_inbox)
+		r = inbox_list(t, dir, arg, &l->inbox, &l->n_items);
+	else if (r == 0)
 		r = add_items(t, l);
 	if (r == 0)
 		r = add_stream(t, l);
@@ -103,6 +106,7 @@ void listing_free(struct listing *l)
 	catalog_unref(l->catalog);
 	free(l->fixed);
 	free(l->chosen);
+	free(l->inbox);
 	for (size_t i = 0; l->names && i < l->n_items; i++)
 		free(l->names[i]);
 	free(l->names);
@@ -120,7 +124,7 @@ void listing_opened(struct node *n, const struct listing *l, struct tree_handle 
 
 	/* A million names are too many to be kept, and one that fails half-way is no listing. */
 	n->mixed = l->stream || (n->listings > 0 && (n->mixed || !same));
-	h->may_keep = !n->mixed;
+	h->may_keep = !n->mixed && !l->dir->is_inbox;
 	h->keep_cache =
 		h->may_keep && same && n->kept_ms && now_ms - n->kept_ms < FOLDER_TTL_S * 1000;
 	if (!h->keep_cache)
@@ -134,7 +138,7 @@ void listing_closed(struct node *n)
 	n->listings--;
 }
 
-struct entry {
+struct listed {
 	const struct node_row *row;
 	char name[TREE_NAME_BYTES];
 	char arg[ARG_MAX_BYTES];
@@ -142,14 +146,14 @@ struct entry {
 
 /* Ids and safe names fit. */
 static int set_entry(const struct listing *l, const char *part, const char *name,
-                     const char *suffix, struct entry *ret)
+                     const char *suffix, struct listed *ret)
 {
 	ret->row = node_target(l->pattern);
 	int n = snprintf(ret->name, sizeof(ret->name), "%s%s", name, suffix);
 	return n < (int)sizeof(ret->name) && arg_join(l->arg, part, ret->arg) ? 0 : -EIO;
 }
 
-static int stream_entry(const struct listing *l, size_t index, struct entry *ret)
+static int stream_entry(const struct listing *l, size_t index, struct listed *ret)
 {
 	char id[STREAM_ID_BYTES];
 
@@ -157,10 +161,23 @@ static int stream_entry(const struct listing *l, size_t index, struct entry *ret
 	return r < 0 ? r : set_entry(l, id, id, l->pattern->suffix, ret);
 }
 
-static int item_at(const struct listing *l, size_t index, struct entry *ret)
+static int inbox_entry(const struct listing *l, size_t index, struct listed *ret)
+{
+	const struct inbox_item *item = &l->inbox[index];
+	char id[24];
+
+	ret->row = item->row;
+	int n = snprintf(ret->name, sizeof(ret->name), "%s", item->name);
+	(void)snprintf(id, sizeof(id), "%lld", (long long)item->id);
+	return n < (int)sizeof(ret->name) && arg_join(l->arg, id, ret->arg) ? 0 : -EIO;
+}
+
+static int item_at(const struct listing *l, size_t index, struct listed *ret)
 {
 	if (index >= l->n_items)
 		return -ENOENT;
+	if (l->inbox)
+		return inbox_entry(l, index, ret);
 	if (!l->catalog)
 		return set_entry(l, l->names[index], l->names[index], l->pattern->suffix, ret);
 	const struct list_item *item = &l->catalog->list->items[l->chosen[index]];
@@ -169,7 +186,7 @@ static int item_at(const struct listing *l, size_t index, struct entry *ret)
 	                 hole_name(l->pattern->hole, l->catalog, item), l->pattern->suffix, ret);
 }
 
-static int entry_at(const struct listing *l, size_t index, struct entry *ret)
+static int entry_at(const struct listing *l, size_t index, struct listed *ret)
 {
 	if (index >= l->n_fixed && l->stream)
 		return stream_entry(l, index - l->n_fixed, ret);
@@ -185,7 +202,7 @@ int tree_dirent(struct tree *t, const struct tree_handle *h, size_t index,
                 char ret_name[TREE_NAME_BYTES], struct stat *ret)
 {
 	const struct handle *handle = (const struct handle *)h;
-	struct entry e;
+	struct listed e;
 
 	int r = entry_at(handle->listing, index, &e);
 	if (r < 0)
@@ -199,7 +216,7 @@ int tree_dirent_lookup(struct tree *t, const struct tree_handle *h, size_t index
                        char ret_name[TREE_NAME_BYTES], struct tree_entry *ret)
 {
 	const struct handle *handle = (const struct handle *)h;
-	struct entry e;
+	struct listed e;
 
 	int r = entry_at(handle->listing, index, &e);
 	if (r < 0)

@@ -15,6 +15,7 @@ struct handle {
 	struct generation *gen;
 	struct spill *live; /* whose fd it reads */
 	struct listing *listing;
+	struct drop_handle *drop; /* of an import folder's file */
 };
 
 struct listing {
@@ -25,9 +26,10 @@ struct listing {
 	struct catalog *catalog;        /* held; NULL: its names are its components */
 	size_t *chosen;                 /* indexes of its items; NULL: all of them */
 	size_t n_items;
-	char **names;          /* where there is no catalog and no stream: n_items of them */
-	uint64_t version;      /* of what is listed: equal only if all names are */
-	struct stream *stream; /* instead of a catalog; NULL */
+	struct inbox_item *inbox; /* what lies in an import folder; then n_items of these */
+	char **names;             /* where there is no catalog and no stream: n_items of them */
+	uint64_t version;         /* of what is listed: equal only if all names are */
+	struct stream *stream;    /* instead of a catalog; NULL */
 	char arg[ARG_MAX_BYTES];
 	uint64_t parent_ino;
 };

@@ -71,7 +71,7 @@ static struct node_row rows[ROWS_MAX_] = {
 	                     "every survey's responses.xlsx under the survey's name"),
 	[ROW_EXCEL_FILE] =
 		MADE("/excel/{excel}.xlsx", "the same file as surveys/SV_.../responses.xlsx"),
-	[ROW_SURVEYS] = LISTED("/surveys", LIST_SURVEYS, 0, "a folder for each survey"),
+	[ROW_SURVEYS] = LISTED("/surveys", LIST_SURVEYS, ROW_IMPORTS, "a folder for each survey"),
 	[ROW_SURVEYS_INDEX] =
 		TEXT("/surveys/index.csv", text_surveys_index, 0, "the list of surveys as a table"),
 	[ROW_BY_NAME] = LISTED("/surveys/by-name", LIST_SURVEYS, 0,
@@ -86,8 +86,8 @@ static struct node_row rows[ROWS_MAX_] = {
 	[ROW_RECENT] = LISTED("/surveys/recent", LIST_SURVEYS, 0,
 	                      "the 50 that were modified last, under their names"),
 	[ROW_RECENT_LINK] = LINK("/surveys/recent/{recent}", "a link to the survey's folder"),
-	[ROW_SURVEY] =
-		DIR(SURVEY, ROW_FORMS, "one survey; found by its id also when no list shows it"),
+	[ROW_SURVEY] = DIR(SURVEY, ROW_FORMS | ROW_IMPORTS,
+	                   "one survey; found by its id also when no list shows it"),
 	[ROW_SURVEY_STATUS] = TEXT(SURVEY "/STATUS.txt", text_survey_status, 0,
 	                           "for people: the state of this survey's files"),
 	[ROW_SURVEY_JSON] = GET(SURVEY "/survey.json", EP_SURVEY,
@@ -139,7 +139,7 @@ static struct node_row rows[ROWS_MAX_] = {
 	[ROW_DIRECTORY_LINK] = LINK("/directory", "a link to the account's default directory"),
 	[ROW_DIRECTORIES] = LISTED("/directories", LIST_DIRECTORIES, 0,
 	                           "XM Directory: a folder for each directory of people"),
-	[ROW_DIRECTORY] = DIR(DIRECTORY, 0, "one directory"),
+	[ROW_DIRECTORY] = DIR(DIRECTORY, ROW_IMPORTS, "one directory"),
 	[ROW_DIRECTORY_JSON] =
 		TEXT(DIRECTORY "/directory.json", text_directory, 0,
 	             "its name, count, criteria of deduplication, as the list has them"),
@@ -175,7 +175,7 @@ static struct node_row rows[ROWS_MAX_] = {
 	                             "the same folders under the lists' names"),
 	[ROW_LISTS_BY_NAME_LINK] =
 		LINK("/mailinglists/by-name/{mailinglist-name}", "a link to the list's folder"),
-	[ROW_MAILINGLIST] = DIR(MAILINGLIST, 0, "one mailing list"),
+	[ROW_MAILINGLIST] = DIR(MAILINGLIST, ROW_IMPORTS, "one mailing list"),
 	[ROW_MAILINGLIST_JSON] =
 		DATA(MAILINGLIST "/list.json", "its name, owner, dates", .kind = SOURCE_DOCUMENT,
 	             .ep = EP_MAILINGLIST, .args = "d0", .old_ep = EP_OLD_MAILINGLIST),
@@ -221,7 +221,7 @@ static struct node_row rows[ROWS_MAX_] = {
 };
 
 /* Paths of the rows that nodes_init() adds. */
-static char form_paths[ROWS_MAX_ - ROWS_FIXED_][80];
+static char made_paths[ROWS_MAX_ - ROWS_FIXED_][80];
 static int n_rows;
 
 static const struct {
@@ -246,6 +246,7 @@ static const struct {
 	{ "mailinglist-name", HOLE_MAILINGLIST_NAME },
 	{ "dates", HOLE_DATES },
 	{ "with", HOLE_WITH },
+	{ "entry", HOLE_ENTRY },
 	{ "folder", HOLE_API_FOLDER },
 	{ "path", HOLE_API_PATH },
 };
@@ -272,9 +273,9 @@ static void add_forms(const struct node_row *dir)
 {
 	for (int f = 0; f < FORMS_; f++) {
 		const struct form *form = form_row((enum form_id)f);
-		char *path = form_paths[n_rows - ROWS_FIXED_];
+		char *path = made_paths[n_rows - ROWS_FIXED_];
 
-		(void)snprintf(path, sizeof(form_paths[0]), "%s/%s", dir->path, form->name);
+		(void)snprintf(path, sizeof(made_paths[0]), "%s/%s", dir->path, form->name);
 		rows[n_rows++] = (struct node_row){
 			.path = path,
 			.kind = NODE_DATA,
@@ -282,6 +283,52 @@ static void add_forms(const struct node_row *dir)
 			            .form = form },
 			.flags = form->flags & FORM_LISTED ? 0 : ROW_UNLISTED,
 			.doc = form->doc,
+		};
+	}
+}
+
+/* Path below the folder, kind, what it is. */
+static const struct {
+	const char *path;
+	enum node_kind kind;
+	text_fn *text;
+	const char *doc;
+} inbox_rows[INBOX_ROWS_] = {
+	[INBOX_IMPORT] = { "import", NODE_DIR, NULL,
+	                   "files copied here are imported into the account" },
+	[INBOX_CHECK] = { "check", NODE_DIR, NULL,
+	                  "files copied here are only looked at: see their reports" },
+	[INBOX_SEND] = { "import/send", NODE_DIR, NULL,
+	                 "a file moved here is sent at once, whatever held it" },
+	[INBOX_DONE] = { "import/done", NODE_DIR, NULL, "what has been imported, for some days" },
+	[INBOX_ENTRY] = { "import/{entry}", NODE_SPOOL, NULL, "a file that was copied here" },
+	[INBOX_REPORT] = { "import/{entry}.report.txt", NODE_TEXT, text_report,
+	                   "for people: what will be or was done with it, and why" },
+	[INBOX_RESULT] = { "import/{entry}.result.json", NODE_TEXT, text_result,
+	                   "the same for programs, when it is over" },
+	[INBOX_REJECTED] = { "import/{entry}.rejected.csv", NODE_SPOOL, NULL,
+	                     "the rows that were refused, with the reason" },
+	[INBOX_TEMPLATE] = { "import/TEMPLATE.csv", NODE_TEXT, text_template,
+	                     "a table to fill in: the columns that are understood here" },
+};
+static_assert(IMPORT_ROWS_ == INBOX_ROWS_, "every row of an import folder has its place");
+
+static void add_inbox(struct node_row *above)
+{
+	above->block = (enum row_id)n_rows;
+	for (int i = 0; i < INBOX_ROWS_; i++) {
+		char *path = made_paths[n_rows - ROWS_FIXED_];
+
+		(void)snprintf(path, sizeof(made_paths[0]), "%s/%s", above->path,
+		               inbox_rows[i].path);
+		rows[n_rows++] = (struct node_row){
+			.path = path,
+			.kind = inbox_rows[i].kind,
+			.source = { .kind = inbox_rows[i].text ? SOURCE_TEXT : SOURCE_NONE,
+			            .text = inbox_rows[i].text },
+			.doc = inbox_rows[i].doc,
+			.block = above->block,
+			.is_inbox = inbox_rows[i].kind == NODE_DIR,
 		};
 	}
 }
@@ -326,6 +373,9 @@ void nodes_init(void)
 		rows[i].forms = (enum row_id)n_rows;
 		add_forms(&rows[i]);
 	}
+	for (int i = 0; i < ROWS_FIXED_; i++)
+		if (rows[i].flags & ROW_IMPORTS)
+			add_inbox(&rows[i]);
 	for (int i = 0; i < n_rows; i++)
 		complete(&rows[i]);
 	link_children();

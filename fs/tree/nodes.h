@@ -35,18 +35,20 @@ struct tree;
 enum node_kind {
 	NODE_DIR,
 	NODE_LINK,
-	NODE_TEXT, /* made here from tables, never a request */
-	NODE_DATA, /* a generation: an export or a document */
-	NODE_LIVE  /* fetched anew by each open, which alone can read it */
+	NODE_SPOOL, /* a file in an import folder */
+	NODE_TEXT,  /* made here from tables, never a request */
+	NODE_DATA,  /* a generation: an export or a document */
+	NODE_LIVE   /* fetched anew by each open, which alone can read it */
 };
 
 enum row_flag {
 	ROW_OWNER_ONLY = 1 << 0,
-	ROW_UNLISTED = 1 << 1,  /* found by name only */
-	ROW_FORMS = 1 << 2,     /* a folder that holds the responses in all their forms */
-	ROW_XM_ONLY = 1 << 3,   /* not of mailing lists without XM Directory */
-	ROW_DEEP = 1 << 4,      /* its hole takes components without end */
-	ROW_OPTION_API = 1 << 5 /* only with -o api */
+	ROW_UNLISTED = 1 << 1,   /* found by name only */
+	ROW_FORMS = 1 << 2,      /* a folder that holds the responses in all their forms */
+	ROW_XM_ONLY = 1 << 3,    /* not of mailing lists without XM Directory */
+	ROW_DEEP = 1 << 4,       /* its hole takes components without end */
+	ROW_OPTION_API = 1 << 5, /* only with -o api */
+	ROW_IMPORTS = 1 << 6     /* a folder with import/ and check/ in it */
 };
 
 /* What may stand in a hole, and how it is known: a row each in holes.c. */
@@ -70,6 +72,7 @@ enum hole {
 	HOLE_MAILINGLIST_NAME,
 	HOLE_DATES,
 	HOLE_WITH,
+	HOLE_ENTRY,
 	HOLE_API_FOLDER,
 	HOLE_API_PATH,
 	HOLES_
@@ -79,6 +82,7 @@ enum hole {
 typedef int64_t text_fn(struct tree *t, const char *arg, struct buf *out);
 text_fn text_readme, text_surveys_index, text_directory;                           /* readme.c */
 text_fn text_status, text_survey_status, text_status_json, text_jobs, text_errors; /* status.c */
+text_fn text_report, text_result, text_template;                                   /* reports.c */
 
 enum source_kind {
 	SOURCE_NONE,
@@ -131,6 +135,9 @@ struct node_row {
 	int parts;                     /* components of its argument */
 	enum row_id first_child, next; /* ROW_ROOT: none */
 	enum row_id forms;             /* ROW_FORMS: the first of them */
+	enum row_id block; /* the first of an import folder's rows, for each of them and for
+	                      the folder with ROW_IMPORTS */
+	bool is_inbox;     /* DIR: import/, send/, done/ or check/ */
 };
 
 void nodes_init(void); /* once, before the first thread that asks */

@@ -1,6 +1,7 @@
 /* opens.c: handles, and what can be opened at once. What must wait: waits.c. */
 #include "opens.h"
 
+#include "inbox.h"
 #include "listing.h"
 #include "live.h"
 #include "used.h"
@@ -16,7 +17,7 @@
 
 /* --- handles --------------------------------------------------------------------------------- */
 
-static struct handle *handle_new(struct tree *t, struct node *n)
+struct handle *handle_new(struct tree *t, struct node *n)
 {
 	struct handle *h = calloc(1, sizeof(*h));
 	if (!h)
@@ -49,7 +50,9 @@ void tree_close(struct tree *t, struct tree_handle *pub)
 	if (!pub)
 		return;
 	struct handle *h = (struct handle *)pub;
-	if (h->pub.fd >= 0 && !h->live)
+	if (h->drop)
+		drops_release(h->drop);
+	else if (h->pub.fd >= 0 && !h->live)
 		close(h->pub.fd);
 	spill_unref(h->live);
 	listing_free(h->listing);
@@ -197,7 +200,7 @@ int open_folder(struct tree *t, struct node *n, struct tree_handle **ret)
 
 /* --- at once --------------------------------------------------------------------------------- */
 
-static struct node *pin(struct tree *t, uint64_t id)
+struct node *node_pin(struct tree *t, uint64_t id)
 {
 	pthread_mutex_lock(&t->lock);
 	struct node *n = node_find(t, id);
@@ -207,7 +210,7 @@ static struct node *pin(struct tree *t, uint64_t id)
 	return n;
 }
 
-static void unpin(struct tree *t, struct node *n)
+void node_unpin(struct tree *t, struct node *n)
 {
 	pthread_mutex_lock(&t->lock);
 	n->pins--;
@@ -301,7 +304,7 @@ static int open_folder_now(struct tree *t, struct node *n, struct tree_handle **
 int tree_open(struct tree *t, enum tree_verb verb, uint64_t node, int flags,
               const struct tree_caller *who, struct tree_handle **ret)
 {
-	struct node *n = pin(t, node);
+	struct node *n = node_pin(t, node);
 	if (!n)
 		return -ENOENT;
 
@@ -311,6 +314,8 @@ int tree_open(struct tree *t, enum tree_verb verb, uint64_t node, int flags,
 		r = kind == NODE_DIR ? open_folder_now(t, n, ret) : -ENOTDIR;
 	else if (verb == TREE_READLINK)
 		r = kind == NODE_LINK ? open_link_now(t, n, ret) : -EINVAL;
+	else if (kind == NODE_SPOOL)
+		r = inbox_open(t, n, flags, who, ret);
 	else if ((flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC))
 		r = -EROFS;
 	else if (kind == NODE_TEXT)
@@ -323,6 +328,6 @@ int tree_open(struct tree *t, enum tree_verb verb, uint64_t node, int flags,
 		r = kind == NODE_DIR ? -EISDIR : -ELOOP;
 	if (r == 0)
 		used_note(t, n->place->row, n->place->arg);
-	unpin(t, n);
+	node_unpin(t, n);
 	return r;
 }

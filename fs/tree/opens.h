@@ -4,6 +4,13 @@
 
 #include "house.h"
 
+struct handle;
+/* tree.lock held; NULL: no memory. */
+struct handle *handle_new(struct tree *t, struct node *n);
+/* The node stays until it is let go. Take tree.lock; NULL: there is none. */
+struct node *node_pin(struct tree *t, uint64_t id);
+void node_unpin(struct tree *t, struct node *n);
+
 /* The caller has pinned the node. */
 /* A handle of a ready node's data. -ENOENT: it was evicted, or is damaged: lose_data() then. */
 int open_data(struct tree *t, struct node *n, struct generation *gen, bool refilled,
@@ -22,5 +29,8 @@ void entry_wait(struct tree *t, const struct tree_ask *ask, const struct tree_ca
 void entry_cancel(struct tree *t, const void *arg); /* tree.lock held */
 /* The data is gone: the node is pending again. Takes tree.lock. */
 void lose_data(struct tree *t, struct node *n, struct generation *gen);
+
+/* At the end of the mount: what a lazy unmount has left open. */
+void close_handles(struct tree *t);
 
 #endif

@@ -35,7 +35,11 @@ int64_t text_readme(struct tree *t, const char *arg, struct buf *out)
 	         "  asks for a full export at the next open.\n"
 	         "- A survey that no list shows is found by its id: surveys/SV_.../\n"
 	         "- Why did it fail? `qxfs why FILE`, or STATUS.txt beside it.\n"
-	         "- Everything here is read-only in this version; nothing changes the account.\n",
+	         "- What is copied into a folder named import/ is imported into the REAL account; "
+	         "into\n"
+	         "  check/ it is only looked at. NAME.report.txt beside it tells what will be or "
+	         "was\n"
+	         "  done. Everything else is read-only.\n",
 	         (long long)t->config.fresh_s);
 	return t->born_s;
 }

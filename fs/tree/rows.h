@@ -4,7 +4,9 @@
 
 #include "forms.h"
 
-#define FORM_FOLDERS_ 5 /* rows with ROW_FORMS, at most */
+#define FORM_FOLDERS_ 5   /* rows with ROW_FORMS, at most */
+#define IMPORT_FOLDERS_ 4 /* rows with ROW_IMPORTS */
+#define IMPORT_ROWS_ 9    /* of each: INBOX_ROWS_ */
 
 enum row_id {
 	ROW_ROOT,
@@ -85,8 +87,23 @@ enum row_id {
 	ROW_API_FOLDER,
 	ROW_API_PATH,
 	ROWS_FIXED_,
-	/* behind them: the forms of the responses, a block for each folder that has them */
-	ROWS_MAX_ = ROWS_FIXED_ + FORM_FOLDERS_ * FORMS_
+	/* behind them: the forms of the responses, a block for each folder that has them; the rows
+	   of import folders, likewise */
+	ROWS_MAX_ = ROWS_FIXED_ + FORM_FOLDERS_ * FORMS_ + IMPORT_FOLDERS_ * IMPORT_ROWS_
+};
+
+/* The rows of an import folder, a block for each folder with ROW_IMPORTS, in this order. */
+enum inbox_row {
+	INBOX_IMPORT,
+	INBOX_CHECK,
+	INBOX_SEND,
+	INBOX_DONE,
+	INBOX_ENTRY,    /* of all four folders */
+	INBOX_REPORT,   /* NAME.report.txt */
+	INBOX_RESULT,   /* NAME.result.json */
+	INBOX_REJECTED, /* NAME.rejected.csv */
+	INBOX_TEMPLATE,
+	INBOX_ROWS_
 };
 
 #endif

@@ -1,7 +1,9 @@
 /* setup.c: making and ending a tree; the lists at the start. */
 #include "dates.h"
+#include "inbox.h"
 #include "keeper.h"
 #include "kept.h"
+#include "opens.h"
 #include "params.h"
 
 #include <qxfs/tree/setup.h>
@@ -58,6 +60,8 @@ int tree_new(const struct tree_config *config, struct tree **ret)
 		r = keeper_new(t, &t->keeper);
 	if (r == 0)
 		r = jobs_new(&jobs, &t->jobs);
+	if (r == 0)
+		r = inbox_begin(t);
 	if (r < 0) {
 		tree_free(t);
 		return r;
@@ -259,9 +263,11 @@ void tree_free(struct tree *t)
 		while (t->ops || t->entry_ops)
 			pthread_cond_wait(&t->no_ops, &t->lock);
 		pthread_mutex_unlock(&t->lock);
+		inbox_end(t);
 		close_handles(t); /* what they list is jobs/'s */
 		jobs_free(t->jobs);
 	}
+	drops_free(t->drops);
 	keeper_free(t->keeper);
 	free_nodes(t);
 	tree_forget_found(t);
@@ -286,13 +292,23 @@ void tree_print_parameters(FILE *out)
 	buf_done(&table);
 }
 
+/* The forms are told once, in the survey's folder, and what lies in import folders in a mailing
+ * list's: elsewhere they are the same. */
+static bool is_told_elsewhere(const struct node_row *row)
+{
+	int of_inbox = row->block ? (int)row->id - (int)row->block : -1;
+
+	if (row->source.form)
+		return row->parent != ROW_SURVEY;
+	return of_inbox > INBOX_CHECK && node_row(row->block)->parent != ROW_MAILINGLIST;
+}
+
 void tree_print_rows(FILE *out)
 {
 	nodes_init();
-	/* The forms once, in the survey's folder: elsewhere they are the same. */
 	for (int i = ROW_ROOT + 1; i < (int)nodes_count(); i++) {
 		const struct node_row *row = node_row((enum row_id)i);
-		if (!row->source.form || row->parent == ROW_SURVEY)
+		if (!is_told_elsewhere(row))
 			fprintf(out, "%-44s %s\n", row->path, row->doc);
 	}
 }

@@ -1,6 +1,6 @@
 /* status.c: what is going on, for people (STATUS.txt) and for programs (.qxfs, control). Moments,
  * not ages, so that the bytes change only when something happens. */
-#include "house.h"
+#include "inbox.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -17,6 +17,11 @@
 static const char *moment(int64_t wall_s, char out[24])
 {
 	return sys_format_time(wall_s, out);
+}
+
+static int64_t later_of(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
 }
 
 static void add_failure(struct buf *out, const struct board_failure *f)
@@ -108,8 +113,9 @@ int64_t text_status(struct tree *t, const char *arg, struct buf *out)
 		         moment(c->list->fetched_s, when));
 	catalog_unref(c);
 	add_board(t, "", out);
+	int64_t imports_s = inbox_status(t, "", out);
 	buf_add_str(out, "What each file is: README.txt. One file in detail: qxfs why PATH.\n");
-	return board_changed_s(jobs_board(t->jobs));
+	return later_of(board_changed_s(jobs_board(t->jobs)), imports_s);
 }
 
 static void add_file_state(struct tree *t, const struct node_row *row, const char *arg,
@@ -215,12 +221,13 @@ int64_t text_survey_status(struct tree *t, const char *arg, struct buf *out)
 	add_spans(t, arg, out);
 	snprintf(prefix, sizeof(prefix), "surveys/%s/", arg);
 	add_board(t, prefix, out);
+	int64_t imports_s = inbox_status(t, prefix, out);
 	buf_addf(
 		out,
 		"A file is asked for again %lld seconds after it was last known to be current; an\n"
 		"edit that changes no count of responses is seen after `touch FILE`.\n",
 		(long long)t->config.fresh_s);
-	return board_changed_s(jobs_board(t->jobs));
+	return later_of(board_changed_s(jobs_board(t->jobs)), imports_s);
 }
 
 int64_t text_jobs(struct tree *t, const char *arg, struct buf *out)
@@ -371,6 +378,7 @@ int64_t text_status_json(struct tree *t, const char *arg, struct buf *out)
 	catalog_unref(c);
 	put_jobs(t, out);
 	put_failures(t, out);
+	inbox_put_status(t, out);
 	buf_add_str(out, "}\n");
 	return board_changed_s(jobs_board(t->jobs));
 }

@@ -55,6 +55,8 @@ int resolve(struct tree *t, const struct node_row *dir, const char *dir_arg, con
 		*ret_row = child;
 		return span_suits(child, dir_arg, why);
 	}
+	if (!child && dir->is_inbox)
+		return inbox_resolve(t, dir, dir_arg, name, ret_row, arg, why);
 	const struct node_row *pattern = node_pattern_of(dir, name);
 	if (child || !pattern || !strip_suffix(pattern, name, stem)) {
 		if (why)
@@ -136,7 +138,9 @@ static bool present_rendered(struct tree *t, const struct node_row *row, const c
 {
 	pthread_mutex_lock(&t->lock);
 	struct place *p = place_find(t, row, arg);
-	bool young = p && p->current && sys_now_ms() - p->rendered_ms < RENDER_EVERY_MS;
+	/* What was just given is looked at the next moment. */
+	bool young = p && p->current && row->block == ROW_ROOT &&
+	             sys_now_ms() - p->rendered_ms < RENDER_EVERY_MS;
 	if (young)
 		fill_entry(t, p->current, ret);
 	pthread_mutex_unlock(&t->lock);
@@ -262,6 +266,19 @@ static int present_data(struct tree *t, const struct node_row *row, const char *
 	return n ? 0 : -ENOMEM;
 }
 
+/* Its attributes are the journal's, read without the lock. */
+static int present_spool(struct tree *t, const struct node_row *row, const char *arg,
+                         struct tree_entry *ret)
+{
+	struct stat st;
+	int r = inbox_stat(t, row, arg, &st);
+	if (r == 0)
+		r = present_plain(t, row, arg, ret);
+	if (r == 0)
+		ret->attr = st;
+	return r;
+}
+
 /* A node that nobody has opened yet: live.c tells why. */
 static int present_live(struct tree *t, const struct node_row *row, const char *arg,
                         struct tree_entry *ret)
@@ -290,6 +307,8 @@ int present(struct tree *t, const struct node_row *row, const char *arg, struct 
 		return present_text(t, row, arg, ret);
 	case NODE_DATA:
 		return present_data(t, row, arg, ret);
+	case NODE_SPOOL:
+		return present_spool(t, row, arg, ret);
 	case NODE_LIVE:
 		return present_live(t, row, arg, ret);
 	case NODE_LINK:
@@ -304,8 +323,7 @@ int present(struct tree *t, const struct node_row *row, const char *arg, struct 
 /* --- the door -------------------------------------------------------------------------------- */
 
 /* The place of a node, copied: row and argument. */
-static int place_of(struct tree *t, uint64_t id, const struct node_row **row,
-                    char arg[ARG_MAX_BYTES])
+int place_of(struct tree *t, uint64_t id, const struct node_row **row, char arg[ARG_MAX_BYTES])
 {
 	pthread_mutex_lock(&t->lock);
 	const struct node *n = node_find(t, id);
@@ -344,6 +362,15 @@ void tree_forget(struct tree *t, uint64_t node, uint64_t lookups)
 	pthread_mutex_unlock(&t->lock);
 }
 
+static int stat_spool(struct tree *t, uint64_t node, struct stat *ret)
+{
+	const struct node_row *row;
+	char arg[ARG_MAX_BYTES];
+
+	int r = place_of(t, node, &row, arg);
+	return r < 0 ? r : inbox_stat(t, row, arg, ret);
+}
+
 int tree_getattr(struct tree *t, uint64_t node, struct stat *ret, double *ret_ttl_s)
 {
 	pthread_mutex_lock(&t->lock);
@@ -352,8 +379,9 @@ int tree_getattr(struct tree *t, uint64_t node, struct stat *ret, double *ret_tt
 		node_attr(t, n, ret);
 		*ret_ttl_s = node_attr_ttl(t, n);
 	}
+	bool spool = n && n->place->row->kind == NODE_SPOOL;
 	pthread_mutex_unlock(&t->lock);
-	return n ? 0 : -ENOENT;
+	return n ? spool ? stat_spool(t, node, ret) : 0 : -ENOENT;
 }
 
 bool tree_is_owner(const struct tree *t, uid_t uid)

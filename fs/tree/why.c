@@ -1,5 +1,5 @@
 /* why.c: what happened to this file, in words. Resolves the path as lookups do, opens nothing. */
-#include "house.h"
+#include "inbox.h"
 
 #include <errno.h>
 #include <string.h>
@@ -9,12 +9,6 @@
 #include "contents.h"
 #include "live.h"
 
-struct spot {
-	const struct node_row *row;
-	char arg[ARG_MAX_BYTES];
-	bool tentative;
-};
-
 static bool follow(struct tree *t, struct spot *spot)
 {
 	pthread_mutex_lock(&t->lock);
@@ -23,7 +17,7 @@ static bool follow(struct tree *t, struct spot *spot)
 	return there;
 }
 
-static int walk(struct tree *t, const char *path, struct spot *spot, struct qx_fail *why)
+int spot_find(struct tree *t, const char *path, struct spot *spot, struct qx_fail *why)
 {
 	char name[256];
 
@@ -212,7 +206,7 @@ static const char *say(struct tree *t, const char *path, struct buf *text)
 	struct buf subject = { 0 };
 	const char *state;
 
-	if (walk(t, path, &spot, &why) < 0) {
+	if (spot_find(t, path, &spot, &why) < 0) {
 		buf_addf(text, "There is no such file: %s.", why.why);
 		if (why.remedy[0])
 			buf_addf(text, " %s", why.remedy);
@@ -229,6 +223,8 @@ static const char *say(struct tree *t, const char *path, struct buf *text)
 	bool found_link = kind == NODE_LINK && spot.row->source.kind != SOURCE_NONE;
 	if (kind == NODE_DATA || kind == NODE_LIVE || found_link)
 		state = say_data(t, &spot, buf_text(&subject), text);
+	else if (inbox_is_entry(spot.row))
+		state = inbox_say(t, spot.arg, text);
 	else
 		state = say_other(t, &spot, buf_text(&subject), text);
 	buf_done(&subject);

@@ -340,3 +340,64 @@ void fake_free_handles(struct tree *t)
 		free_handle(h);
 	}
 }
+
+/* --- import folders: this tree has none --------------------------------------------------------
+ */
+
+bool tree_is_spool(struct tree *t, uint64_t node)
+{
+	(void)t, (void)node;
+	return false;
+}
+
+int tree_create(struct tree *t, uint64_t parent, const char *name, mode_t mode, int flags,
+                const struct tree_caller *who, struct tree_entry *ret,
+                struct tree_handle **ret_handle)
+{
+	(void)t, (void)parent, (void)name, (void)mode, (void)flags, (void)who, (void)ret;
+	(void)ret_handle;
+	return -EPERM;
+}
+
+int tree_write(struct tree_handle *h, const void *bytes, size_t len, uint64_t at)
+{
+	(void)h, (void)bytes, (void)len, (void)at;
+	return -EROFS;
+}
+
+int tree_flush(struct tree_handle *h, const struct tree_caller *who)
+{
+	(void)h, (void)who;
+	return 0;
+}
+
+int tree_fsync(struct tree_handle *h)
+{
+	(void)h;
+	return 0;
+}
+
+int tree_set_attr(struct tree *t, uint64_t node, const struct tree_attr *set)
+{
+	(void)t, (void)node, (void)set;
+	return -EPERM;
+}
+
+int tree_rename(struct tree *t, uint64_t parent, const char *name, uint64_t new_parent,
+                const char *new_name, unsigned flags)
+{
+	(void)t, (void)parent, (void)name, (void)new_parent, (void)new_name, (void)flags;
+	return -EPERM;
+}
+
+int tree_unlink(struct tree *t, uint64_t parent, const char *name)
+{
+	(void)t, (void)parent, (void)name;
+	return -EPERM;
+}
+
+int tree_import(struct tree *t, enum tree_import_verb verb, const char *path, struct buf *out)
+{
+	(void)t, (void)verb, (void)path, (void)out;
+	return -ENOENT;
+}

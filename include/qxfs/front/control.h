@@ -14,7 +14,14 @@
 #define CONTROL_VERSION 1
 #define CONTROL_PIECE 11000
 
-enum control_verb { CONTROL_STATUS = 1, CONTROL_WHY = 2 };
+enum control_verb {
+	CONTROL_STATUS = 1,
+	CONTROL_WHY = 2,
+	CONTROL_IMPORT = 3,  /* what became of a submission, or of all in a folder */
+	CONTROL_SEND = 4,    /* it is sent, whatever held it */
+	CONTROL_DISCARD = 5, /* it is dropped; nothing is taken back from the account */
+	CONTROL_HURRY = 6    /* as CONTROL_IMPORT, and it need not wait any longer */
+};
 
 struct control {
 	/* in */

@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include <qxfs/api/client.h>
+#include <qxfs/jobs/drops.h>
 #include <qxfs/jobs/lists.h>
 #include <qxfs/store/cache.h>
 
@@ -23,11 +24,18 @@ struct tree_config {
 	int64_t open_wait_s;  /* 0: as long as it takes */
 	double share;         /* of the account's limits: 0.8 */
 	enum legacy_contacts legacy;
-	bool api;              /* .qxfs/api is there */
-	int64_t job_timeout_s; /* an export that does not move for so long has failed */
-	struct client *client; /* borrowed, outlives the tree */
-	struct cache *cache;   /* borrowed */
-	struct dirs *dirs;     /* borrowed */
+	int64_t job_timeout_s;       /* an export that does not move for so long has failed */
+	struct client *client;       /* borrowed, outlives the tree */
+	struct cache *cache;         /* borrowed */
+	struct dirs *dirs;           /* borrowed */
+	struct journal *journal;     /* borrowed; NULL: it is damaged, nothing can be imported */
+	struct qx_fail journal_fail; /* why, then */
+	enum hold_when hold;
+	bool allow_resubscribe;
+	bool read_only;             /* nothing is sent */
+	const char *import_charset; /* borrowed while the tree lives; NULL */
+	int64_t import_delay_s, keep_imports_s;
+	bool api; /* .qxfs/api is there */
 };
 
 #endif

@@ -24,6 +24,9 @@ int tree_load_lists(struct tree *t);
 int tree_fetch_lists(struct tree *t, FILE *progress, struct qx_fail *fail);
 /* The same, behind. */
 void tree_refresh_lists(struct tree *t);
+/* Begins no import any more; waits until those that are out have been answered, ten seconds at
+ * most. Before client_stop. */
+void tree_drain(struct tree *t);
 /* After tree_stop, and when no handle is open any more. */
 void tree_free(struct tree *t);
 

@@ -26,6 +26,9 @@ struct tree_caller {
 	uid_t uid;
 	gid_t gid;
 	pid_t pid; /* a thread id, as FUSE says it; 0: unknown */
+	/* of who makes, writes or closes a file in an import folder: */
+	pid_t process; /* the thread's; 0: unknown */
+	bool killed;   /* it is being ended by a signal */
 };
 
 struct tree_entry {
@@ -65,6 +68,7 @@ struct tree_handle {
 	bool is_live;      /* not for the kernel's pages: each open has bytes of its own */
 	bool may_keep;     /* a folder: the kernel may keep what it lists for other handles */
 	bool is_dir;
+	bool is_spool; /* of an import folder: closing it may wait for the disk */
 };
 
 enum tree_verb { TREE_OPEN, TREE_OPENDIR, TREE_READLINK, TREE_READDIR };
@@ -95,6 +99,32 @@ void tree_cancel(struct tree *t, void *arg);
 
 void tree_close(struct tree *t, struct tree_handle *h);
 
+/* --- import folders: from disk workers, for these wait for the local disk. Elsewhere -EPERM --- */
+
+/* Is it a file in an import folder? Any thread. */
+bool tree_is_spool(struct tree *t, uint64_t node);
+/* One more lookup of ret's node, and a handle to write by. */
+int tree_create(struct tree *t, uint64_t parent, const char *name, mode_t mode, int flags,
+                const struct tree_caller *who, struct tree_entry *ret,
+                struct tree_handle **ret_handle);
+int tree_write(struct tree_handle *h, const void *bytes, size_t len, uint64_t at);
+/* The verdict on what was written, for who opened it: -EINVAL, -EFBIG. */
+int tree_flush(struct tree_handle *h, const struct tree_caller *who);
+int tree_fsync(struct tree_handle *h);
+/* NULL: as it is. */
+struct tree_attr {
+	const uint64_t *size;
+	const mode_t *mode;
+	const uid_t *uid;
+	const gid_t *gid;
+	const int64_t *mtime_ns;
+};
+int tree_set_attr(struct tree *t, uint64_t node, const struct tree_attr *set);
+/* flags as renameat2(2). */
+int tree_rename(struct tree *t, uint64_t parent, const char *name, uint64_t new_parent,
+                const char *new_name, unsigned flags);
+int tree_unlink(struct tree *t, uint64_t parent, const char *name);
+
 /* Listing of an open folder, from a snapshot taken when it was opened. index from 0; "." and ".."
  * are not in it. -ENOENT past the last one; of a list that is still being fetched also -EAGAIN (see
  * tree_wait), or why it cannot be had. Reads a local file at most. */
@@ -114,6 +144,16 @@ int tree_disk(struct tree *t, uint64_t *ret_total, uint64_t *ret_free, uint64_t 
 /* Control: JSON answers. `path` is relative to the root of the mount, no leading slash. */
 int tree_status(struct tree *t, struct buf *out);
 int tree_why(struct tree *t, const char *path, struct buf *out);
+/* Imports, by a path of an import folder or of a file in one, also of one that was moved to done/
+ * since: JSON {"reachable": bool, "submissions": [...]}. From disk workers. -ENOENT: no import
+ * folder. */
+enum tree_import_verb {
+	TREE_IMPORT_TELL,
+	TREE_IMPORT_HURRY,
+	TREE_IMPORT_SEND,
+	TREE_IMPORT_DISCARD
+};
+int tree_import(struct tree *t, enum tree_import_verb verb, const char *path, struct buf *out);
 /* May this caller use control and see .qxfs: the owner of the mount, or root. */
 bool tree_is_owner(const struct tree *t, uid_t uid);
 

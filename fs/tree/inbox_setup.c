@@ -1,0 +1,177 @@
+/* inbox_setup.c: imports begin and end with the mount; what they change is fetched anew. */
+#include "inbox.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <qxfs/jobs/imports.h>
+#include <qxfs/tree/setup.h>
+
+#include <qxfs/base/log.h>
+#include <qxfs/base/sys.h>
+
+#include "contents.h"
+
+/* Where its target's files lie. */
+static enum row_id folder_of(const struct entry *e, char arg[ARG_MAX_BYTES])
+{
+	const char *id = strchr(e->folder, '/');
+	size_t n = id ? strcspn(id + 1, "/") : 0;
+	struct drop_folder folder;
+
+	if (n == 0 || n >= ARG_MAX_BYTES || drop_folder_parse(e->folder, &folder) < 0)
+		return ROW_ROOT;
+	memcpy(arg, id + 1, n);
+	arg[n] = '\0';
+	switch (folder.target) {
+	case TARGET_LIST:
+	case TARGET_OLD_LIST:
+		return ROW_MAILINGLIST;
+	case TARGET_DIRECTORY:
+		return ROW_DIRECTORY;
+	case TARGET_SURVEY:
+		return ROW_SURVEY;
+	default:
+		return ROW_ROOT;
+	}
+}
+
+static bool has_bytes(struct tree *t, struct generation *gen, int fd)
+{
+	char ours[16384], theirs[16384];
+	qx_auto_fd data = cache_open(t->config.cache, gen);
+	ssize_t n = 1;
+
+	for (uint64_t at = 0; data >= 0 && n > 0; at += (uint64_t)n) {
+		n = pread(data, ours, sizeof(ours), (off_t)at);
+		if (n > 0 && (pread(fd, theirs, (size_t)n, (off_t)at) != n ||
+		              memcmp(ours, theirs, (size_t)n) != 0))
+			return false;
+	}
+	return data >= 0 && n == 0;
+}
+
+/* Responses are new ones, also those of an export. */
+static bool is_served(void *arg, const struct entry *e, int fd)
+{
+	struct tree *t = arg;
+	char target[ARG_MAX_BYTES];
+	bool same = false;
+
+	enum row_id dir = folder_of(e, target);
+	if (dir == ROW_ROOT || dir == ROW_SURVEY)
+		return false;
+	for (enum row_id i = node_row(dir)->first_child; i != ROW_ROOT && !same;
+	     i = node_row(i)->next) {
+		struct generation *gen = node_row(i)->kind == NODE_DATA
+		                                 ? content_cached(t, node_row(i), target)
+		                                 : NULL;
+		same = gen && gen->length == e->size && has_bytes(t, gen, fd);
+		generation_unref(gen);
+	}
+	return same;
+}
+
+static int directory_of(void *arg, const char *list, char out[LIST_OF_BYTES])
+{
+	struct tree *t = arg;
+	struct catalog *c = tree_catalog(t, LIST_MAILINGLISTS, "");
+	const struct list_item *item = c ? list_find(c->list, list) : NULL;
+	const char *id = item ? item->field[MAILINGLIST_DIRECTORY] : "";
+	int r = id[0] && strlen(id) < LIST_OF_BYTES ? 0 : -ENOENT;
+
+	if (r == 0)
+		memcpy(out, id, strlen(id) + 1);
+	catalog_unref(c);
+	return r;
+}
+
+/* The folder's files are what they were before the import: their freshness ends. */
+static void end_freshness(struct tree *t, enum row_id dir, const char *arg)
+{
+	pthread_mutex_lock(&t->lock);
+	for (enum row_id i = node_row(dir)->first_child; i != ROW_ROOT; i = node_row(i)->next) {
+		struct place *p =
+			node_row(i)->kind == NODE_DATA ? place_find(t, node_row(i), arg) : NULL;
+		if (p)
+			p->touched_ms = sys_now_ms();
+	}
+	pthread_mutex_unlock(&t->lock);
+}
+
+/* Also what failed or is uncertain may have changed something. */
+static void imported(void *arg, const struct entry *e)
+{
+	struct tree *t = arg;
+	char target[ARG_MAX_BYTES];
+	struct drop_folder folder;
+
+	if (!entry_state_row(e->state)->over || drop_folder_parse(e->folder, &folder) < 0)
+		return;
+	if (folder.target == TARGET_SURVEYS) {
+		tree_refresh_lists(t);
+		return;
+	}
+	enum row_id dir = folder_of(e, target);
+	if (dir != ROW_ROOT)
+		end_freshness(t, dir, target);
+}
+
+static void changed(void *arg)
+{
+	struct tree *t = arg;
+	if (t->imports)
+		imports_poke(t->imports);
+}
+
+int inbox_begin(struct tree *t)
+{
+	const struct tree_config *config = &t->config;
+	struct drops_config drops = {
+		.journal = config->journal,
+		.hold = config->hold,
+		.charset = config->import_charset,
+		.allow_resubscribe = config->allow_resubscribe,
+		.changed = changed,
+		.arg = t,
+	};
+
+	if (!config->journal)
+		return 0;
+	int r = drops_new(&drops, &t->drops);
+	struct imports_config imports = {
+		.jobs = t->jobs,
+		.client = config->client,
+		.journal = config->journal,
+		.drops = t->drops,
+		.delay_s = config->import_delay_s,
+		.keep_s = config->keep_imports_s,
+		.charset = config->import_charset,
+		.allow_resubscribe = config->allow_resubscribe,
+		.owner = config->owner,
+		.directory_of = directory_of,
+		.is_served = is_served,
+		.imported = imported,
+		.arg = t,
+	};
+	if (r == 0 && !config->read_only)
+		r = imports_new(&imports, &t->imports);
+	if (r == 0)
+		changed(t);
+	return r;
+}
+
+void tree_drain(struct tree *t)
+{
+	if (t->imports)
+		imports_drain(t->imports);
+}
+
+void inbox_end(struct tree *t)
+{
+	tree_drain(t);
+	imports_free(t->imports);
+	t->imports = NULL;
+}
