@@ -6,6 +6,7 @@
 #include "mounts.h"
 #include "report.h"
 #include "say.h"
+#include "spot.h"
 
 #include <qxfs/base/sys.h>
 
@@ -48,39 +49,6 @@ static bool take_arguments(int argc, char *const argv[], const char *flag, bool 
 	return true;
 }
 
-/* The qxfs mount that a path lies in, and the rest of the path below it. */
-struct spot {
-	struct mounts mounts;
-	char *path;
-	const struct mount *mount;
-	const char *below; /* "" for the root; in path */
-};
-
-static void spot_done(struct spot *s)
-{
-	mounts_done(&s->mounts);
-	free(s->path);
-}
-
-static int find_spot(const char *given, struct spot *s, struct qx_fail *fail)
-{
-	*s = (struct spot){ 0 };
-	int r = mounts_read(&s->mounts);
-	if (r == 0)
-		r = mounts_resolve(&s->mounts, given, &s->path);
-	if (r < 0)
-		return fail_set(fail, -r, "%s cannot be found: %s", given, strerror(-r));
-	s->mount = mounts_holding(&s->mounts, s->path);
-	if (!mount_is_qxfs(s->mount)) {
-		r = fail_set(fail, EINVAL, "%s lies in no qxfs mount", s->path);
-		fail_remedy(fail, "'qxfs status' lists those of this machine");
-		return r;
-	}
-	s->below = s->path + strlen(s->mount->point);
-	s->below += *s->below == '/';
-	return 0;
-}
-
 static int print(const struct buf *text)
 {
 	if (fwrite(buf_text(text), 1, text->len, stdout) == text->len && fflush(stdout) == 0)
@@ -90,6 +58,22 @@ static int print(const struct buf *text)
 }
 
 /* --- qxfs umount --- */
+
+/* Nothing of it is lost, but nobody sends it either. */
+static void tell_kept(const char *mountpoint, const struct json *status)
+{
+	static const char *const words[] = { "imports.queued", "imports.sending",
+		                             "imports.importing", "imports.held" };
+	int64_t n = 0, all = 0;
+
+	for (size_t i = 0; i < countof(words); i++)
+		if (json_int(status, words[i], &n))
+			all += n;
+	if (all > 0)
+		say("%s: %lld import%s not over; the next mount of the account goes on with %s",
+		    mountpoint, (long long)all, all == 1 ? " is" : "s are",
+		    all == 1 ? "it" : "them");
+}
 
 /* The daemon, so that its end can be waited for; -1: it is not known, and nothing waits. */
 static int watch_daemon(const char *mountpoint)
@@ -102,8 +86,9 @@ static int watch_daemon(const char *mountpoint)
 	int64_t pid = 0;
 	int fd = -1;
 
-	if (ask(mountpoint, CONTROL_STATUS, "", &answer, &status, &ignored) == 0 &&
-	    json_int(status, "pid", &pid) && pid > 1 && pid <= INT32_MAX) {
+	if (ask(mountpoint, CONTROL_STATUS, "", &answer, &status, &ignored) == 0)
+		tell_kept(mountpoint, status);
+	if (status && json_int(status, "pid", &pid) && pid > 1 && pid <= INT32_MAX) {
 		fd = pidfd_open((pid_t)pid, 0);
 		(void)snprintf(name, sizeof(name), "/proc/%d/comm", (int)pid);
 		/* The number may be one of another pid namespace. */

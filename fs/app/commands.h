@@ -7,4 +7,9 @@ int command_umount(int argc, char *const argv[]);
 int command_status(int argc, char *const argv[]);
 int command_why(int argc, char *const argv[]);
 
+/* import_commands.c */
+int command_wait(int argc, char *const argv[]);
+int command_send(int argc, char *const argv[]);
+int command_discard(int argc, char *const argv[]);
+
 #endif

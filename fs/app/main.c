@@ -10,6 +10,7 @@
  *     daemon                     the fork, the wait until the mount answers, signals
  *     account, wiring            whose token it is; one mount from its parts, up and down
  *     commands, ask, report      status, why, umount: questions to a running mount
+ *     import_commands            wait, send, discard
  *     demo, sandbox              a made-up account to try it with
  *     say                        sentences for the person who started it
  *   fs/front/   the kernel's protocol: operations, parked requests, notifications, control
@@ -57,6 +58,9 @@ static const struct {
 	{ "status", "[--json] [DIR]", "what runs, waits and failed; of one mount or of all",
 	  command_status },
 	{ "why", "PATH", "what happened to this file, and what to do", command_why },
+	{ "wait", "PATH...", "until these imports are over; the status says how", command_wait },
+	{ "send", "PATH...", "send what is held, has failed or is uncertain", command_send },
+	{ "discard", "PATH...", "drop what was to be imported", command_discard },
 	{ "umount", "DIR", "end a mount", command_umount },
 };
 

@@ -72,6 +72,16 @@ static const struct option_row rows[] = {
 	  "a BOM before CSV files, for Excel's double click" },
 	{ "legacy_contacts", "WHEN", "auto", VALUE_LEGACY, FIELD(legacy), 0, 0,
 	  "mailing lists of accounts without XM Directory: auto, on or off" },
+	{ "hold", "WHEN", "suspicious", VALUE_HOLD, FIELD(hold), 0, 0,
+	  "imports that wait for a word: suspicious ones, always, never" },
+	{ "import_delay", "SECONDS", "5", VALUE_NUMBER, FIELD(import_delay_s), 0, YEAR_S,
+	  "how long nothing must have changed before an import is sent" },
+	{ "keep_imports", "SPAN", "7d", VALUE_SPAN, FIELD(keep_imports_s), 0, 10 * YEAR_S,
+	  "how long what has been imported stays in import/done" },
+	{ "import_charset", "NAME", NULL, VALUE_CHARSET, FIELD(import_charset), 0, 0,
+	  "what files to import are written in (default UTF-8; UTF-16 is known by itself)" },
+	{ "allow_resubscribe", NULL, NULL, VALUE_NONE, FIELD(allow_resubscribe), 0, 0,
+	  "let an import undo that a contact has opted out" },
 	{ "api", NULL, NULL, VALUE_NONE, FIELD(api), 0, 0,
 	  "offer any GET of the API below .qxfs/api" },
 	{ "allow_other", NULL, NULL, VALUE_NONE, FIELD(allow_other), 0, 0,
@@ -305,6 +315,7 @@ void options_done(struct options *o)
 	free(o->cache_dir);
 	free(o->state_dir);
 	free(o->token_file);
+	free(o->import_charset);
 	free(o->timezone);
 	free(o->mountpoint);
 	buf_done(&o->kernel);

@@ -34,9 +34,13 @@ struct options {
 	bool csv_bom;
 	bool allow_other;
 	int64_t uid, gid;
-	int64_t umask;     /* never negative after options_parse */
-	int64_t log;       /* enum log_level */
-	int64_t legacy;    /* enum legacy_contacts */
+	int64_t umask;  /* never negative after options_parse */
+	int64_t log;    /* enum log_level */
+	int64_t legacy; /* enum legacy_contacts */
+	int64_t hold;   /* enum hold_when */
+	int64_t import_delay_s, keep_imports_s;
+	char *import_charset; /* NULL: not given */
+	bool allow_resubscribe;
 	struct buf kernel; /* "nosuid,nodev,…" for the kernel */
 
 	char *mountpoint; /* as it was given; NULL: none was */

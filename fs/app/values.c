@@ -4,11 +4,13 @@
 #include <qxfs/base/log.h>
 #include <qxfs/base/sys.h>
 #include <qxfs/base/zone.h>
+#include <qxfs/jobs/drops.h>
 #include <qxfs/jobs/lists.h>
 
 #include <ctype.h>
 #include <errno.h>
 #include <grp.h>
+#include <iconv.h>
 #include <limits.h>
 #include <pwd.h>
 #include <stdbool.h>
@@ -181,6 +183,58 @@ static int parse_legacy(const char *text, struct range range, void *field)
 	return parse_word(text, words, countof(words), field);
 }
 
+static int parse_hold(const char *text, struct range range, void *field)
+{
+	static const char *const words[] = {
+		[HOLD_SUSPICIOUS] = "suspicious",
+		[HOLD_ALWAYS] = "always",
+		[HOLD_NEVER] = "never",
+	};
+
+	(void)range;
+	return parse_word(text, words, countof(words), field);
+}
+
+static int parse_span(const char *text, struct range range, void *field)
+{
+	static const struct {
+		char letter;
+		int64_t seconds;
+	} units[] = { { '\0', 1 }, { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 } };
+	char digits[16];
+	int64_t n;
+	size_t len = strspn(text, "0123456789"), i = 0;
+
+	if (len == 0 || len >= sizeof(digits) || (text[len] && text[len + 1]))
+		return -EINVAL;
+	memcpy(digits, text, len);
+	digits[len] = '\0';
+	while (i < countof(units) && units[i].letter != text[len])
+		i++;
+	if (i == countof(units) || sys_parse_int(digits, 0, INT32_MAX, &n) < 0)
+		return -EINVAL;
+	n *= units[i].seconds;
+	if (n < range.min || n > range.max)
+		return -ERANGE;
+	*(int64_t *)field = n;
+	return 0;
+}
+
+static int parse_charset(const char *text, struct range range, void *field)
+{
+	(void)range;
+	iconv_t known = iconv_open("UTF-8", text);
+	if (known == (iconv_t)-1)
+		return -EINVAL;
+	(void)iconv_close(known);
+	char *copy = strdup(text);
+	if (!copy)
+		return -ENOMEM;
+	free(*(char **)field);
+	*(char **)field = copy;
+	return 0;
+}
+
 static int parse_zone(const char *text, struct range range, void *field)
 {
 	struct zone *zone = NULL;
@@ -236,6 +290,10 @@ static const struct {
 	[VALUE_LEGACY] = { parse_legacy, "auto, on or off", NULL },
 	[VALUE_ZONE] = { parse_zone, "the name of a time zone, as Europe/Berlin or UTC,",
 	                 hint_zone },
+	[VALUE_HOLD] = { parse_hold, "suspicious, always or never", NULL },
+	[VALUE_SPAN] = { parse_span, "a whole number of seconds, or with m, h or d behind it,",
+	                 NULL },
+	[VALUE_CHARSET] = { parse_charset, "a character set such as windows-1252", NULL },
 	[VALUE_KERNEL] = { parse_nothing, "no value", NULL },
 };
 _Static_assert(countof(kinds) == VALUE_N_, "every kind of value has its parser");

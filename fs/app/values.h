@@ -15,11 +15,15 @@ enum value_kind {
 	VALUE_PATH,   /* char *, absolute, owned; the former one is freed */
 	VALUE_USER,   /* int64_t; a name or a number */
 	VALUE_GROUP,
-	VALUE_OCTAL,  /* int64_t */
-	VALUE_LEVEL,  /* int64_t, enum log_level */
-	VALUE_LEGACY, /* int64_t, enum legacy_contacts */
-	VALUE_ZONE,   /* char *, a time zone of this machine, owned; the former one is freed */
-	VALUE_KERNEL, /* handed on to the kernel */
+	VALUE_OCTAL,   /* int64_t */
+	VALUE_LEVEL,   /* int64_t, enum log_level */
+	VALUE_LEGACY,  /* int64_t, enum legacy_contacts */
+	VALUE_ZONE,    /* char *, a time zone of this machine, owned; the former one is freed */
+	VALUE_HOLD,    /* int64_t, enum hold_when */
+	VALUE_SPAN,    /* int64_t, seconds: "7d", "12h", "30m", "45" */
+	VALUE_CHARSET, /* char *, a character set this machine knows, owned; the former one is freed
+	                */
+	VALUE_KERNEL,  /* handed on to the kernel */
 	VALUE_N_
 };
 

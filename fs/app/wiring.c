@@ -5,7 +5,7 @@
  *
  *   account  whose token it is          known/ in the state folder, else asked
  *   client   the service                api/
- *   dirs, cache                         store/
+ *   dirs, cache, journal                store/
  *   tree     what exists, and its jobs  tree/, jobs/
  *   session  the kernel                 front/
  */
@@ -19,6 +19,7 @@
 #include <qxfs/front/session.h>
 #include <qxfs/store/cache.h>
 #include <qxfs/store/dirs.h>
+#include <qxfs/store/journal.h>
 #include <qxfs/tree/setup.h>
 
 #include <errno.h>
@@ -36,6 +37,8 @@ struct parts {
 	struct client *client;
 	struct dirs *dirs;
 	struct cache *cache;
+	struct journal *journal; /* NULL: damaged */
+	struct qx_fail journal_fail;
 	struct tree *tree;
 	struct session *session;
 };
@@ -97,7 +100,14 @@ static int build_store(const struct wiring *w, struct parts *p, struct qx_fail *
 	account_describe(p->account, &text);
 	(void)dirs_state_write(p->dirs, "account.json", buf_text(&text), text.len);
 	buf_done(&text);
-	return cache_new(p->dirs, &config, &p->cache, fail);
+	r = cache_new(p->dirs, &config, &p->cache, fail);
+	if (r < 0)
+		return r;
+	/* What was read can be read without it; nothing is imported then, and STATUS.txt says so.
+	 */
+	if (journal_open(p->dirs, &p->journal, &p->journal_fail) < 0)
+		log_error(TOPIC, "%s. %s", p->journal_fail.why, p->journal_fail.remedy);
+	return 0;
 }
 
 /* The lists of the last mount do for a start; without any there is nothing to show. */
@@ -129,6 +139,20 @@ static int64_t open_wait_s(const struct options *o)
 	return longest_s;
 }
 
+/* The last of `ro` and `rw` counts. */
+static bool is_read_only(const struct options *o)
+{
+	bool ro = false;
+
+	for (const char *at = buf_text(&o->kernel); at; at = strchr(at, ',')) {
+		at += *at == ',';
+		size_t n = strcspn(at, ",");
+		if (n == 2 && at[0] == 'r' && (at[1] == 'o' || at[1] == 'w'))
+			ro = at[1] == 'o';
+	}
+	return ro;
+}
+
 static int build_tree(const struct wiring *w, struct parts *p, struct qx_fail *fail)
 {
 	const struct options *o = w->options;
@@ -148,6 +172,14 @@ static int build_tree(const struct wiring *w, struct parts *p, struct qx_fail *f
 		.client = p->client,
 		.cache = p->cache,
 		.dirs = p->dirs,
+		.journal = p->journal,
+		.journal_fail = p->journal_fail,
+		.hold = (enum hold_when)o->hold,
+		.allow_resubscribe = o->allow_resubscribe,
+		.read_only = is_read_only(o),
+		.import_charset = o->import_charset,
+		.import_delay_s = o->import_delay_s,
+		.keep_imports_s = o->keep_imports_s,
 	};
 
 	(void)snprintf(config.account, sizeof(config.account), "%s", account_id(p->account));
@@ -205,12 +237,15 @@ static void take_down(struct parts *p)
 		tree_stop(p->tree);
 	if (p->session)
 		session_close(p->session);
+	if (p->tree)
+		tree_drain(p->tree);
 	if (p->client)
 		client_stop(p->client);
 	daemon_watch(NULL);
 	session_free(p->session);
 	tree_free(p->tree);
 	account_free(p->account);
+	journal_free(p->journal);
 	cache_free(p->cache);
 	dirs_free(p->dirs);
 	client_free(p->client);

@@ -1,0 +1,194 @@
+/* import_commands.c: qxfs wait, send and discard. */
+#include "commands.h"
+
+#include "ask.h"
+#include "say.h"
+#include "spot.h"
+
+#include <qxfs/base/sys.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LOOK_MS 200
+#define AWAY_MS 30000
+
+enum {
+	WAIT_NONE = 1,
+	WAIT_PARTLY = 3,
+	WAIT_FAILED = 4,
+	WAIT_UNCERTAIN = 5,
+	WAIT_HELD = 6,
+	WAIT_AWAY = 75,
+};
+
+static const struct {
+	const char *state;
+	int status;
+} ends[] = {
+	{ "done", STATUS_OK },           { "same", STATUS_OK },
+	{ "checked", STATUS_OK },        { "done with refusals", WAIT_PARTLY },
+	{ "failed", WAIT_FAILED },       { "refused", WAIT_FAILED },
+	{ "uncertain", WAIT_UNCERTAIN }, { "held", WAIT_HELD },
+};
+
+static int status_of(const char *state)
+{
+	for (size_t i = 0; i < countof(ends); i++)
+		if (strcmp(ends[i].state, state) == 0)
+			return ends[i].status;
+	return WAIT_FAILED;
+}
+
+static int higher(int a, int b)
+{
+	return a > b ? a : b;
+}
+
+/* A file's line: where it is, how it stands, why. */
+static void tell(const struct json *one)
+{
+	struct buf line = { 0 };
+	const char *path = json_str(one, "path"), *state = json_str(one, "state");
+	const char *why = json_str(one, "why"), *next = json_str(one, "next");
+	int64_t added = 0, updated = 0, refused = 0;
+
+	buf_addf(&line, "%s: %s", path ? path : "", state ? state : "");
+	if (json_int(one, "added", &added) && json_int(one, "updated", &updated) &&
+	    json_int(one, "refused", &refused) && added + updated + refused > 0)
+		buf_addf(&line, " (%lld added, %lld updated, %lld refused)", (long long)added,
+		         (long long)updated, (long long)refused);
+	if (why && why[0])
+		buf_addf(&line, ": %s", why);
+	if (next && next[0])
+		buf_addf(&line, ". %s", next);
+	say("%s", buf_text(&line));
+	buf_done(&line);
+}
+
+static int put(const char *given, enum control_verb verb, struct json **ret)
+{
+	struct qx_fail fail = { 0 };
+	struct buf answer = { 0 };
+	struct spot spot;
+
+	int r = find_spot(given, &spot, &fail);
+	if (r == 0)
+		r = ask(spot.mount->point, verb, spot.below, &answer, ret, &fail);
+	if (r < 0)
+		say_fail(&fail);
+	buf_done(&answer);
+	spot_done(&spot);
+	return r;
+}
+
+/* True: all of it is over; *ret_status: the highest. */
+static bool all_over(const struct json *answer, int *ret_status)
+{
+	bool over = true;
+
+	*ret_status = json_len(answer, "submissions") ? STATUS_OK : WAIT_NONE;
+	for (size_t i = 0; i < json_len(answer, "submissions"); i++) {
+		const struct json *one = json_at(answer, "submissions", i);
+		const char *state = json_str(one, "state");
+		bool this_is = false;
+		(void)json_bool(one, "over", &this_is);
+		over = over && this_is;
+		if (this_is && state)
+			*ret_status = higher(*ret_status, status_of(state));
+	}
+	return over;
+}
+
+static int wait_for(const char *path)
+{
+	const struct timespec pause = { .tv_nsec = LOOK_MS * 1000000L };
+	int64_t away_ms = 0;
+
+	for (;;) {
+		struct json *answer = NULL;
+		bool reachable = true;
+		int status;
+
+		if (put(path, CONTROL_HURRY, &answer) < 0)
+			return WAIT_NONE;
+		bool over = all_over(answer, &status);
+		(void)json_bool(answer, "reachable", &reachable);
+		away_ms = reachable ? 0 : away_ms ? away_ms : sys_now_ms();
+		bool away = away_ms && sys_now_ms() - away_ms >= AWAY_MS;
+		if (over || away) {
+			if (status == WAIT_NONE)
+				say("%s: nothing of this name was given to be imported", path);
+			for (size_t i = 0; i < json_len(answer, "submissions"); i++)
+				tell(json_at(answer, "submissions", i));
+			if (!over)
+				say("%s: the account cannot be reached; it is kept and sent later",
+				    path);
+			json_free(answer);
+			return over ? status : WAIT_AWAY;
+		}
+		json_free(answer);
+		nanosleep(&pause, NULL);
+	}
+}
+
+static int do_one(const char *path, enum control_verb verb)
+{
+	struct json *answer = NULL;
+
+	if (put(path, verb, &answer) < 0)
+		return STATUS_REFUSED;
+	int status = json_len(answer, "submissions") ? STATUS_OK : STATUS_REFUSED;
+	if (status != STATUS_OK)
+		say("%s: nothing of this name was given to be imported", path);
+	else if (verb == CONTROL_SEND)
+		tell(json_at(answer, "submissions", 0));
+	json_free(answer);
+	return status;
+}
+
+static int for_each(int argc, char *const argv[], const char *name, int (*run)(const char *path))
+{
+	int status = STATUS_OK;
+	int i = argc > 0 && strcmp(argv[0], "--") == 0 ? 1 : 0;
+
+	if (i == argc) {
+		say("which files? qxfs %s PATH...", name);
+		return STATUS_REFUSED;
+	}
+	if (i == 0 && argv[0][0] == '-') {
+		say("there is no flag '%s' here; 'qxfs --help' lists them", argv[0]);
+		return STATUS_REFUSED;
+	}
+	for (; i < argc; i++)
+		status = higher(status, run(argv[i]));
+	return status;
+}
+
+static int send_one(const char *path)
+{
+	return do_one(path, CONTROL_SEND);
+}
+
+static int discard_one(const char *path)
+{
+	return do_one(path, CONTROL_DISCARD);
+}
+
+int command_wait(int argc, char *const argv[])
+{
+	return for_each(argc, argv, "wait", wait_for);
+}
+
+int command_send(int argc, char *const argv[])
+{
+	return for_each(argc, argv, "send", send_one);
+}
+
+int command_discard(int argc, char *const argv[])
+{
+	return for_each(argc, argv, "discard", discard_one);
+}
