@@ -17,7 +17,7 @@ STAFF = "CG_demoStaff0000002"
 PILOT = "CG_demoPilot0000003"
 EMPTY = "CG_demoEmpty0000004"
 OLD = "ML_demoOld00000001"
-FILES = {"list.json", "contacts", "contacts.csv", "contacts.json", "contacts.ndjson", "contacts.xlsx"}
+FILES = {"list.json", "contacts", "contacts.csv", "contacts.json", "contacts.ndjson", "contacts.xlsx", "import", "check"}
 XM_FILES = FILES | {"bounced.csv", "opted-out.csv"}
 
 
@@ -35,7 +35,7 @@ def lines_of(path):
 def test_each_directory_has_a_folder(mount):
     assert sorted(os.listdir(mount.path / "directories")) == [MAIN, SPARE]
     assert sorted(os.listdir(mount.path / "directories" / SPARE)) == sorted(
-        ["by-email", "contacts", "contacts.csv", "contacts.json", "contacts.ndjson", "contacts.xlsx",
+        ["by-email", "check", "contacts", "import", "contacts.csv", "contacts.json", "contacts.ndjson", "contacts.xlsx",
          "directory.json", "opted-out.csv", "search"])
 
 

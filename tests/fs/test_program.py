@@ -171,7 +171,8 @@ def test_print_tree_names_what_a_mount_holds(caller):
             path = "/" + str(pathlib.Path(folder, name).relative_to(caller.path))
             for found, row in (("/SV_\\w+", "/{survey}"), ("/EMD_\\w+", "/{distribution}"), ("/POOL_\\w+", "/{directory}"),
                                ("/CG_\\w+", "/{mailinglist}"), ("/CID_\\w+", "/{contact}"), ("/CGC_\\w+", "/{member}"),
-                               ("/excel/.*", "/excel/{excel}.xlsx"), ("/(now|filters/[^/]*)/responses", "/responses")):
+                               ("/excel/.*", "/excel/{excel}.xlsx"), ("/(now|filters/[^/]*)/responses", "/responses"),
+                               ("/directories/{directory}/import/", "/mailinglists/{mailinglist}/import/")):
                 path = re.sub(found, row, path)
             assert path in rows or re.fullmatch("/surveys/(by-name|active|mine|recent)/.*", path), path
 

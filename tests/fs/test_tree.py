@@ -28,9 +28,10 @@ FILES = {
     "STATUS.txt", "survey.json", "definition.json", "survey.qsf", "schema.json", "languages.json", "quotas.json",
     "codebook.csv", "distributions.csv", "distributions", "filters", "now", "dates", "with", "responses", "responses.csv",
     "responses.labels.csv", "responses.plain.csv", "responses.xlsx", "responses.json", "responses.sav",
-    "responses.unfinished.csv",
+    "responses.unfinished.csv", "import", "check",
 }
-BESIDE_SURVEYS = {"index.csv", "by-name", "active", "mine", "recent"}
+IMPORTS = ("import", "check", "send", "done")  # the folders that take files
+BESIDE_SURVEYS = {"index.csv", "by-name", "active", "mine", "recent", "import", "check"}
 LINKS = ("by-name", "active", "mine", "recent")
 UNKNOWN = "SV_nobodyKnowsMe1"
 KERNEL_SAYS = set() if os.geteuid() == 0 else {errno.EACCES}  # to an ordinary user, before the daemon is asked
@@ -53,7 +54,7 @@ def walked(mount):
 
 def is_data(path):
     """Comes from the service when it is opened; the other files are texts that are made here."""
-    return path.name not in ("README.txt", "STATUS.txt", "index.csv", "directory.json", "status.json", "jobs", "errors")
+    return path.name not in ("README.txt", "TEMPLATE.csv", "STATUS.txt", "index.csv", "directory.json", "status.json", "jobs", "errors")
 
 
 class Dirent(ctypes.Structure):
@@ -196,7 +197,7 @@ def test_modes_owner_and_links(mount):
         if stat.S_ISLNK(st.st_mode):
             assert path.parent.name in LINKS or path == mount.path / "directory"
         elif stat.S_ISDIR(st.st_mode):
-            assert stat.S_IMODE(st.st_mode) == 0o555, path
+            assert stat.S_IMODE(st.st_mode) == (0o755 if path.name in IMPORTS else 0o555), path
         else:
             assert stat.S_IMODE(st.st_mode) == 0o444, path
             assert st.st_nlink == 1, path
@@ -209,7 +210,8 @@ def test_uid_gid_and_umask_are_options(sandbox, mounts):
     for path, st in walked(mount).items():
         assert (st.st_uid, st.st_gid) == (12345, 23456)
         if not stat.S_ISLNK(st.st_mode):
-            assert stat.S_IMODE(st.st_mode) == (0o550 if stat.S_ISDIR(st.st_mode) else 0o440), path
+            folder = 0o750 if path.name in IMPORTS else 0o550
+            assert stat.S_IMODE(st.st_mode) == (folder if stat.S_ISDIR(st.st_mode) else 0o440), path
 
 
 def test_a_folder_has_the_survey_s_date_and_a_pending_file_no_older_one(sandbox, mount):
