@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -69,7 +70,8 @@ static void tell(const struct json *one)
 	buf_done(&line);
 }
 
-static int put(const char *given, enum control_verb verb, struct json **ret)
+/* *ret_point: where it is mounted; malloc'ed; may be NULL. */
+static int put(const char *given, enum control_verb verb, struct json **ret, char **ret_point)
 {
 	struct qx_fail fail = { 0 };
 	struct buf answer = { 0 };
@@ -78,11 +80,32 @@ static int put(const char *given, enum control_verb verb, struct json **ret)
 	int r = find_spot(given, &spot, &fail);
 	if (r == 0)
 		r = ask(spot.mount->point, verb, spot.below, &answer, ret, &fail);
+	if (r == 0 && ret_point)
+		*ret_point = strdup(spot.mount->point);
 	if (r < 0)
 		say_fail(&fail);
 	buf_done(&answer);
 	spot_done(&spot);
 	return r;
+}
+
+static bool is_away(const struct json *answer)
+{
+	bool reachable = true;
+	(void)json_bool(answer, "reachable", &reachable);
+	return !reachable;
+}
+
+/* Any of them waits for the account: it is away, or refuses the token. */
+static bool is_stuck(const struct json *answer)
+{
+	for (size_t i = 0; i < json_len(answer, "submissions"); i++) {
+		const struct json *one = json_at(answer, "submissions", i);
+		const char *state = json_str(one, "state"), *why = json_str(one, "why");
+		if (state && strcmp(state, "queued") == 0 && why && why[0])
+			return true;
+	}
+	return false;
 }
 
 /* True: all of it is over; *ret_status: the highest. */
@@ -103,43 +126,78 @@ static bool all_over(const struct json *answer, int *ret_status)
 	return over;
 }
 
-static int wait_for(const char *path)
+static void tell_all(const struct json *answer)
+{
+	for (size_t i = 0; i < json_len(answer, "submissions"); i++)
+		tell(json_at(answer, "submissions", i));
+}
+
+static int wait_for_one(const char *path)
 {
 	const struct timespec pause = { .tv_nsec = LOOK_MS * 1000000L };
-	int64_t away_ms = 0;
+	int64_t stuck_ms = 0;
 
 	for (;;) {
 		struct json *answer = NULL;
-		bool reachable = true;
 		int status;
 
-		if (put(path, CONTROL_HURRY, &answer) < 0)
+		if (put(path, CONTROL_HURRY, &answer, NULL) < 0)
 			return WAIT_NONE;
 		bool over = all_over(answer, &status);
-		(void)json_bool(answer, "reachable", &reachable);
-		away_ms = reachable ? 0 : away_ms ? away_ms : sys_now_ms();
-		bool away = away_ms && sys_now_ms() - away_ms >= AWAY_MS;
-		if (over || away) {
-			if (status == WAIT_NONE)
-				say("%s: nothing of this name was given to be imported", path);
-			for (size_t i = 0; i < json_len(answer, "submissions"); i++)
-				tell(json_at(answer, "submissions", i));
-			if (!over)
-				say("%s: the account cannot be reached; it is kept and sent later",
-				    path);
-			json_free(answer);
-			return over ? status : WAIT_AWAY;
-		}
+		bool stuck = is_away(answer) || is_stuck(answer);
+		stuck_ms = !stuck ? 0 : stuck_ms ? stuck_ms : sys_now_ms();
+		bool away = stuck_ms && sys_now_ms() - stuck_ms >= AWAY_MS;
+		if (over && status == WAIT_NONE)
+			say("%s: nothing of this name was given to be imported", path);
+		if (over || away)
+			tell_all(answer);
+		if (away && !over)
+			say("%s: the account cannot be reached, or refuses it; it is kept and sent "
+			    "as soon as that is possible",
+			    path);
 		json_free(answer);
+		if (over || away)
+			return over ? status : WAIT_AWAY;
 		nanosleep(&pause, NULL);
 	}
+}
+
+/* Each of those that lie in it now, wherever it moves to meanwhile. */
+static int wait_for_all(const struct json *answer, const char *mountpoint)
+{
+	int status = STATUS_OK;
+
+	for (size_t i = 0; i < json_len(answer, "submissions"); i++) {
+		const char *below = json_str(json_at(answer, "submissions", i), "path");
+		struct buf path = { 0 };
+		buf_addf(&path, "%s/%s", mountpoint, below ? below : "");
+		status = higher(status, wait_for_one(buf_text(&path)));
+		buf_done(&path);
+	}
+	return status;
+}
+
+static int wait_for(const char *path)
+{
+	struct json *answer = NULL;
+	char *mountpoint = NULL;
+	bool folder = false;
+
+	if (put(path, CONTROL_HURRY, &answer, &mountpoint) < 0)
+		return WAIT_NONE;
+	(void)json_bool(answer, "folder", &folder);
+	int status =
+		folder ? wait_for_all(answer, mountpoint ? mountpoint : "") : wait_for_one(path);
+	json_free(answer);
+	free(mountpoint);
+	return status;
 }
 
 static int do_one(const char *path, enum control_verb verb)
 {
 	struct json *answer = NULL;
 
-	if (put(path, verb, &answer) < 0)
+	if (put(path, verb, &answer, NULL) < 0)
 		return STATUS_REFUSED;
 	int status = json_len(answer, "submissions") ? STATUS_OK : STATUS_REFUSED;
 	if (status != STATUS_OK)

@@ -174,6 +174,14 @@ struct import_context send_context(const struct sending *s)
 	};
 }
 
+/* Pool. */
+static void load_parts(struct sending *s)
+{
+	free(s->parts);
+	s->parts = NULL;
+	s->err = journal_parts(s->imports->config.journal, s->entry.id, &s->parts, &s->n_parts);
+}
+
 /* Pool: reads it once more, now with what is known of the target. */
 static void plan(struct sending *s)
 {
@@ -198,6 +206,8 @@ static void plan(struct sending *s)
 	s->entry.parts = (uint32_t)s->n_parts;
 	s->err = journal_set_parts(j, s->entry.id, s->entry.uuid, s->parts, s->n_parts,
 	                           &s->verdict.report);
+	if (s->err == 0)
+		load_parts(s); /* now with their keys */
 }
 
 /* Nothing has gone out. */
@@ -231,12 +241,6 @@ static void planned(struct sending *s)
 		send_end(s, ENTRY_REFUSED, s->verdict.why, s->verdict.next);
 	else
 		send_part(s);
-}
-
-/* Pool. */
-static void load_parts(struct sending *s)
-{
-	s->err = journal_parts(s->imports->config.journal, s->entry.id, &s->parts, &s->n_parts);
 }
 
 static void resume(struct sending *s)

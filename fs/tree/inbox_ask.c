@@ -126,7 +126,8 @@ int tree_import(struct tree *t, enum tree_import_verb verb, const char *path, st
 	if (r < 0)
 		return r;
 	client_view(t->config.client, &view);
-	buf_addf(out, "{\"reachable\":%s,\"submissions\":[", view.reachable ? "true" : "false");
+	buf_addf(out, "{\"reachable\":%s,\"folder\":%s,\"submissions\":[",
+	         view.reachable ? "true" : "false", name[0] ? "false" : "true");
 	if (!name[0] && verb >= TREE_IMPORT_SEND)
 		return -EISDIR;
 	r = name[0] ? one(t, verb, &folder, name, out) : all_in(t, verb, &folder, out);

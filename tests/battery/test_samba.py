@@ -8,6 +8,7 @@ import pathlib
 import shutil
 import socketserver
 import subprocess
+import tempfile
 import threading
 import zipfile
 
@@ -117,11 +118,12 @@ class Share:
 
 
 @pytest.fixture
-def share(tmp_path):
-    """share(mount): ended before the mount is."""
+def share():
+    """share(mount): ended before the mount is. Samba's sockets want short paths."""
     with contextlib.ExitStack() as stack:
         def make(mount):
-            made = Share(tmp_path / "samba", mount.path)
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="smb."))
+            made = Share(f"{folder}/s", mount.path)
             stack.callback(made.close)
             return made
 

@@ -257,4 +257,4 @@ def test_what_would_be_an_empty_survey_is_refused(sandbox, mount, name, data):
     path = mount.path / "surveys" / "import" / name
     assert error_of(path.write_bytes, data if isinstance(data, bytes) else data.encode()) == errno.EINVAL
     assert wait_for(mount, path)[0] == 4
-    assert sandbox.count("survey_import") == 0
+    assert sandbox.count("survey_create") == 0

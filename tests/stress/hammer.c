@@ -143,7 +143,8 @@ static void test_300_wait_without_threads(void)
 
 	CHECK_EQ(remote_ask(&r, &(struct ask){ .verb = REMOTE_STAT, .path = "f0300" }).ret, 0);
 	unsigned before = thread_count();
-	CHECK_EQ(before, without + 4 + 2 + 1); /* workers; watcher, notifier; the fake's jobs */
+	/* workers; watcher, notifier; the inbox's; the fake's jobs */
+	CHECK_EQ(before, without + 4 + 2 + 2 + 1);
 	remote_send(&crowd, &(struct ask){ .verb = REMOTE_CROWD, .n = 300 });
 	CHECK_EQ(fake_await(m.tree, 300, 20000), 300);
 

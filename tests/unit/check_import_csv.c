@@ -369,8 +369,7 @@ static void test_separators_and_ends_of_lines(void **state)
 		"email,A\rx@y,\"1;\t,\"\rz@y,2",
 		"email;A\nx@y;\"1;\t,\"\nz@y;2",
 		"email\tA\r\nx@y\t\"1;\t,\"\r\nz@y\t2\r\n",
-		"\xef\xbb\xbf"
-		"email;A\r\n\r\nx@y;\"1;\t,\"\r\n\r\nz@y;2\r\n\r\n",
+		"\357\273\277email;A\r\n\r\nx@y;\"1;\t,\"\r\n\r\nz@y;2\r\n\r\n",
 		"sep=;\r\nemail;A\r\nx@y;\"1;\t,\"\r\nz@y;2\r\n",
 		"sep=;\nemail;A\nx@y;\"1;\t,\"\nz@y;2\n",
 		"\"sep=|\"\nemail|A\nx@y|\"1;\t,\"\nz@y|2\n",

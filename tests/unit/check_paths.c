@@ -170,22 +170,10 @@ static void test_escapes_in_queries_stand_for_their_byte(void **state)
 static void test_what_is_no_query_is_refused(void **state)
 {
 	(void)state;
-	static const char *const texts[] = { "a?",
-		                             "a?=",
-		                             "a?=b",
-		                             "a?b=1&",
-		                             "a?&b=1",
-		                             "a?b&&c",
-		                             "a?b=%",
-		                             "a?b=%4",
-		                             "a?b=%4g",
-		                             "a?b=%00",
-		                             "a?b=%-1",
-		                             "a?b=%\x10"
-		                             "1",
-		                             "a?b=\n",
-		                             "a?b=\x7f",
-		                             "a?b=% 41" };
+	static const char *const texts[] = { "a?",      "a?=",      "a?=b",    "a?b=1&",
+		                             "a?&b=1",  "a?b&&c",   "a?b=%",   "a?b=%4",
+		                             "a?b=%4g", "a?b=%00",  "a?b=%-1", "a?b=%\0201",
+		                             "a?b=\n",  "a?b=\x7f", "a?b=% 41" };
 	for (size_t i = 0; i < countof(texts); i++)
 		refused(texts[i], ENOENT);
 }
