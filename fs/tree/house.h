@@ -139,12 +139,12 @@ int resolve(struct tree *t, const struct node_row *dir, const char *dir_arg, con
             const struct node_row **ret_row, char arg[ARG_MAX_BYTES], struct qx_fail *why);
 /* A node of that place for the kernel, one lookup more. */
 int present(struct tree *t, const struct node_row *row, const char *arg, struct tree_entry *ret);
+struct text *text_new(const struct buf *from, int64_t mtime_s); /* NULL: no memory; opens.c */
 void text_unref(struct text *text);
 /* The place of a node, copied: row and argument. -ENOENT */
 int place_of(struct tree *t, uint64_t id, const struct node_row **ret_row, char arg[ARG_MAX_BYTES]);
 
-/* How long the kernel may keep a folder, its attributes, its listing. */
-#define FOLDER_TTL_S 60
+#define FOLDER_TTL_S 60 /* the kernel may keep a folder, its attributes, its listing */
 
 /* checks.c: call without it */
 /* Does a survey's folder hold an expired file, and should its listing ask about it? Says yes once

@@ -63,20 +63,14 @@ static int wrap(struct tree *t, struct node *n, struct drop_handle *drop, struct
 static int open_rejected(struct tree *t, struct node *n, int64_t id, int flags,
                          struct tree_handle **ret)
 {
+	struct handle *h;
+
 	if ((flags & O_ACCMODE) != O_RDONLY)
 		return -EPERM;
 	int fd = journal_rejected(t->config.journal, id, O_RDONLY);
-	if (fd < 0)
-		return fd;
-	pthread_mutex_lock(&t->lock);
-	struct handle *h = handle_new(t, n);
-	pthread_mutex_unlock(&t->lock);
-	if (!h) {
-		close(fd);
-		return -ENOMEM;
-	}
-	h->pub.fd = fd;
-	h->pub.length = UINT64_MAX;
+	int r = handle_of_file(t, n, fd, UINT64_MAX, &h);
+	if (r < 0)
+		return r;
 	h->pub.keep_cache = false;
 	*ret = &h->pub;
 	return 0;

@@ -15,6 +15,26 @@
 #include <qxfs/base/log.h>
 #include <qxfs/base/sys.h>
 
+/* --- texts ----------------------------------------------------------------------------------- */
+
+struct text *text_new(const struct buf *from, int64_t mtime_s)
+{
+	struct text *text = buf_failed(from) ? NULL : malloc(sizeof(*text) + from->len + 1);
+	if (!text)
+		return NULL;
+	atomic_init(&text->refs, 1);
+	text->len = from->len;
+	text->mtime_s = mtime_s;
+	memcpy(text->bytes, buf_text(from), from->len + 1);
+	return text;
+}
+
+void text_unref(struct text *text)
+{
+	if (text && atomic_fetch_sub(&text->refs, 1) == 1)
+		free(text);
+}
+
 /* --- handles --------------------------------------------------------------------------------- */
 
 struct handle *handle_new(struct tree *t, struct node *n)
@@ -74,13 +94,10 @@ void close_handles(struct tree *t)
 		tree_close(t, &t->handles->pub);
 }
 
-int open_data(struct tree *t, struct node *n, struct generation *gen, bool refilled,
-              struct tree_handle **ret)
+int handle_of_file(struct tree *t, struct node *n, int fd, uint64_t length, struct handle **ret)
 {
-	int fd = cache_open(t->config.cache, gen);
 	if (fd < 0)
 		return fd;
-
 	pthread_mutex_lock(&t->lock);
 	struct handle *h = handle_new(t, n);
 	pthread_mutex_unlock(&t->lock);
@@ -89,7 +106,19 @@ int open_data(struct tree *t, struct node *n, struct generation *gen, bool refil
 		return -ENOMEM;
 	}
 	h->pub.fd = fd;
-	h->pub.length = gen->length;
+	h->pub.length = length;
+	*ret = h;
+	return 0;
+}
+
+int open_data(struct tree *t, struct node *n, struct generation *gen, bool refilled,
+              struct tree_handle **ret)
+{
+	struct handle *h;
+
+	int r = handle_of_file(t, n, cache_open(t->config.cache, gen), gen->length, &h);
+	if (r < 0)
+		return r;
 	h->gen = generation_ref(gen);
 	h->pub.keep_cache = !refilled;
 	h->pub.attr_changed = refilled;
@@ -115,17 +144,6 @@ static int open_text(struct tree *t, uint64_t id, struct tree_handle **ret)
 	return 0;
 }
 
-static struct text *text_new(const struct buf *from)
-{
-	struct text *text = buf_failed(from) ? NULL : malloc(sizeof(*text) + from->len + 1);
-	if (!text)
-		return NULL;
-	atomic_init(&text->refs, 1);
-	text->len = from->len;
-	memcpy(text->bytes, buf_text(from), from->len + 1);
-	return text;
-}
-
 int open_link(struct tree *t, struct node *n, struct generation *gen, struct tree_handle **ret)
 {
 	const struct place *p = n->place; /* n is pinned: it stays */
@@ -135,7 +153,7 @@ int open_link(struct tree *t, struct node *n, struct generation *gen, struct tre
 	pthread_mutex_lock(&t->lock);
 	if (!gen)
 		link_target(t, p->row, p->arg, &target);
-	struct text *text = r == 0 ? text_new(&target) : NULL;
+	struct text *text = r == 0 ? text_new(&target, 0) : NULL;
 	struct handle *h = text ? handle_new(t, n) : NULL;
 	pthread_mutex_unlock(&t->lock);
 	buf_done(&target);

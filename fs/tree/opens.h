@@ -7,6 +7,9 @@
 struct handle;
 /* tree.lock held; NULL: no memory. */
 struct handle *handle_new(struct tree *t, struct node *n);
+/* One that reads a file, whose descriptor is the handle's then, and closed on failure; an fd that
+ * is an error is handed on. Takes tree.lock. */
+int handle_of_file(struct tree *t, struct node *n, int fd, uint64_t length, struct handle **ret);
 /* The node stays until it is let go. Take tree.lock; NULL: there is none. */
 struct node *node_pin(struct tree *t, uint64_t id);
 void node_unpin(struct tree *t, struct node *n);

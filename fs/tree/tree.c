@@ -106,23 +106,11 @@ static int present_email(struct tree *t, const struct node_row *row, const char 
 	return nobody ? -ENOENT : present_plain(t, row, arg, ret);
 }
 
-void text_unref(struct text *text)
-{
-	if (text && atomic_fetch_sub(&text->refs, 1) == 1)
-		free(text);
-}
-
 static struct text *render_text(struct tree *t, const struct node_row *row, const char *arg)
 {
 	struct buf out = { 0 };
 	int64_t mtime_s = row->source.text(t, arg, &out);
-	struct text *text = buf_failed(&out) ? NULL : malloc(sizeof(*text) + out.len + 1);
-	if (text) {
-		atomic_init(&text->refs, 1);
-		text->len = out.len;
-		text->mtime_s = mtime_s;
-		memcpy(text->bytes, buf_text(&out), out.len + 1);
-	}
+	struct text *text = text_new(&out, mtime_s);
 	buf_done(&out);
 	return text;
 }
