@@ -267,6 +267,26 @@ static void touch(struct known *k, int fd)
 		(void)futimens(fd, times); /* it is evicted a little too early, else */
 }
 
+static bool same_piece(int a, int b, off_t at, size_t len)
+{
+	char x[16384], y[sizeof(x)];
+	return pread(a, x, len, at) == (ssize_t)len && pread(b, y, len, at) == (ssize_t)len &&
+	       memcmp(x, y, len) == 0;
+}
+
+bool cache_holds(struct cache *c, struct generation *g, int fd, uint64_t length)
+{
+	if (g->length != length)
+		return false;
+	qx_auto_fd data = cache_open(c, g);
+	bool same = data >= 0;
+	for (uint64_t at = 0; same && at < length; at += 16384) {
+		uint64_t left = length - at;
+		same = same_piece(fd, data, (off_t)at, left < 16384 ? (size_t)left : 16384);
+	}
+	return same;
+}
+
 int cache_sum(int fd, uint64_t length, uint32_t *ret)
 {
 	unsigned char piece[16384];

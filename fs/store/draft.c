@@ -247,24 +247,9 @@ int draft_crc(const struct draft *d, uint64_t length, uint32_t *ret)
 	return cache_sum(d->fds[DATA], length, ret);
 }
 
-static bool same_piece(int a, int b, off_t at, size_t len)
-{
-	char x[16384], y[sizeof(x)];
-	return pread(a, x, len, at) == (ssize_t)len && pread(b, y, len, at) == (ssize_t)len &&
-	       memcmp(x, y, len) == 0;
-}
-
 bool draft_equals(const struct draft *d, uint64_t length, struct generation *g)
 {
-	if (g->length != length)
-		return false;
-	qx_auto_fd fd = cache_open(d->cache, g);
-	bool same = fd >= 0;
-	for (uint64_t at = 0; same && at < length; at += 16384) {
-		uint64_t left = length - at;
-		same = same_piece(d->fds[DATA], fd, (off_t)at, left < 16384 ? (size_t)left : 16384);
-	}
-	return same;
+	return cache_holds(d->cache, g, d->fds[DATA], length);
 }
 
 /* --- publish --------------------------------------------------------------------------------- */

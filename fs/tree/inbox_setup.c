@@ -38,21 +38,6 @@ static enum row_id folder_of(const struct entry *e, char arg[ARG_MAX_BYTES])
 	}
 }
 
-static bool has_bytes(struct tree *t, struct generation *gen, int fd)
-{
-	char ours[16384], theirs[16384];
-	qx_auto_fd data = cache_open(t->config.cache, gen);
-	ssize_t n = 1;
-
-	for (uint64_t at = 0; data >= 0 && n > 0; at += (uint64_t)n) {
-		n = pread(data, ours, sizeof(ours), (off_t)at);
-		if (n > 0 && (pread(fd, theirs, (size_t)n, (off_t)at) != n ||
-		              memcmp(ours, theirs, (size_t)n) != 0))
-			return false;
-	}
-	return data >= 0 && n == 0;
-}
-
 /* Responses are new ones, also those of an export. */
 static bool is_served(void *arg, const struct entry *e, int fd)
 {
@@ -68,7 +53,7 @@ static bool is_served(void *arg, const struct entry *e, int fd)
 		struct generation *gen = node_row(i)->kind == NODE_DATA
 		                                 ? content_cached(t, node_row(i), target)
 		                                 : NULL;
-		same = gen && gen->length == e->size && has_bytes(t, gen, fd);
+		same = gen && cache_holds(t->config.cache, gen, fd, e->size);
 		generation_unref(gen);
 	}
 	return same;

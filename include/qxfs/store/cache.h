@@ -73,6 +73,9 @@ void generation_name(const struct generation *g, char out[GENERATION_NAME]);
  * (shorter than its length): forgotten then, the next cache_find misses. */
 int cache_open(struct cache *c, struct generation *g);
 
+/* Are these bytes of a file the generation's? Both are read; false also if its data is gone. */
+bool cache_holds(struct cache *c, struct generation *g, int fd, uint64_t length);
+
 /* Still current: checked now, and shown with this mtime from now on. */
 int cache_renew(struct cache *c, struct generation *g, int64_t mtime_s);
 
@@ -103,7 +106,7 @@ int draft_scratch(struct draft *d, char ret_path[DRAFT_PATH_SIZE]);
 int draft_rewind(struct draft *d);
 /* CRC-32 of the first `length` bytes of its data: for what nothing summed while it was written. */
 int draft_crc(const struct draft *d, uint64_t length, uint32_t *ret);
-/* Are these bytes the generation's? Both are read; false also if its data is gone. */
+/* cache_holds of its data. */
 bool draft_equals(const struct draft *d, uint64_t length, struct generation *g);
 /* fsync, rename, facts. The draft keeps only its lock then. *ret has a reference. */
 int draft_publish(struct draft *d, uint64_t length, uint32_t crc, const struct gen_facts *facts,
