@@ -11,10 +11,7 @@ static int is_doubtful(struct sql *s, const struct record *r)
 {
 	if (r->e.state != ENTRY_UNCERTAIN && r->e.state != ENTRY_FAILED)
 		return 0;
-	qx_auto_query q =
-		sql_ask(s, "SELECT 1 FROM part WHERE entry = ?1 AND state NOT IN (?2, ?3) LIMIT 1",
-	                sql_int(r->e.id), sql_int(PART_WAITING), sql_int(PART_FAILED));
-	return sql_next(&q);
+	return parts_may_be_out(s, r->e.id);
 }
 
 int doubt_keep(struct sql *s, const struct record *r, const char *folder, const char *name)

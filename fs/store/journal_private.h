@@ -112,6 +112,8 @@ int record_check_name(const char *folder, const char *name);
 int part_read(const struct sql_query *q, struct part *ret);
 /* -EEXIST: its uuid is another's. */
 int part_put(struct sql *s, int64_t id, const struct part *p);
+/* 1: any of an entry's was taken, or may have been; 0: none. */
+int parts_may_be_out(struct sql *s, int64_t id);
 int texts_put(struct sql *s, int64_t id, const struct buf *report, const struct buf *result);
 void uuid_new(char out[UUID_SIZE]);
 /* Cut at a character; NULL: "". */

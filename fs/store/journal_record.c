@@ -232,6 +232,14 @@ int part_put(struct sql *s, int64_t id, const struct part *p)
 	              sql_count(p->refused), sql_text(p->request_id));
 }
 
+int parts_may_be_out(struct sql *s, int64_t id)
+{
+	qx_auto_query q =
+		sql_ask(s, "SELECT 1 FROM part WHERE entry = ?1 AND state NOT IN (?2, ?3) LIMIT 1",
+	                sql_int(id), sql_int(PART_WAITING), sql_int(PART_FAILED));
+	return sql_next(&q);
+}
+
 int texts_put(struct sql *s, int64_t id, const struct buf *report, const struct buf *result)
 {
 	int err = 0;

@@ -73,15 +73,6 @@ static int add_up(struct sql *s, struct record *r)
 	                  r);
 }
 
-static int may_replace_parts(struct sql *s, int64_t id)
-{
-	qx_auto_query q =
-		sql_ask(s, "SELECT 1 FROM part WHERE entry = ?1 AND state NOT IN (?2, ?3) LIMIT 1",
-	                sql_int(id), sql_int(PART_WAITING), sql_int(PART_FAILED));
-	int r = sql_next(&q);
-	return r == 1 ? -EBUSY : r;
-}
-
 static int check_parts(const struct part *parts, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
@@ -100,7 +91,9 @@ static int set_parts(struct journal *j, int64_t id, const char *uuid, const stru
 	if (err == 0 && uuid && (r.e.state != ENTRY_QUEUED || strcmp(uuid, r.e.uuid) != 0))
 		err = -ESTALE;
 	if (err == 0)
-		err = may_replace_parts(j->writer, id);
+		err = parts_may_be_out(j->writer, id);
+	if (err > 0)
+		err = -EBUSY;
 	if (err == 0)
 		err = sql_do(j->writer, "DELETE FROM part WHERE entry = ?1", sql_int(id));
 	for (size_t i = 0; i < n && err == 0; i++) {
