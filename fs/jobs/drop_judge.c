@@ -60,6 +60,12 @@ int drop_folder_parse(const char *path, struct drop_folder *ret)
 		return -EINVAL;
 	ret->place = places[p].place;
 	ret->target = targets[t].target;
+	const char *id = strchr(path, '/') + 1; /* every target's head has one */
+	size_t n = ret->target == TARGET_SURVEYS ? 0 : strcspn(id, "/");
+	if (n >= sizeof(ret->id) || (n == 0 && ret->target != TARGET_SURVEYS))
+		return -EINVAL;
+	memcpy(ret->id, id, n);
+	ret->id[n] = '\0';
 	memcpy(ret->folder, path, strlen(path) + 1);
 	if (ret->place == PLACE_SEND)
 		*strrchr(ret->folder, '/') = '\0';

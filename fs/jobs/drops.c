@@ -25,14 +25,21 @@
 /* --- open files --------------------------------------------------------------------------------
  */
 
+/* drops.lock held. */
+static struct drop *find(const struct drops *d, int64_t id)
+{
+	struct drop *x = d->open;
+	while (x && x->id != id)
+		x = x->next;
+	return x;
+}
+
 struct drop *drop_get(struct drops *d, int64_t id)
 {
 	struct drop *fresh = calloc(1, sizeof(*fresh));
 
 	pthread_mutex_lock(&d->lock);
-	struct drop *x = d->open;
-	while (x && x->id != id)
-		x = x->next;
+	struct drop *x = find(d, id);
 	if (!x && fresh) {
 		x = fresh;
 		fresh = NULL;
@@ -79,9 +86,7 @@ bool drop_has_writers(struct drop *x)
 bool drops_is_written(struct drops *d, int64_t id)
 {
 	pthread_mutex_lock(&d->lock);
-	struct drop *x = d->open;
-	while (x && x->id != id)
-		x = x->next;
+	const struct drop *x = find(d, id);
 	bool written = x && x->writers > 0;
 	pthread_mutex_unlock(&d->lock);
 	return written;
@@ -188,13 +193,16 @@ int drops_open(struct drops *d, int64_t id, int flags, const struct drop_caller 
                struct drop_handle **ret_h)
 {
 	bool writes = (flags & O_ACCMODE) != O_RDONLY;
+	struct drop_folder folder;
 	struct entry e;
 
 	int r = journal_get(d->config.journal, id, &e);
 	if (r < 0)
 		return r;
-	size_t n = strlen(e.folder);
-	if (writes && n > 5 && strcmp(e.folder + n - 5, "/done") == 0)
+	r = drop_folder_parse(e.folder, &folder);
+	if (r < 0)
+		return r;
+	if (writes && folder.place == PLACE_DONE)
 		return -EPERM;
 	if (writes && entry_state_row(e.state)->busy)
 		return -EBUSY;

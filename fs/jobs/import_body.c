@@ -49,6 +49,7 @@ void import_body_done(struct import_body *b)
 {
 	buf_done(&b->bytes);
 	buf_done(&b->name);
+	*b = (struct import_body){ 0 };
 }
 
 int import_reject(const struct import_kind *kind, const struct import_context *context, int fd,

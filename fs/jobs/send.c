@@ -30,12 +30,6 @@ static void free_columns(struct sending *s)
 	s->columns = NULL;
 }
 
-static void body_done(struct sending *s)
-{
-	import_body_done(&s->body);
-	s->body = (struct import_body){ 0 };
-}
-
 void send_free(struct sending *s)
 {
 	release_slot(s);
@@ -44,7 +38,7 @@ void send_free(struct sending *s)
 	free(s->parts);
 	free(s->refused);
 	verdict_done(&s->verdict);
-	body_done(s);
+	import_body_done(&s->body);
 	buf_done(&s->result);
 	free(s);
 }
@@ -177,8 +171,6 @@ struct import_context send_context(const struct sending *s)
 /* Pool. */
 static void load_parts(struct sending *s)
 {
-	free(s->parts);
-	s->parts = NULL;
 	s->err = journal_parts(s->imports->config.journal, s->entry.id, &s->parts, &s->n_parts);
 }
 
@@ -194,17 +186,10 @@ static void plan(struct sending *s)
 		return;
 	s->served = !s->verdict.err && !s->entry.sent_before &&
 	            s->imports->config.is_served(s->imports->config.arg, &s->entry, fd);
-	s->n_parts = s->served ? 0 : s->verdict.n_parts;
-	s->parts = calloc(s->n_parts + 1, sizeof(*s->parts));
-	if (!s->parts) {
-		s->err = -ENOMEM;
-		return;
-	}
-	if (s->n_parts)
-		memcpy(s->parts, s->verdict.parts, s->n_parts * sizeof(*s->parts));
+	size_t n = s->served ? 0 : s->verdict.n_parts;
 	s->entry.rows = s->verdict.rows;
-	s->entry.parts = (uint32_t)s->n_parts;
-	s->err = journal_set_parts(j, s->entry.id, s->entry.uuid, s->parts, s->n_parts,
+	s->entry.parts = (uint32_t)n;
+	s->err = journal_set_parts(j, s->entry.id, s->entry.uuid, s->verdict.parts, n,
 	                           &s->verdict.report);
 	if (s->err == 0)
 		load_parts(s); /* now with their keys */
@@ -261,7 +246,7 @@ static void make_body(struct sending *s)
 	struct part *part = &s->parts[s->at];
 
 	qx_auto_fd fd = journal_spool(j, s->entry.id, O_RDONLY);
-	body_done(s);
+	import_body_done(&s->body);
 	s->err = fd < 0 ? fd
 	                : import_body(s->kind, &context, s->entry.name, fd, part, &s->body,
 	                              &s->fail);
@@ -273,12 +258,12 @@ static void make_body(struct sending *s)
 	s->err = journal_part(j, s->entry.id, part, ENTRY_SENDING, NULL, NULL);
 }
 
-static void set_path(struct sending *s)
+void send_set_path(struct sending *s)
 {
-	const char *const ids[] = { s->above, s->target, s->parts[s->at].job };
+	const char *const ids[] = { s->above, s->folder.id, s->parts[s->at].job };
 	size_t n = 0;
 
-	memset(s->call.args, 0, sizeof(s->call.args));
+	memset(&s->call, 0, sizeof(s->call));
 	for (size_t i = 0; i < countof(ids); i++)
 		if (ids[i][0])
 			s->call.args[n++] = ids[i];
@@ -300,8 +285,7 @@ static void body_is_made(struct sending *s)
 	s->began_ms = sys_now_ms();
 	s->sent_s = sys_wall_s();
 	send_show(s);
-	memset(&s->call, 0, sizeof(s->call));
-	set_path(s);
+	send_set_path(s);
 	(void)snprintf(s->key_line, sizeof(s->key_line), "Idempotency-Key: %s",
 	               s->parts[s->at].uuid);
 	(void)snprintf(s->charset_line, sizeof(s->charset_line), "charset: %s", s->body.charset);
@@ -421,14 +405,9 @@ static void columns_came(struct sending *s)
 
 static bool find_target(struct sending *s)
 {
-	const char *id = strchr(s->entry.folder, '/');
-	size_t n = id ? strcspn(id + 1, "/") : 0;
-
-	if (drop_folder_parse(s->entry.folder, &s->folder) < 0 || n == 0 || n >= sizeof(s->target))
+	if (drop_folder_parse(s->entry.folder, &s->folder) < 0)
 		return false;
 	s->kind = import_kind(s->folder.target, s->entry.name);
-	if (s->folder.target != TARGET_SURVEYS)
-		memcpy(s->target, id + 1, n);
 	return s->kind;
 }
 
@@ -443,13 +422,13 @@ void send_begin(struct sending *s)
 		send_end(s, ENTRY_FAILED, "this version of qxfs does not know how to send it",
 		         "Copy it again.");
 	} else if (s->folder.target == TARGET_LIST &&
-	           config->directory_of(config->arg, s->target, s->above) < 0) {
+	           config->directory_of(config->arg, s->folder.id, s->above) < 0) {
 		send_again(s, "no directory is known that has this mailing list",
 		           "It is sent as soon as the list of mailing lists shows it.", LIST_MS);
 	} else if (s->entry.parts > 0) {
 		send_disk(s, load_parts, resume);
 	} else if (s->kind->listens) {
-		s->call.args[0] = s->target;
+		s->call.args[0] = s->folder.id;
 		send_call(s, EP_SCHEMA, columns_came);
 	} else {
 		send_disk(s, plan, planned);

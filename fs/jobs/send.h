@@ -59,8 +59,8 @@ struct sending {
 	struct entry entry;
 	struct drop_folder folder;
 	const struct import_kind *kind;
-	char target[LIST_OF_BYTES], above[LIST_OF_BYTES]; /* ids for the endpoint's path */
-	char **columns; /* of the survey, NULL at the end; NULL: unknown */
+	char above[LIST_OF_BYTES]; /* the directory of a list; "" */
+	char **columns;            /* of the survey, NULL at the end; NULL: unknown */
 
 	struct part *parts;
 	size_t n_parts, at;
@@ -112,6 +112,8 @@ void send_free(struct sending *s);
 void send_part(struct sending *s); /* the next part, or the end */
 void send_post(struct sending *s); /* the present part's body is to be sent */
 void send_show(struct sending *s);
+/* A new call, with the ids of its endpoint's path. */
+void send_set_path(struct sending *s);
 struct import_context send_context(const struct sending *s);
 /* Writes the present part's state and the entry's, and goes on. */
 void send_note(struct sending *s, enum part_state part, enum entry_state state, const char *why,

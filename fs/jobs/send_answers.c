@@ -138,7 +138,6 @@ void send_posted(struct sending *s)
 	struct import_answer answer;
 
 	import_body_done(&s->body);
-	s->body = (struct import_body){ 0 };
 	if (s->call.fail.err) {
 		request_failed(s);
 		return;
@@ -249,13 +248,7 @@ static void polled(struct sending *s)
 
 static void ask(struct sending *s)
 {
-	const char *const ids[] = { s->above, s->target, s->parts[s->at].job };
-	size_t n = 0;
-
-	memset(&s->call, 0, sizeof(s->call));
-	for (size_t i = 0; i < countof(ids); i++)
-		if (ids[i][0])
-			s->call.args[n++] = ids[i];
+	send_set_path(s);
 	send_call(s, s->kind->progress, polled);
 }
 

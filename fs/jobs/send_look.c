@@ -51,7 +51,6 @@ static void find_name(struct sending *s)
 
 	qx_auto_fd fd = journal_spool(s->imports->config.journal, s->entry.id, O_RDONLY);
 	import_body_done(&s->body);
-	s->body = (struct import_body){ 0 };
 	s->err = fd < 0 ? fd
 	                : import_body(s->kind, &context, s->entry.name, fd, &s->parts[s->at],
 	                              &s->body, &s->fail);

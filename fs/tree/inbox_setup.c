@@ -14,18 +14,10 @@
 
 #include "contents.h"
 
-/* Where its target's files lie. */
-static enum row_id folder_of(const struct entry *e, char arg[ARG_MAX_BYTES])
+/* Where the target's files lie; ROW_ROOT: it has none. */
+static enum row_id row_of_target(enum import_target target)
 {
-	const char *id = strchr(e->folder, '/');
-	size_t n = id ? strcspn(id + 1, "/") : 0;
-	struct drop_folder folder;
-
-	if (n == 0 || n >= ARG_MAX_BYTES || drop_folder_parse(e->folder, &folder) < 0)
-		return ROW_ROOT;
-	memcpy(arg, id + 1, n);
-	arg[n] = '\0';
-	switch (folder.target) {
+	switch (target) {
 	case TARGET_LIST:
 	case TARGET_OLD_LIST:
 		return ROW_MAILINGLIST;
@@ -42,16 +34,18 @@ static enum row_id folder_of(const struct entry *e, char arg[ARG_MAX_BYTES])
 static bool is_served(void *arg, const struct entry *e, int fd)
 {
 	struct tree *t = arg;
-	char target[ARG_MAX_BYTES];
+	struct drop_folder folder;
 	bool same = false;
 
-	enum row_id dir = folder_of(e, target);
+	if (drop_folder_parse(e->folder, &folder) < 0)
+		return false;
+	enum row_id dir = row_of_target(folder.target);
 	if (dir == ROW_ROOT || dir == ROW_SURVEY)
 		return false;
 	for (enum row_id i = node_row(dir)->first_child; i != ROW_ROOT && !same;
 	     i = node_row(i)->next) {
 		struct generation *gen = node_row(i)->kind == NODE_DATA
-		                                 ? content_cached(t, node_row(i), target)
+		                                 ? content_cached(t, node_row(i), folder.id)
 		                                 : NULL;
 		same = gen && cache_holds(t->config.cache, gen, fd, e->size);
 		generation_unref(gen);
@@ -90,7 +84,6 @@ static void end_freshness(struct tree *t, enum row_id dir, const char *arg)
 static void imported(void *arg, const struct entry *e)
 {
 	struct tree *t = arg;
-	char target[ARG_MAX_BYTES];
 	struct drop_folder folder;
 
 	if (!entry_state_row(e->state)->over || drop_folder_parse(e->folder, &folder) < 0)
@@ -99,9 +92,9 @@ static void imported(void *arg, const struct entry *e)
 		tree_refresh_lists(t);
 		return;
 	}
-	enum row_id dir = folder_of(e, target);
+	enum row_id dir = row_of_target(folder.target);
 	if (dir != ROW_ROOT)
-		end_freshness(t, dir, target);
+		end_freshness(t, dir, folder.id);
 }
 
 static void changed(void *arg)

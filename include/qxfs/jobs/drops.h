@@ -18,6 +18,7 @@
 #include <sys/types.h>
 
 #include <qxfs/jobs/import_kinds.h>
+#include <qxfs/jobs/lists.h>
 #include <qxfs/store/journal.h>
 
 enum drop_place { PLACE_IMPORT, PLACE_SEND, PLACE_DONE, PLACE_CHECK };
@@ -25,6 +26,7 @@ struct drop_folder {
 	enum import_target target;
 	enum drop_place place;
 	char folder[ENTRY_FOLDER]; /* as entries name it: of send/ that of import/ */
+	char id[LIST_OF_BYTES];    /* of the list, directory or survey; "" for surveys/import */
 };
 /* -EINVAL: no import folder. */
 int drop_folder_parse(const char *path, struct drop_folder *ret);

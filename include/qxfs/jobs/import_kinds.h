@@ -98,7 +98,7 @@ int import_body(const struct import_kind *kind, const struct import_context *con
                 const char *file_name, int fd, const struct part *part, struct import_body *ret,
                 struct qx_fail *fail);
 
-void import_body_done(struct import_body *b);
+void import_body_done(struct import_body *b); /* empty again */
 
 /* What an answer says. */
 struct import_answer {
