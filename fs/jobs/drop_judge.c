@@ -96,24 +96,30 @@ static void refuse_kind(enum import_target target, const char *name, struct verd
 	(void)snprintf(ret->next, sizeof(ret->next), "%s", advice ? advice : "");
 }
 
-static bool is_too_long(void *arg)
+static int say_later(struct verdict *ret)
 {
-	const int64_t *until_ms = arg;
-	return sys_now_ms() >= *until_ms;
-}
-
-static int judge_at_once(const struct drops *d, const struct import_kind *kind, int fd,
-                         struct verdict *ret)
-{
-	int64_t until_ms = sys_now_ms() + AT_ONCE_MS;
-
-	int r = judge_file(kind, &d->context, fd, ret, is_too_long, &until_ms);
-	if (r != -ECANCELED)
-		return r;
-	memset(ret, 0, sizeof(*ret));
 	buf_add_str(&ret->report, "It is large: it is looked at before it is sent, and what is "
 	                          "found will be told here.\n");
 	return buf_failed(&ret->report) ? -ENOMEM : 0;
+}
+
+/* Summed as a whole, and judged (NULL: by nobody) as far as people wait: *ret_late. */
+static int read_all(int fd, struct digest *sum, struct judge *judge, bool *ret_late)
+{
+	int64_t until_ms = sys_now_ms() + AT_ONCE_MS;
+	qx_auto_free char *piece = malloc(PIECE);
+	ssize_t n = piece ? 1 : 0;
+
+	*ret_late = false;
+	for (uint64_t at = 0; n > 0; at += (uint64_t)n) {
+		n = pread(fd, piece, PIECE, (off_t)at);
+		if (n < 0)
+			return -errno;
+		digest_add(sum, piece, (size_t)n);
+		if (judge && !*ret_late && judge_feed(judge, piece, (size_t)n) == 0)
+			*ret_late = sys_now_ms() >= until_ms;
+	}
+	return piece ? 0 : -ENOMEM;
 }
 
 int drop_judge_file(const struct drops *d, const struct drop_folder *folder, const char *name,
@@ -121,25 +127,23 @@ int drop_judge_file(const struct drops *d, const struct drop_folder *folder, con
 {
 	const struct import_kind *kind = import_kind(folder->target, name);
 	struct digest *sum = digest_new();
-	qx_auto_free char *piece = malloc(PIECE);
-	ssize_t n = 1;
-	int r = sum && piece ? 0 : -ENOMEM;
+	struct judge *judge = NULL;
+	bool late = false;
 
-	for (uint64_t at = 0; r == 0 && n > 0; at += (uint64_t)n) {
-		n = pread(fd, piece, PIECE, (off_t)at);
-		if (n < 0)
-			r = -errno;
-		else
-			digest_add(sum, piece, (size_t)n);
-	}
+	memset(ret, 0, sizeof(*ret));
+	int r = !sum ? -ENOMEM : kind ? judge_new(kind, &d->context, &judge) : 0;
+	if (r == 0)
+		r = read_all(fd, sum, judge, &late);
 	if (r == 0)
 		r = digest_hex(sum, digest);
-	digest_free(sum);
-	memset(ret, 0, sizeof(*ret));
-	if (r == 0 && kind)
-		r = judge_at_once(d, kind, fd, ret);
+	if (r == 0 && late)
+		r = say_later(ret);
+	else if (r == 0 && kind)
+		r = judge_end(judge, ret);
 	else if (r == 0)
 		refuse_kind(folder->target, name, ret);
+	judge_free(judge);
+	digest_free(sum);
 	return r;
 }
 

@@ -331,30 +331,13 @@ static void csv_done(struct judge *j)
 	free(t);
 }
 
-static void end_part(struct judge *j)
-{
-	(void)text_end(&j->text); /* it was judged */
-	csv_end(j);
-}
-
-/* The heading, then the part's rows: elsewhere in the file, unless nobody knows where. */
 static int read_part(struct judge *j, int fd)
 {
 	struct table *t = j->own;
-	const struct part *part = j->again->part;
-	int r = judge_read(j, fd, 0, part->to);
 
-	if (r == 0 && !j->over)
-		end_part(j);
-	if (r == 0 && t->has_heading && !j->no_memory && j->text.mode != TEXT_CHARSET) {
-		j->over = t->rows.stopped = false;
-		j->again->seen = part->first_row - 1;
-		text_resume(&j->text, j->text.mode, part->from);
-		rows_resume(&t->rows, part->from);
-		r = judge_read(j, fd, part->from, part->to);
-		if (r == 0 && !j->over)
-			end_part(j);
-	}
+	int r = judge_read_heading(j, fd);
+	if (r == 0 && t->has_heading)
+		r = judge_read_rows(j, &t->rows, fd);
 	return r < 0 ? r : j->no_memory ? -ENOMEM : 0;
 }
 

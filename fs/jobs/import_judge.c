@@ -8,6 +8,8 @@
 
 #include <qxfs/base/sys.h>
 
+#include "import_rows.h"
+
 #define PIECE 65536
 
 /* --- feeding -----------------------------------------------------------------------------------
@@ -92,6 +94,40 @@ int judge_read(struct judge *j, int fd, uint64_t from, uint64_t to)
 	return 0;
 }
 
+/* --- a part again ------------------------------------------------------------------------------
+ */
+
+static void end_part(struct judge *j)
+{
+	(void)text_end(&j->text); /* it was judged */
+	j->kind->reader->end(j);
+}
+
+int judge_read_heading(struct judge *j, int fd)
+{
+	int r = judge_read(j, fd, 0, j->again->part->to);
+
+	if (r == 0 && !j->over)
+		end_part(j);
+	return r;
+}
+
+int judge_read_rows(struct judge *j, struct rows *rows, int fd)
+{
+	const struct part *part = j->again->part;
+
+	if (j->no_memory || j->text.mode == TEXT_CHARSET)
+		return 0;
+	j->over = rows->stopped = false;
+	j->again->seen = part->first_row - 1;
+	text_resume(&j->text, j->text.mode, part->from);
+	rows_resume(rows, part->from);
+	int r = judge_read(j, fd, part->from, part->to);
+	if (r == 0 && !j->over)
+		end_part(j);
+	return r;
+}
+
 /* --- the end -----------------------------------------------------------------------------------
  */
 
@@ -174,20 +210,13 @@ void verdict_done(struct verdict *v)
 }
 
 int judge_file(const struct import_kind *kind, const struct import_context *context, int fd,
-               struct verdict *ret, bool (*cancelled)(void *arg), void *arg)
+               struct verdict *ret)
 {
 	struct judge *j = NULL;
-	int r = judge_new(kind, context, &j);
-	bool is_end = false;
 
-	while (r == 0 && !j->over && !is_end) {
-		uint64_t before = j->fed;
-		if (cancelled && cancelled(arg))
-			r = -ECANCELED;
-		else
-			r = judge_read(j, fd, before, before + PIECE);
-		is_end = r == 0 && j->fed == before;
-	}
+	int r = judge_new(kind, context, &j);
+	if (r == 0)
+		r = judge_read(j, fd, 0, UINT64_MAX);
 	if (r == 0)
 		r = judge_end(j, ret);
 	judge_free(j);

@@ -92,6 +92,10 @@ void judge_hold(struct judge *j, const char *format, ...) __attribute__((format(
 void judge_text(struct judge *j); /* the fault of its text */
 struct rows;
 void judge_rows(struct judge *j, const struct rows *rows); /* their fault, if there is one */
+/* A part of a table again: its heading, from the beginning of the file on; then the part's rows,
+ * which are elsewhere, unless nobody knows where: then the former has read them too. */
+int judge_read_heading(struct judge *j, int fd);
+int judge_read_rows(struct judge *j, struct rows *rows, int fd);
 struct tokens;
 void judge_tokens(struct judge *j, const struct tokens *tokens); /* likewise */
 void judge_no_memory(struct judge *j);

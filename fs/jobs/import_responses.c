@@ -272,32 +272,16 @@ static void responses_done(struct judge *j)
 	free(a);
 }
 
-static void end_part(struct judge *j)
-{
-	(void)text_end(&j->text); /* it was judged */
-	responses_end(j);
-}
-
 static int responses_body(struct judge *j, int fd, const char *file_name, struct import_body *ret,
                           struct qx_fail *fail)
 {
 	struct answers *a = j->own;
-	const struct part *part = j->again->part;
 	(void)file_name;
 	(void)fail;
 
-	int r = judge_read(j, fd, 0, part->to);
-	if (r == 0 && !j->over)
-		end_part(j);
-	if (r == 0 && !j->no_memory && j->text.mode != TEXT_CHARSET) {
-		j->over = a->rows.stopped = false;
-		j->again->seen = part->first_row - 1;
-		text_resume(&j->text, j->text.mode, part->from);
-		rows_resume(&a->rows, part->from);
-		r = judge_read(j, fd, part->from, part->to);
-		if (r == 0 && !j->over)
-			end_part(j);
-	}
+	int r = judge_read_heading(j, fd);
+	if (r == 0)
+		r = judge_read_rows(j, &a->rows, fd);
 	(void)snprintf(ret->content_type, sizeof(ret->content_type),
 	               a->rows.separator == '\t' ? "text/tsv" : "text/csv");
 	(void)snprintf(ret->charset, sizeof(ret->charset), "UTF-8");

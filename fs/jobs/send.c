@@ -181,7 +181,7 @@ static void plan(struct sending *s)
 	struct import_context context = send_context(s);
 
 	qx_auto_fd fd = journal_spool(j, s->entry.id, O_RDONLY);
-	s->err = fd < 0 ? fd : judge_file(s->kind, &context, fd, &s->verdict, NULL, NULL);
+	s->err = fd < 0 ? fd : judge_file(s->kind, &context, fd, &s->verdict);
 	if (s->err < 0)
 		return;
 	s->served = !s->verdict.err && !s->entry.sent_before &&

@@ -80,7 +80,7 @@ static inline void judged(const char *kind, const struct import_context *context
 	}
 	qx_auto_fd fd = file_with(bytes, len);
 	struct verdict other;
-	assert_int_equal(judge_file(import_kind_named(kind), context, fd, &other, NULL, NULL), 0);
+	assert_int_equal(judge_file(import_kind_named(kind), context, fd, &other), 0);
 	assert_same_verdict(ret, &other);
 	verdict_done(&other);
 }

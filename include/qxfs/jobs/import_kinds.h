@@ -83,9 +83,9 @@ int judge_feed(struct judge *j, const void *bytes, size_t len);
 /* Once, at the end: fills the verdict. 0 or -ENOMEM; the file's faults are in the verdict. */
 int judge_end(struct judge *j, struct verdict *ret);
 void judge_free(struct judge *j);
-/* From a file: feeds it from its start. cancelled may be NULL. */
+/* From a file: feeds it from its start. */
 int judge_file(const struct import_kind *kind, const struct import_context *context, int fd,
-               struct verdict *ret, bool (*cancelled)(void *arg), void *arg);
+               struct verdict *ret);
 
 /* The request's body of a part. */
 struct import_body {
