@@ -21,8 +21,7 @@ static const struct node_row *block_row(const struct node_row *any, enum inbox_r
 	return node_row((enum row_id)((int)any->block + (int)i));
 }
 
-/* The folder of a row and its argument, as the journal names it. */
-static int folder_of(const struct node_row *dir, const char *arg, struct drop_folder *ret)
+int inbox_folder(const struct node_row *dir, const char *arg, struct drop_folder *ret)
 {
 	struct buf path = { 0 };
 
@@ -83,7 +82,7 @@ int inbox_resolve(struct tree *t, const struct node_row *dir, const char *dir_ar
 	enum inbox_row as = INBOX_ENTRY;
 	struct entry e;
 
-	int r = t->config.journal ? folder_of(dir, dir_arg, &folder) : -ENOENT;
+	int r = t->config.journal ? inbox_folder(dir, dir_arg, &folder) : -ENOENT;
 	if (r == 0)
 		r = find(t, dir, &folder, name, &e, &as);
 	if (r < 0) {
@@ -114,14 +113,19 @@ bool inbox_is_rejected(const struct node_row *row)
 	return row->kind == NODE_SPOOL && row == block_row(row, INBOX_REJECTED);
 }
 
-int inbox_entry_place(const struct node_row *dir, const char *dir_arg, int64_t id,
-                      const struct node_row **ret_row, char arg[ARG_MAX_BYTES])
+int inbox_entry_arg(const char *dir_arg, int64_t id, char arg[ARG_MAX_BYTES])
 {
 	char text[24];
 
 	(void)snprintf(text, sizeof(text), "%lld", (long long)id);
-	*ret_row = block_row(dir, INBOX_ENTRY);
 	return arg_join(dir_arg, text, arg) ? 0 : -ENAMETOOLONG;
+}
+
+int inbox_entry_place(const struct node_row *dir, const char *dir_arg, int64_t id,
+                      const struct node_row **ret_row, char arg[ARG_MAX_BYTES])
+{
+	*ret_row = block_row(dir, INBOX_ENTRY);
+	return inbox_entry_arg(dir_arg, id, arg);
 }
 
 /* --- attributes --------------------------------------------------------------------------------
@@ -218,7 +222,7 @@ int inbox_list(struct tree *t, const struct node_row *dir, const char *arg, stru
 	int r = some ? 0 : -ENOMEM, n = 0;
 
 	if (r == 0 && t->config.journal)
-		r = folder_of(dir, arg, &folder);
+		r = inbox_folder(dir, arg, &folder);
 	do {
 		n = r == 0 && t->config.journal ? journal_list(t->config.journal, folder.folder,
 		                                               after, some, LIST_AT_ONCE)

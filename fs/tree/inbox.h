@@ -27,7 +27,11 @@ int inbox_list(struct tree *t, const struct node_row *dir, const char *arg, stru
 int64_t inbox_entry_id(const char *arg); /* -1: none */
 bool inbox_is_entry(const struct node_row *row);
 bool inbox_is_rejected(const struct node_row *row);
-/* Row and argument of an entry of this folder. */
+/* The folder of a row and its argument, as the journal names it. -EINVAL: it is no import folder.
+ */
+int inbox_folder(const struct node_row *dir, const char *arg, struct drop_folder *ret);
+/* The argument of an entry of a folder, and its row too. -ENAMETOOLONG */
+int inbox_entry_arg(const char *dir_arg, int64_t id, char arg[ARG_MAX_BYTES]);
 int inbox_entry_place(const struct node_row *dir, const char *dir_arg, int64_t id,
                       const struct node_row **ret_row, char arg[ARG_MAX_BYTES]);
 /* What waits, is held or has failed below a path of the mount, for STATUS.txt; the same for

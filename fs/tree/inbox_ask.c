@@ -27,11 +27,7 @@ static int find_folder(struct tree *t, const char *path, struct drop_folder *ret
 	}
 	if (r < 0 || !spot.row->is_inbox)
 		return -ENOENT;
-	struct buf folder = { 0 };
-	node_subject(spot.row, spot.arg, &folder);
-	r = buf_failed(&folder) ? -ENOMEM : drop_folder_parse(buf_text(&folder), ret);
-	buf_done(&folder);
-	return r;
+	return inbox_folder(spot.row, spot.arg, ret);
 }
 
 static void add_submission(struct buf *out, const struct entry *e, bool first)

@@ -32,11 +32,7 @@ static int inbox_of(struct tree *t, uint64_t node, const struct node_row **ret_r
 		return -EPERM;
 	if (!t->config.journal)
 		return -EIO; /* damaged: STATUS.txt says so */
-	struct buf path = { 0 };
-	node_subject(*ret_row, arg, &path);
-	r = buf_failed(&path) ? -ENOMEM : drop_folder_parse(buf_text(&path), ret);
-	buf_done(&path);
-	return r;
+	return inbox_folder(*ret_row, arg, ret);
 }
 
 /* --- handles -----------------------------------------------------------------------------------

@@ -164,12 +164,12 @@ static int stream_entry(const struct listing *l, size_t index, struct listed *re
 static int inbox_entry(const struct listing *l, size_t index, struct listed *ret)
 {
 	const struct inbox_item *item = &l->inbox[index];
-	char id[24];
 
 	ret->row = item->row;
 	int n = snprintf(ret->name, sizeof(ret->name), "%s", item->name);
-	(void)snprintf(id, sizeof(id), "%lld", (long long)item->id);
-	return n < (int)sizeof(ret->name) && arg_join(l->arg, id, ret->arg) ? 0 : -EIO;
+	return n < (int)sizeof(ret->name) && inbox_entry_arg(l->arg, item->id, ret->arg) == 0
+	               ? 0
+	               : -EIO;
 }
 
 static int item_at(const struct listing *l, size_t index, struct listed *ret)
