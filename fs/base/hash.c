@@ -91,6 +91,16 @@ uint64_t hash_u64(const char *const parts[])
 	return n;
 }
 
+uint64_t hash_quick(const void *bytes, size_t len)
+{
+	const unsigned char *p = bytes;
+	uint64_t h = 14695981039346656037u;
+
+	for (size_t i = 0; i < len; i++)
+		h = (h ^ p[i]) * 1099511628211u;
+	return h;
+}
+
 /* --- contents ----------------------------------------------------------------------------------
  */
 

@@ -7,6 +7,7 @@
  * "Slim" files have few transitions and live by the rule, "fat" ones have them up to 2037. */
 #include <qxfs/base/zone.h>
 
+#include <qxfs/base/hash.h>
 #include <qxfs/base/sys.h>
 
 #include "zone_rule.h"
@@ -204,16 +205,6 @@ static void find_local(struct zone *z, const char **ret_file)
 		(void)snprintf(z->name, sizeof(z->name), "UTC");
 }
 
-/* FNV-1a. */
-static uint64_t print_of(const struct buf *bytes)
-{
-	uint64_t print = 14695981039346656037u;
-
-	for (size_t i = 0; i < bytes->len; i++)
-		print = (print ^ (unsigned char)bytes->data[i]) * 1099511628211u;
-	return print;
-}
-
 static int load(struct zone *z, const char *file)
 {
 	char path[sizeof(ZONES) + NAME_MAX_LEN];
@@ -232,7 +223,7 @@ static int load(struct zone *z, const char *file)
 		r = read_zone(z, &bytes);
 	else if (r != -ENOMEM)
 		r = -ENOENT; /* a folder, a file of somebody else: no zone of this machine */
-	z->print = file ? print_of(&bytes) : 0;
+	z->print = file ? hash_quick(buf_text(&bytes), bytes.len) : 0;
 	buf_done(&bytes);
 	return r;
 }

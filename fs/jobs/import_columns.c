@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include <qxfs/base/hash.h>
 #include <qxfs/base/nearest.h>
 #include <qxfs/base/sys.h>
 #include <qxfs/base/utf8.h>
@@ -224,11 +225,8 @@ int columns_add(struct columns *c, enum field field, const char *heading, size_t
 
 static size_t hash_of(const char *heading, size_t len, unsigned space)
 {
-	uint32_t h = 2166136261u + space; /* FNV-1a */
-
-	for (size_t i = 0; i < len; i++)
-		h = (h ^ (unsigned char)heading[i]) * 16777619u;
-	return h % INDEX_SIZE;
+	uint64_t h = hash_quick(heading, len) + space;
+	return (size_t)(h ^ h >> 32) % INDEX_SIZE;
 }
 
 static bool is_called(const struct column *c, const char *heading, size_t len, unsigned space)

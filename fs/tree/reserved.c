@@ -44,13 +44,10 @@ void reserved_free(struct reserved *r)
 	free(r);
 }
 
-/* FNV-1a: the names are the service's, but a slow list is all that hostile ones achieve. */
+/* The names are the service's, but a slow list is all that hostile ones achieve. */
 static size_t hash_of(const char *key)
 {
-	uint64_t h = 14695981039346656037u;
-
-	for (; *key; key++)
-		h = (h ^ (unsigned char)*key) * 1099511628211u;
+	uint64_t h = hash_quick(key, strlen(key));
 	return (size_t)(h ^ h >> 32);
 }
 

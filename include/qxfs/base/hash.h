@@ -12,6 +12,9 @@
 void hash_hex(char out[HASH_HEX_SIZE], const char *const parts[]);
 uint64_t hash_u64(const char *const parts[]);
 
+/* FNV-1a: for tables in memory, and to see a change; no defence against anybody. */
+uint64_t hash_quick(const void *bytes, size_t len);
+
 /* SHA-256 of bytes that come in pieces, for identity of contents. One thread at a time. */
 #define DIGEST_HEX_SIZE 65
 struct digest;
