@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <ctype.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdint.h>
 #include <string.h>
@@ -255,6 +256,30 @@ void param_value_explain(enum param_type type, const char *key, const char *text
 	}
 	buf_done(&plain);
 	buf_done(&typed);
+}
+
+int param_shown(size_t len)
+{
+	return (int)(len < 60 ? len : 60);
+}
+
+int param_refuse_key(const char *what, const char *key, size_t len, const char *(*at)(size_t i),
+                     const char *otherwise, struct qx_fail *why)
+{
+	char word[64];
+	const char *near = NULL;
+
+	if (len < sizeof(word)) {
+		memcpy(word, key, len);
+		word[len] = '\0';
+		near = nearest(word, at);
+	}
+	fail_set(why, ENOENT, "%s '%.*s'", what, param_shown(len), key);
+	if (near)
+		fail_remedy(why, "Did you mean %s?", near);
+	else
+		fail_remedy(why, "%s", otherwise);
+	return -ENOENT;
 }
 
 const char *param_type_name(enum param_type type)

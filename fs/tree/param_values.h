@@ -28,6 +28,12 @@ bool param_value_read(enum param_type type, const char *text, size_t len, struct
 /* The remedy for a value that was refused. */
 void param_value_explain(enum param_type type, const char *key, const char *text, size_t len,
                          struct qx_fail *why);
+/* How much of what somebody typed is repeated: the sentence has to fit as well. For "%.*s". */
+int param_shown(size_t len);
+/* A key that is none of `at` (the i-th; NULL at the end): `what` is the beginning of the sentence,
+ * `otherwise` the remedy if none is like it. -ENOENT */
+int param_refuse_key(const char *what, const char *key, size_t len, const char *(*at)(size_t i),
+                     const char *otherwise, struct qx_fail *why);
 const char *param_type_name(enum param_type type);
 /* The i-th time zone that the service takes, UTC apart; NULL at the end. */
 const char *param_zone_at(size_t i);

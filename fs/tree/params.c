@@ -11,7 +11,6 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include <qxfs/base/nearest.h>
 #include <qxfs/base/sys.h>
 
 #include "param_values.h"
@@ -121,33 +120,9 @@ static const char *param_at(size_t i)
 
 /* --- one KEY=VALUE --- */
 
-/* How much of what somebody typed is repeated: the sentence has to fit as well. */
-static int shown(size_t len)
-{
-	return (int)(len < 60 ? len : 60);
-}
-
-static int refuse_key(const char *key, size_t len, struct qx_fail *why)
-{
-	char word[64];
-	const char *near = NULL;
-
-	if (len < sizeof(word)) {
-		memcpy(word, key, len);
-		word[len] = '\0';
-		near = nearest(word, param_at);
-	}
-	fail_set(why, ENOENT, "exports have no parameter '%.*s'", shown(len), key);
-	if (near)
-		fail_remedy(why, "Did you mean %s?", near);
-	else
-		fail_remedy(why, "The README lists them.");
-	return -ENOENT;
-}
-
 static int refuse_value(const struct param *p, const char *value, size_t len, struct qx_fail *why)
 {
-	fail_set(why, ENOENT, "'%.*s' is no value of %s", shown(len), value, p->name);
+	fail_set(why, ENOENT, "'%.*s' is no value of %s", param_shown(len), value, p->name);
 	param_value_explain(p->type, p->name, value, len, why);
 	return -ENOENT;
 }
@@ -174,9 +149,10 @@ static int take(struct asked *a, const char *piece, size_t len, struct qx_fail *
 	const struct param *p = find_key(piece, key_len);
 
 	if (!p && (equals || len > 0))
-		return refuse_key(piece, key_len, why);
+		return param_refuse_key("exports have no parameter", piece, key_len, param_at,
+		                        "The README lists them.", why);
 	if (!equals) {
-		fail_set(why, ENOENT, "'%.*s' is not KEY=VALUE", shown(len), piece);
+		fail_set(why, ENOENT, "'%.*s' is not KEY=VALUE", param_shown(len), piece);
 		fail_remedy(why, "Write as useLabels=true,limit=100; a comma within a value is "
 		                 "%%2C.");
 		return -ENOENT;

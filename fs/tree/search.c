@@ -10,7 +10,6 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include <qxfs/base/nearest.h>
 #include <qxfs/base/sys.h>
 #include <qxfs/base/utf8.h>
 
@@ -42,12 +41,6 @@ static const char *field_at(size_t i)
 	return i < countof(fields) ? fields[i] : NULL;
 }
 
-/* How much of what somebody typed is repeated: the sentence has to fit as well. */
-static int shown(size_t len)
-{
-	return (int)(len < 60 ? len : 60);
-}
-
 static bool is_one_line(const char *name)
 {
 	for (const char *c = name; *c; c++)
@@ -61,24 +54,6 @@ static bool is_one_line(const char *name)
 struct asked {
 	struct buf json[FIELDS_]; /* of the value; empty: not asked for */
 };
-
-static int refuse_field(const char *key, size_t len, struct qx_fail *why)
-{
-	char word[64];
-	const char *near = NULL;
-
-	if (len < sizeof(word)) {
-		memcpy(word, key, len);
-		word[len] = '\0';
-		near = nearest(word, field_at);
-	}
-	fail_set(why, ENOENT, "contacts are not searched by '%.*s'", shown(len), key);
-	if (near)
-		fail_remedy(why, "Did you mean %s?", near);
-	else
-		fail_remedy(why, "The README lists the fields; contacts.csv has all there is.");
-	return -ENOENT;
-}
 
 static int find_field(const char *key, size_t len)
 {
@@ -95,13 +70,15 @@ static int take(struct asked *a, const char *piece, size_t len, struct qx_fail *
 	int field = find_field(piece, key_len);
 
 	if (!equals) {
-		fail_set(why, ENOENT, "'%.*s' is not FIELD=VALUE", shown(len), piece);
+		fail_set(why, ENOENT, "'%.*s' is not FIELD=VALUE", param_shown(len), piece);
 		fail_remedy(why, "Write as search/lastName=Smith,language=EN/contacts.csv; a comma "
 		                 "within a value is %%2C.");
 		return -ENOENT;
 	}
 	if (field < 0)
-		return refuse_field(piece, key_len, why);
+		return param_refuse_key(
+			"contacts are not searched by", piece, key_len, field_at,
+			"The README lists the fields; contacts.csv has all there is.", why);
 	if (a->json[field].len) {
 		fail_set(why, ENOENT, "%s is given twice", fields[field]);
 		fail_remedy(why, "Leave one of them out: all conditions hold at once.");
@@ -111,7 +88,8 @@ static int take(struct asked *a, const char *piece, size_t len, struct qx_fail *
 	size_t value_len = len - key_len - 1;
 	if (param_value_read(TYPE_TEXT, value, value_len, &a->json[field]))
 		return 0;
-	fail_set(why, ENOENT, "'%.*s' is no value of %s", shown(value_len), value, fields[field]);
+	fail_set(why, ENOENT, "'%.*s' is no value of %s", param_shown(value_len), value,
+	         fields[field]);
 	param_value_explain(TYPE_TEXT, fields[field], value, value_len, why);
 	return -ENOENT;
 }
@@ -213,7 +191,8 @@ int search_check_email(const char *name, struct qx_fail *why)
 
 	if (!wrong)
 		return 0;
-	fail_set(why, ENOENT, "'%.*s' is no e-mail address: %s", shown(strlen(name)), name, wrong);
+	fail_set(why, ENOENT, "'%.*s' is no e-mail address: %s", param_shown(strlen(name)), name,
+	         wrong);
 	fail_remedy(why, "A contact is found as by-email/ann@example.com; by anything else, see "
 	                 "search/.");
 	return -ENOENT;
