@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -21,6 +20,8 @@
 #include <unistd.h>
 
 #include <qxfs/base/sys.h>
+
+#include "../unit/tree_removal.h"
 
 #define SKIPPED 77
 #define STEPS_MS 20000 /* nobody takes a step any more: they wait for one another */
@@ -229,14 +230,6 @@ static void remove_disk(void)
 
 /* --- both ------------------------------------------------------------------------------------ */
 
-static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *ftw)
-{
-	(void)st;
-	(void)kind;
-	(void)ftw;
-	return remove(path);
-}
-
 static int run_rounds(int rounds)
 {
 	int met = 0;
@@ -274,6 +267,6 @@ int crash_main(const struct crash_case *c, int argc, char **argv)
 	if (r == 0 && crash_is_power)
 		remove_disk();
 	if (r == 0 || r == SKIPPED)
-		nftw(crash_root, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+		remove_tree(crash_root, FTW_MOUNT);
 	return r;
 }

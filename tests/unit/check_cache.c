@@ -27,6 +27,8 @@
 #include <qxfs/store/cache.h>
 #include <zlib.h>
 
+#include "tree_removal.h"
+
 #define KB 1024
 #define MB (1024 * KB)
 #define ACCOUNT "abc"
@@ -190,17 +192,9 @@ static int set_up(void **state)
 	return mkdtemp(root) ? 0 : -1;
 }
 
-static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *ftw)
-{
-	(void)st;
-	(void)kind;
-	(void)ftw;
-	return remove(path);
-}
-
 static void remove_all(const char *path)
 {
-	nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	remove_tree(path, 0);
 }
 
 static int tear_down(void **state)

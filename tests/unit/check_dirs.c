@@ -10,7 +10,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -19,6 +18,8 @@
 
 #include <qxfs/base/sys.h>
 #include <qxfs/store/dirs.h>
+
+#include "tree_removal.h"
 
 #define ACCOUNT "abc"
 
@@ -38,18 +39,10 @@ static int set_up(void **state)
 	return mkdtemp(root) ? 0 : -1;
 }
 
-static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *ftw)
-{
-	(void)st;
-	(void)kind;
-	(void)ftw;
-	return remove(path);
-}
-
 static int tear_down(void **state)
 {
 	(void)state;
-	return nftw(root, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	return remove_tree(root, 0);
 }
 
 static int try_open(const char *account, struct dirs **ret, struct qx_fail *fail)

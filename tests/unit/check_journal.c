@@ -13,7 +13,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -26,6 +25,8 @@
 #include <qxfs/base/sys.h>
 #include <qxfs/store/journal.h>
 #include <sqlite3.h>
+
+#include "tree_removal.h"
 
 #define ACCOUNT "abc"
 #define IMPORT "mailinglists/CG_1/import"
@@ -219,14 +220,6 @@ static int set_up(void **state)
 	return 0;
 }
 
-static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *ftw)
-{
-	(void)st;
-	(void)kind;
-	(void)ftw;
-	return remove(path);
-}
-
 static int tear_down(void **state)
 {
 	(void)state;
@@ -237,7 +230,7 @@ static int tear_down(void **state)
 	if (the.dirs)
 		close_mount(&the);
 	the = (struct mount){ 0 };
-	nftw(root, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	remove_tree(root, 0);
 	return 0;
 }
 

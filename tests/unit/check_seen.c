@@ -7,7 +7,6 @@
 
 #include <cmocka.h>
 
-#include <ftw.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -16,6 +15,7 @@
 #include <qxfs/store/dirs.h>
 
 #include "../../fs/jobs/seen.h"
+#include "tree_removal.h"
 
 #define MANY 40000
 
@@ -38,18 +38,12 @@ static int set_up(void **state)
 	       cache_new(dirs, &config, &cache, &fail) < 0;
 }
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
-{
-	(void)st, (void)type, (void)at;
-	return remove(path);
-}
-
 static int tear_down(void **state)
 {
 	(void)state;
 	cache_free(cache);
 	dirs_free(dirs);
-	return nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	return remove_tree(folder, 0);
 }
 
 static int enter(struct seen *s, unsigned number)

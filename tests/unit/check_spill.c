@@ -21,6 +21,7 @@
 #include <qxfs/store/spill.h>
 
 #include "../../fs/store/cache_private.h"
+#include "tree_removal.h"
 
 static bool disk_full;
 
@@ -57,21 +58,13 @@ static int setup(void **state)
 	return 0;
 }
 
-static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *ftw)
-{
-	(void)st;
-	(void)kind;
-	(void)ftw;
-	return remove(path);
-}
-
 static int teardown(void **state)
 {
 	struct world *w = *state;
 	disk_full = false;
 	cache_free(w->cache);
 	dirs_free(w->dirs);
-	nftw(w->root, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	remove_tree(w->root, 0);
 	free(w);
 	return 0;
 }
