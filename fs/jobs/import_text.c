@@ -73,7 +73,9 @@ static void take_utf8(struct text *t, const char *bytes, size_t len)
 }
 
 /* --- UTF-16 ------------------------------------------------------------------------------------
- */
+ *
+ * By hand, not by iconv: a part of a file is a span of its bytes, so it has to be known from which
+ * of them each character came. */
 
 static void flush(struct text *t)
 {
