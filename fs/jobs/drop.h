@@ -18,7 +18,6 @@ struct drop {
 	bool touched;         /* changed since it was opened: its state is to be decided */
 	bool dirty;           /* since the last flush */
 	bool killed;          /* by the last flush: its program was being ended */
-	int verdict_err;      /* of the last flush; positive errno */
 	int lost_err;         /* a write failed and was not repeated: -ENOSPC …, or 0 … */
 	uint64_t lost_at;     /* … of the byte there */
 	uint64_t room;        /* so much may be written before the disk is asked again */

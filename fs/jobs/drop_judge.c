@@ -159,7 +159,6 @@ void drop_forget_judge(struct drop *x)
 	x->in_order = false;
 	x->fed = 0;
 	verdict_done(&x->verdict);
-	x->verdict = (struct verdict){ 0 };
 	x->judged = false;
 }
 
@@ -228,7 +227,6 @@ static int take_verdict(struct drop *x, const struct drop_folder *folder, const 
                         int fd, uint64_t size, char digest[DIGEST_HEX_SIZE])
 {
 	verdict_done(&x->verdict);
-	x->verdict = (struct verdict){ 0 };
 	x->judged = true;
 	if (x->in_order && x->fed == size) {
 		x->in_order = false; /* a judge has one end */
@@ -251,7 +249,7 @@ int drop_settle(struct drop *x, int fd, bool whole)
 		r = -errno;
 	if (r == -ENOENT || (r == 0 && (e.state == ENTRY_SCRATCH || st.st_size == 0))) {
 		x->dirty = false;
-		x->verdict_err = 0;
+		verdict_done(&x->verdict);
 		return 0;
 	}
 	if (r == 0)
@@ -271,7 +269,6 @@ int drop_settle(struct drop *x, int fd, bool whole)
 		r = journal_move_state(j, x->id, 1u << ENTRY_WRITING, ENTRY_WRITING, x->verdict.why,
 		                       x->verdict.next, false);
 	x->dirty = x->armed = false;
-	x->verdict_err = x->verdict.err;
 	return r;
 }
 

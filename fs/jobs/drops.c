@@ -323,18 +323,16 @@ int drops_flush(struct drop_handle *h, const struct drop_caller *who)
 		return 0;
 	bool opener = !who->process || !h->opener || who->process == h->opener;
 	pthread_mutex_lock(&x->lock);
-	int r = 0;
-	bool was_dirty = x->dirty;
-	if (was_dirty) {
+	int r = 0, err = 0;
+	if (x->dirty) {
 		x->killed = who->killed;
 		r = drop_settle(x, h->fd, opener && !who->killed);
+		err = x->verdict.err;
 	}
-	int err = x->verdict_err;
-	bool judged = r == 0 && was_dirty;
 	pthread_mutex_unlock(&x->lock);
 	if (r < 0)
 		return r; /* the disk's: everybody hears it */
-	return opener && judged ? -err : 0;
+	return opener ? -err : 0;
 }
 
 void drops_release(struct drop_handle *h)

@@ -69,10 +69,8 @@ struct sending {
 	char key_line[64], charset_line[40];
 
 	struct call call;
-	bool calling;
 	send_step *call_then;
 	struct task call_over;
-	bool on_disk;
 	send_step *disk_fn, *disk_then;
 	struct task disk_task;
 	send_step *timer_then;

@@ -6,7 +6,6 @@
 static void disk_is_over(struct task *task)
 {
 	struct sending *s = container_of(task, struct sending, disk_task);
-	s->on_disk = false;
 	s->disk_then(s);
 }
 
@@ -23,7 +22,6 @@ void send_disk(struct sending *s, send_step *fn, send_step *then)
 {
 	s->disk_fn = fn;
 	s->disk_then = then;
-	s->on_disk = true;
 	s->disk_task.fn = disk_run;
 	pool_post(s->imports->config.jobs->pool, &s->disk_task);
 }
@@ -31,7 +29,6 @@ void send_disk(struct sending *s, send_step *fn, send_step *then)
 static void call_is_over(struct task *task)
 {
 	struct sending *s = container_of(task, struct sending, call_over);
-	s->calling = false;
 	s->call_then(s);
 }
 
@@ -54,7 +51,6 @@ void send_call(struct sending *s, enum endpoint ep, send_step *then)
 	call->on_done = on_call_done;
 	s->call_over.fn = call_is_over;
 	s->call_then = then;
-	s->calling = true;
 	client_start(s->imports->config.client, call);
 }
 

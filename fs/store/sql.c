@@ -153,11 +153,6 @@ int64_t sql_last_id(const struct sql *s)
 	return sqlite3_last_insert_rowid(s->db);
 }
 
-int64_t sql_changes(const struct sql *s)
-{
-	return sqlite3_changes(s->db);
-}
-
 /* --- values ---------------------------------------------------------------------------------- */
 
 struct sql_value sql_int(int64_t number)

@@ -92,6 +92,5 @@ int sql_get_text(const struct sql_query *q, int column, char *out, size_t size);
 void sql_get_bytes(const struct sql_query *q, int column, struct buf *out);
 
 int64_t sql_last_id(const struct sql *s);
-int64_t sql_changes(const struct sql *s);
 
 #endif

@@ -128,7 +128,6 @@ int inbox_begin(struct tree *t)
 		.keep_s = config->keep_imports_s,
 		.charset = config->import_charset,
 		.allow_resubscribe = config->allow_resubscribe,
-		.owner = config->owner,
 		.directory_of = directory_of,
 		.is_served = is_served,
 		.imported = imported,

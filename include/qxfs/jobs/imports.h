@@ -24,7 +24,6 @@ struct imports_config {
 	int64_t keep_s;      /* of what is done */
 	const char *charset; /* borrowed; NULL */
 	bool allow_resubscribe;
-	uid_t owner;
 	/* The directory that a mailing list lies in; -ENOENT: none is known. Any thread. */
 	int (*directory_of)(void *arg, const char *list, char out[LIST_OF_BYTES]);
 	/* Whether these are the bytes of a file that this mount serves of the same target: nothing
