@@ -257,7 +257,7 @@ int drop_settle(struct drop *x, int fd, bool whole)
 	if (r == 0)
 		r = take_verdict(x, &folder, &e, fd, (uint64_t)st.st_size, digest);
 	if (r == 0)
-		r = journal_set_texts(j, x->id, &x->verdict.report, NULL);
+		r = journal_set_report(j, x->id, &x->verdict.report);
 	if (r == 0)
 		r = journal_flushed(j, x->id, (uint64_t)st.st_size, digest, whole && !x->lost_err);
 	if (r == 0)

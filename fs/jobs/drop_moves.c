@@ -64,7 +64,7 @@ static int commit(struct drops *d, const struct entry *e, const struct drop_fold
 	if (r == 0)
 		r = journal_rename(j, e->id, to->folder, name, ENTRY_WRITING, true, noreplace);
 	if (r == 0)
-		r = journal_set_texts(j, e->id, &v.report, NULL);
+		r = journal_set_report(j, e->id, &v.report);
 	if (r == 0)
 		r = journal_flushed(j, e->id, (uint64_t)st.st_size, digest, true);
 	if (r == 0 && !written)

@@ -53,14 +53,13 @@ void import_body_done(struct import_body *b)
 }
 
 int import_reject(const struct import_kind *kind, const struct import_context *context, int fd,
-                  const struct part *part, const uint64_t *rows, size_t n, const char *reason,
-                  int out_fd)
+                  const struct part *part, const struct import_refused *refused, int out_fd)
 {
-	struct again again = { .part = part, .rows = rows, .n = n, .reason = reason };
+	struct again again = { .part = part, .refused = *refused };
 	struct judge *j = NULL;
 	struct stat st;
 
-	if (!kind->reader->reject || n == 0)
+	if (!kind->reader->reject || refused->n + refused->n_addresses == 0)
 		return 0;
 	if (fstat(out_fd, &st) < 0)
 		return -errno;

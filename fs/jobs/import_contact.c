@@ -119,6 +119,7 @@ void contact_begin(struct contact *c)
 {
 	buf_clear(&c->fields);
 	buf_clear(&c->embedded);
+	buf_clear(&c->email);
 	buf_clear(&c->transaction);
 	c->has_number = c->has_name = false;
 }
@@ -168,8 +169,11 @@ static const struct flaw *field_text(struct contact *c, enum field field, const 
 		trim(&text, &len);
 	if (field == FIELD_UNSUBSCRIBED)
 		return opt_out(c, text, len);
-	if (field == FIELD_EMAIL)
+	if (field == FIELD_EMAIL) {
 		flaw = email_flaw(text, len);
+		buf_clear(&c->email);
+		buf_add(&c->email, text, len);
+	}
 	if (!flaw)
 		buf_add_text_json(begin_field(c, field), text, len);
 	return flaw;
@@ -274,5 +278,6 @@ void contact_done(struct contact *c)
 {
 	buf_done(&c->fields);
 	buf_done(&c->embedded);
+	buf_done(&c->email);
 	buf_done(&c->transaction);
 }

@@ -23,6 +23,7 @@ struct contact {
 
 	/* of this contact: its members, with commas between */
 	struct buf fields, embedded;
+	struct buf email;       /* as it is sent; "": none */
 	struct buf transaction; /* an object, as it came; "": none */
 	bool has_number;        /* a value like 4.9E+11: it was a long number once */
 	bool has_name;          /* something by which a person is known */

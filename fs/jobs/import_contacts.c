@@ -1,7 +1,9 @@
 /* import_contacts.c: what the readers of contacts share: parts, bodies, the report. */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include <qxfs/base/sys.h>
 
@@ -62,7 +64,8 @@ void contacts_take(struct judge *j, struct contact *c, uint64_t from, uint64_t l
 {
 	size_t len = contact_end(c);
 
-	if (buf_failed(&c->fields) || buf_failed(&c->embedded) || buf_failed(&c->transaction)) {
+	if (buf_failed(&c->fields) || buf_failed(&c->embedded) || buf_failed(&c->transaction) ||
+	    buf_failed(&c->email)) {
 		judge_no_memory(j);
 		return;
 	}
@@ -79,15 +82,30 @@ void contacts_take(struct judge *j, struct contact *c, uint64_t from, uint64_t l
 	judge_plan(j, from, line, len, "the contact");
 }
 
-bool contacts_is_wanted(struct judge *j)
+static int compare_address(const void *key, const void *item)
+{
+	return strcasecmp(key, *(const char *const *)item);
+}
+
+static bool is_refused_address(const struct import_refused *r, const struct contact *c)
+{
+	return r->n_addresses > 0 && c->email.len > 0 &&
+	       bsearch(buf_text(&c->email), r->addresses, r->n_addresses, sizeof(*r->addresses),
+	               compare_address);
+}
+
+bool contacts_is_wanted(struct judge *j, const struct contact *c)
 {
 	struct again *a = j->again;
-	bool wanted = a && a->part && !a->out && a->next < a->n && a->seen >= a->part->first_row &&
-	              a->rows[a->next] == a->seen - a->part->first_row;
 
-	if (wanted)
+	if (!a || !a->part || a->out || a->seen < a->part->first_row)
+		return false;
+	const struct import_refused *r = &a->refused;
+	if (a->next < r->n && r->rows[a->next] == a->seen - a->part->first_row) {
 		a->next++;
-	return wanted;
+		return true;
+	}
+	return is_refused_address(r, c);
 }
 
 void contacts_complain(struct judge *j, uint64_t line, const char *where, const char *name,

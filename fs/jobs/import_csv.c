@@ -214,7 +214,7 @@ static void give_back(struct judge *j, struct table *t, size_t cells)
 	buf_add(out, buf_text(&t->cells), t->cells.len);
 	for (size_t i = cells; i < t->columns.n; i++)
 		buf_add_str(out, ",");
-	buf_add_csv(out, j->again->reason);
+	buf_add_csv(out, j->again->refused.reason);
 	buf_add_str(out, "\r\n");
 }
 
@@ -243,7 +243,7 @@ static void end_contact(struct judge *j, struct table *t, const struct row_at *a
 	}
 	if (j->again)
 		j->again->seen++;
-	if (contacts_is_wanted(j))
+	if (contacts_is_wanted(j, &t->contact))
 		give_back(j, t, at->cells);
 	contacts_take(j, &t->contact, at->from, at->line);
 }

@@ -95,7 +95,7 @@ static void end_contact(struct judge *j, struct people *p)
 		p->transaction_line = p->contact_line;
 	if (j->again)
 		j->again->seen++;
-	if (contacts_is_wanted(j))
+	if (contacts_is_wanted(j, &p->contact))
 		people_give_back(j, p);
 	contacts_take(j, &p->contact, p->contact_at, p->contact_line);
 	p->tokens.stopped = j->over;

@@ -41,13 +41,11 @@ extern const struct import_reader import_reader_csv, import_reader_json, import_
 struct again {
 	const struct part *part; /* NULL: the whole file, without its rows */
 	struct buf *out;         /* its body; NULL: rows are given back */
-	const uint64_t *rows;    /* that were refused, sorted, from 0 within the part */
-	size_t n;
-	const char *reason;
+	struct import_refused refused;
 	bool heading; /* `lines` begins with one */
 	struct buf lines;
 	uint64_t seen; /* rows of the file, from 1: the one that is read */
-	size_t next;   /* of rows */
+	size_t next;   /* of the refused ones */
 };
 
 #define COMPLAINTS_MAX 20
@@ -124,6 +122,6 @@ void contacts_report(struct judge *j, const struct contact *c, const struct colu
 /* Around the contacts in ret->bytes: the form of the target. meta: NULL: none. */
 int contacts_body(struct judge *j, const struct buf *meta, struct import_body *ret);
 /* Whether the row that is read is one of those to be given back; it is then counted as given. */
-bool contacts_is_wanted(struct judge *j);
+bool contacts_is_wanted(struct judge *j, const struct contact *c);
 
 #endif

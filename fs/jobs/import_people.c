@@ -130,7 +130,7 @@ void people_give_back(struct judge *j, struct people *p)
 			buf_add_csv(out, buf_text(&p->values) + p->value_at[i]);
 		buf_add_str(out, ",");
 	}
-	buf_add_csv(out, j->again->reason);
+	buf_add_csv(out, j->again->refused.reason);
 	buf_add_str(out, "\r\n");
 }
 

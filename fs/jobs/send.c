@@ -36,10 +36,9 @@ void send_free(struct sending *s)
 	call_clear(&s->call);
 	free_columns(s);
 	free(s->parts);
-	free(s->refused);
+	send_forget_refused(s);
 	verdict_done(&s->verdict);
 	import_body_done(&s->body);
-	buf_done(&s->result);
 	free(s);
 }
 
@@ -69,8 +68,7 @@ static void write_end(struct sending *s)
 	memcpy(s->entry.next, s->tip, sizeof(s->tip));
 	if (finished)
 		s->err = journal_finish(j, &s->entry,
-		                        s->verdict.report.len ? &s->verdict.report : NULL,
-		                        &s->result);
+		                        s->verdict.report.len ? &s->verdict.report : NULL);
 	else
 		s->err = journal_conclude(j, s->entry.id, s->entry.uuid, s->state, s->why, s->tip);
 }
@@ -113,6 +111,7 @@ void send_end(struct sending *s, enum entry_state state, const char *why, const 
 
 static void write_note(struct sending *s)
 {
+	send_write_refused(s);
 	s->err = journal_part(s->imports->config.journal, s->entry.id, &s->parts[s->at], s->state,
 	                      s->why, s->tip);
 }

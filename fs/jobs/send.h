@@ -79,8 +79,10 @@ struct sending {
 	int64_t began_ms;
 	double percent;
 	bool slot;
-	uint64_t *refused; /* rows of the present part that were refused at once */
-	size_t n_refused;
+	/* Rows of the present part: refused at once, or for their addresses when it was over. */
+	struct import_refused refused;
+	uint64_t *refused_rows;
+	char **refused_addresses;
 	enum entry_state state; /* what the next entry in the journal says */
 	char why[ENTRY_WHY], tip[ENTRY_WHY];
 	int64_t again_ms; /* QUEUED again: tried after so long */
@@ -88,7 +90,6 @@ struct sending {
 	int64_t sent_s;   /* calendar: the present part went out, or was about to */
 	unsigned looks;   /* at the list of surveys, whether one came of it */
 	struct list_want list_want;
-	struct buf result; /* JSON for programs: an object for each part */
 	int err;
 	bool served;    /* it is what the mount serves of the target: nothing to send */
 	bool bad_bytes; /* err is of what is in the file, or of reading it */
@@ -110,6 +111,11 @@ void send_free(struct sending *s);
 void send_part(struct sending *s); /* the next part, or the end */
 void send_post(struct sending *s); /* the present part's body is to be sent */
 void send_show(struct sending *s);
+void send_forget_refused(struct sending *s);
+/* Pool: the refused rows of the present part are written beside the submission, before the journal
+ * says that it is over: after a crash in between they may stand there twice, but never not at all.
+ */
+void send_write_refused(struct sending *s);
 /* A new call, with the ids of its endpoint's path. */
 void send_set_path(struct sending *s);
 struct import_context send_context(const struct sending *s);

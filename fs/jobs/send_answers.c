@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include <qxfs/base/log.h>
@@ -84,41 +85,81 @@ static void request_failed(struct sending *s)
 /* --- rows that were refused at once -------------------------------------------------------------
  */
 
-static bool take_refused(struct sending *s, const struct json *indexes)
+void send_forget_refused(struct sending *s)
+{
+	for (size_t i = 0; i < s->refused.n_addresses; i++)
+		free(s->refused_addresses[i]);
+	free(s->refused_addresses);
+	free(s->refused_rows);
+	s->refused_addresses = NULL;
+	s->refused_rows = NULL;
+	s->refused = (struct import_refused){ 0 };
+}
+
+static void take_indexes(struct sending *s, const struct json *indexes)
 {
 	size_t n = json_len(indexes, NULL);
 	uint64_t rows = s->parts[s->at].rows;
 
-	free(s->refused);
-	s->refused = calloc(n + 1, sizeof(*s->refused));
-	s->n_refused = 0;
-	for (size_t i = 0; s->refused && i < n; i++) {
+	send_forget_refused(s);
+	s->refused_rows = calloc(n + 1, sizeof(*s->refused_rows));
+	for (size_t i = 0; s->refused_rows && i < n; i++) {
 		int64_t row;
 		if (json_int(json_at(indexes, NULL, i), NULL, &row) && row >= 0 &&
 		    (uint64_t)row < rows)
-			s->refused[s->n_refused++] = (uint64_t)row;
+			s->refused_rows[s->refused.n++] = (uint64_t)row;
 	}
-	return s->refused;
+	s->refused.rows = s->refused_rows;
+	s->refused.reason = "the service refused it on sight: a field is missing or malformed";
 }
 
-static void write_posted(struct sending *s)
+static int compare_addresses(const void *a, const void *b)
+{
+	return strcasecmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void take_addresses(struct sending *s, const struct json *addresses)
+{
+	size_t n = json_len(addresses, NULL);
+
+	send_forget_refused(s);
+	s->refused_addresses = calloc(n + 1, sizeof(*s->refused_addresses));
+	for (size_t i = 0; s->refused_addresses && i < n; i++) {
+		const char *address = json_str(json_at(addresses, NULL, i), NULL);
+		char *copy = address ? strdup(address) : NULL;
+		if (copy)
+			s->refused_addresses[s->refused.n_addresses++] = copy;
+	}
+	if (s->refused.n_addresses > 0)
+		qsort(s->refused_addresses, s->refused.n_addresses, sizeof(*s->refused_addresses),
+		      compare_addresses);
+	s->refused.addresses = (const char *const *)s->refused_addresses;
+	s->refused.reason = "the service says that its e-mail address is none";
+}
+
+void send_write_refused(struct sending *s)
 {
 	struct journal *j = s->imports->config.journal;
 	struct import_context context = send_context(s);
 
-	s->err = journal_part(j, s->entry.id, &s->parts[s->at], s->state, NULL, NULL);
-	if (s->err < 0 || !s->n_refused)
+	if (s->refused.n + s->refused.n_addresses == 0)
 		return;
 	qx_auto_fd fd = journal_spool(j, s->entry.id, O_RDONLY);
 	qx_auto_fd out = journal_rejected(j, s->entry.id, O_CREAT | O_RDWR);
 	int r = fd < 0 ? fd : out;
 	if (r >= 0)
-		r = import_reject(
-			s->kind, &context, fd, &s->parts[s->at], s->refused, s->n_refused,
-			"the service refused it on sight: a field is missing or malformed", out);
+		r = import_reject(s->kind, &context, fd, &s->parts[s->at], &s->refused, out);
 	if (r < 0)
 		log_warn("import", "entry %lld: the refused rows cannot be written: %s",
 		         (long long)s->entry.id, strerror(-r));
+	send_forget_refused(s);
+}
+
+static void write_posted(struct sending *s)
+{
+	send_write_refused(s);
+	s->err = journal_part(s->imports->config.journal, s->entry.id, &s->parts[s->at], s->state,
+	                      NULL, NULL);
 }
 
 static void go_on(struct sending *s)
@@ -149,8 +190,11 @@ void send_posted(struct sending *s)
 	}
 	s->slot = endpoint_row(s->kind->start)->starts_job;
 	memcpy(part->job, answer.job, sizeof(part->job));
-	if (answer.unprocessed && take_refused(s, answer.unprocessed))
-		part->refused = s->n_refused;
+	if (answer.unprocessed) {
+		take_indexes(s, answer.unprocessed);
+		part->refused = s->refused.n;
+	}
+	memcpy(part->made, answer.result_id, sizeof(part->made));
 	part->state = answer.over ? PART_DONE : PART_IMPORTING;
 	part->added += answer.added;
 	part->updated += answer.updated;
@@ -162,26 +206,6 @@ void send_posted(struct sending *s)
 
 /* --- its job ------------------------------------------------------------------------------------
  */
-
-static void add_result(struct sending *s, const struct import_answer *answer)
-{
-	const struct part *part = &s->parts[s->at];
-
-	buf_add_str(&s->result, s->result.len ? ",\n    " : "[\n    ");
-	buf_addf(&s->result,
-	         "{\"part\": %u, \"rows\": %llu, \"added\": %llu, \"updated\": %llu, \"refused\": "
-	         "%llu, \"job\": ",
-	         part->n + 1, (unsigned long long)part->rows, (unsigned long long)part->added,
-	         (unsigned long long)part->updated, (unsigned long long)part->refused);
-	buf_add_json(&s->result, part->job);
-	if (answer->invalid_emails) {
-		buf_add_str(&s->result, ", \"invalidEmails\": ");
-		json_add(answer->invalid_emails, NULL, &s->result);
-	}
-	buf_add_str(&s->result, "}");
-	if (s->at + 1 == s->n_parts)
-		buf_add_str(&s->result, "\n  ]");
-}
 
 static void job_is_over(struct sending *s, const struct import_answer *answer)
 {
@@ -204,7 +228,8 @@ static void job_is_over(struct sending *s, const struct import_answer *answer)
 	part->added = answer->added;
 	part->updated = answer->updated;
 	part->refused += answer->refused;
-	add_result(s, answer);
+	if (answer->invalid_emails)
+		take_addresses(s, answer->invalid_emails);
 	send_note(s, PART_DONE, ENTRY_IMPORTING, NULL, NULL, send_part);
 }
 

@@ -71,6 +71,17 @@ bool entry_state_may_anew(enum entry_state from, enum entry_state to)
 	return !states[from].row.busy && (from == to || (ANEW >> to & 1) != 0);
 }
 
+const char *part_state_word(enum part_state state)
+{
+	static const char *const words[] = {
+		[PART_WAITING] = "waiting",     [PART_SENDING] = "sending",
+		[PART_IMPORTING] = "importing", [PART_DONE] = "done",
+		[PART_FAILED] = "failed",       [PART_UNCERTAIN] = "uncertain",
+	};
+	static_assert(countof(words) == PART_STATES_, "every state has its word");
+	return words[state];
+}
+
 bool part_state_may(enum part_state from, enum part_state to)
 {
 	return (parts[from] >> to & 1) != 0;

@@ -223,8 +223,7 @@ int journal_mark(struct journal *j, int64_t id, const bool *pushed, const bool *
 	return journal_end(j, err < 0 ? err : record_put(j->writer, &r));
 }
 
-int journal_set_texts(struct journal *j, int64_t id, const struct buf *report,
-                      const struct buf *result)
+int journal_set_report(struct journal *j, int64_t id, const struct buf *report)
 {
 	struct record r = { 0 };
 
@@ -232,5 +231,5 @@ int journal_set_texts(struct journal *j, int64_t id, const struct buf *report,
 	if (err < 0)
 		return err;
 	err = record_get(j->writer, id, &r);
-	return journal_end(j, err < 0 ? err : texts_put(j->writer, id, report, result));
+	return journal_end(j, err < 0 ? err : report_put(j->writer, id, report));
 }

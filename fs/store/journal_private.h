@@ -106,7 +106,7 @@ int record_settle(struct sql *s, const struct record *r, bool *ret_gone);
 int record_check_name(const char *folder, const char *name);
 #define PART_COLUMNS \
 	"state, first_row, row_count, start, stop, uuid, job, added, updated, refused, " \
-	"request_id"
+	"request_id, made"
 #define PART_SELECT "SELECT n, " PART_COLUMNS " FROM part "
 /* A row of PART_SELECT. */
 int part_read(const struct sql_query *q, struct part *ret);
@@ -114,7 +114,7 @@ int part_read(const struct sql_query *q, struct part *ret);
 int part_put(struct sql *s, int64_t id, const struct part *p);
 /* 1: any of an entry's was taken, or may have been; 0: none. */
 int parts_may_be_out(struct sql *s, int64_t id);
-int texts_put(struct sql *s, int64_t id, const struct buf *report, const struct buf *result);
+int report_put(struct sql *s, int64_t id, const struct buf *report); /* NULL: as it is */
 void uuid_new(char out[UUID_SIZE]);
 /* Cut at a character; NULL: "". */
 void words_copy(char out[ENTRY_WHY], const char *words);

@@ -183,19 +183,17 @@ int journal_last(struct journal *j, const char *folder, const char *name, struct
 
 /* --- what belongs to an entry ---------------------------------------------------------------- */
 
-static int take_texts(struct sql *s, int64_t id, struct buf *report, struct buf *result)
+static int take_report(struct sql *s, int64_t id, struct buf *report)
 {
-	qx_auto_query q =
-		sql_ask(s, "SELECT report, result FROM texts WHERE entry = ?1", sql_int(id));
+	qx_auto_query q = sql_ask(s, "SELECT report FROM texts WHERE entry = ?1", sql_int(id));
 	int r = sql_next(&q);
 	if (r <= 0)
 		return r;
 	sql_get_bytes(&q, 0, report);
-	sql_get_bytes(&q, 1, result);
-	return buf_failed(report) || buf_failed(result) ? -ENOMEM : 0;
+	return buf_failed(report) ? -ENOMEM : 0;
 }
 
-int journal_report(struct journal *j, int64_t id, struct buf *report, struct buf *result)
+int journal_report(struct journal *j, int64_t id, struct buf *report)
 {
 	struct record found;
 
@@ -204,7 +202,7 @@ int journal_report(struct journal *j, int64_t id, struct buf *report, struct buf
 		return r;
 	r = record_get(j->reader, id, &found);
 	if (r == 0)
-		r = take_texts(j->reader, id, report, result);
+		r = take_report(j->reader, id, report);
 	return journal_read_end(j, r);
 }
 
@@ -285,23 +283,4 @@ int journal_work(struct journal *j, struct entry **ret, size_t *ret_n)
 	if (r < 0)
 		return r;
 	return journal_read_end(j, take_work(j->reader, ret, ret_n));
-}
-
-static int take_version(struct sql *s, int64_t *ret)
-{
-	qx_auto_query q = sql_ask(s, "PRAGMA data_version");
-	int r = sql_next(&q);
-	if (r > 0)
-		*ret = sql_get_int(&q, 0);
-	return r < 0 ? r : 0;
-}
-
-uint64_t journal_version(struct journal *j)
-{
-	int64_t version = 0;
-
-	if (journal_read_begin(j) < 0)
-		return 0;
-	int r = journal_read_end(j, take_version(j->reader, &version));
-	return r < 0 ? 0 : (uint64_t)version;
 }

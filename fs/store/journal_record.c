@@ -153,6 +153,7 @@ int part_read(const struct sql_query *q, struct part *ret)
 	ret->updated = take_count(&c);
 	ret->refused = take_count(&c);
 	take_text(&c, ret->request_id, sizeof(ret->request_id));
+	take_text(&c, ret->made, sizeof(ret->made));
 	return c.err;
 }
 
@@ -223,13 +224,13 @@ int part_put(struct sql *s, int64_t id, const struct part *p)
 {
 	return sql_do(s,
 	              "INSERT INTO part (entry, n, " PART_COLUMNS ") "
-	              "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) "
+	              "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14) "
 	              "ON CONFLICT (entry, n) DO UPDATE SET (" PART_COLUMNS ") = "
-	              "(?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+	              "(?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
 	              sql_int(id), sql_int(p->n), sql_int(p->state), sql_count(p->first_row),
 	              sql_count(p->rows), sql_count(p->from), sql_count(p->to), sql_text(p->uuid),
 	              sql_text(p->job), sql_count(p->added), sql_count(p->updated),
-	              sql_count(p->refused), sql_text(p->request_id));
+	              sql_count(p->refused), sql_text(p->request_id), sql_text(p->made));
 }
 
 int parts_may_be_out(struct sql *s, int64_t id)
@@ -240,19 +241,14 @@ int parts_may_be_out(struct sql *s, int64_t id)
 	return sql_next(&q);
 }
 
-int texts_put(struct sql *s, int64_t id, const struct buf *report, const struct buf *result)
+int report_put(struct sql *s, int64_t id, const struct buf *report)
 {
-	int err = 0;
-
-	if (report || result)
-		err = sql_do(s, "INSERT OR IGNORE INTO texts (entry) VALUES (?1)", sql_int(id));
-	if (err == 0 && report)
-		err = sql_do(s, "UPDATE texts SET report = ?2 WHERE entry = ?1", sql_int(id),
-		             sql_bytes(report));
-	if (err == 0 && result)
-		err = sql_do(s, "UPDATE texts SET result = ?2 WHERE entry = ?1", sql_int(id),
-		             sql_bytes(result));
-	return err;
+	if (!report)
+		return 0;
+	return sql_do(s,
+	              "INSERT INTO texts (entry, report) VALUES (?1, ?2) "
+	              "ON CONFLICT (entry) DO UPDATE SET report = ?2",
+	              sql_int(id), sql_bytes(report));
 }
 
 /* --- changes that belong together ------------------------------------------------------------ */

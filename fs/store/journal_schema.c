@@ -74,8 +74,13 @@ static const char version_1[] =
 	"CREATE TABLE former (last_id INTEGER NOT NULL) STRICT;"
 	"INSERT INTO former VALUES (0);";
 
+/* What a part made (a new survey's id), instead of words about all parts that were lost with the
+ * mount that had them in mind. */
+static const char version_2[] = "ALTER TABLE part ADD COLUMN made TEXT NOT NULL DEFAULT '';"
+				"ALTER TABLE texts DROP COLUMN result;";
+
 /* From version i to i + 1. */
-static const char *const steps[] = { version_1 };
+static const char *const steps[] = { version_1, version_2 };
 #define VERSION ((int)countof(steps))
 
 static_assert(ENTRY_CHECKED == 12 && PART_UNCERTAIN == 5, "the tables know all states");

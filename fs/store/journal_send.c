@@ -103,7 +103,7 @@ static int set_parts(struct journal *j, int64_t id, const char *uuid, const stru
 		err = part_put(j->writer, id, &p);
 	}
 	if (err == 0)
-		err = texts_put(j->writer, id, report, NULL);
+		err = report_put(j->writer, id, report);
 	if (err == 0)
 		err = add_up(j->writer, &r);
 	return err < 0 ? err : record_put(j->writer, &r);
@@ -229,7 +229,7 @@ static int move_to_done(struct sql *s, struct record *r)
 }
 
 static int finish(struct journal *j, const struct entry *e, const struct buf *report,
-                  const struct buf *result, bool *ret_gone)
+                  bool *ret_gone)
 {
 	struct record r;
 
@@ -246,14 +246,13 @@ static int finish(struct journal *j, const struct entry *e, const struct buf *re
 	if (err == 0 && !r.e.hidden && (e->state == ENTRY_DONE || e->state == ENTRY_PARTLY))
 		err = move_to_done(j->writer, &r);
 	if (err == 0)
-		err = texts_put(j->writer, e->id, report, result);
+		err = report_put(j->writer, e->id, report);
 	if (err == 0)
 		err = doubt_end(j->writer, &r);
 	return err < 0 ? err : record_settle(j->writer, &r, ret_gone);
 }
 
-int journal_finish(struct journal *j, const struct entry *e, const struct buf *report,
-                   const struct buf *result)
+int journal_finish(struct journal *j, const struct entry *e, const struct buf *report)
 {
 	bool gone = false;
 
@@ -266,7 +265,7 @@ int journal_finish(struct journal *j, const struct entry *e, const struct buf *r
 		err = journal_begin(j, true);
 	if (err < 0)
 		return err;
-	err = journal_end(j, finish(j, e, report, result, &gone));
+	err = journal_end(j, finish(j, e, report, &gone));
 	if (err == 0 && gone)
 		spool_remove(j, e->id);
 	return err;

@@ -2,6 +2,7 @@
 #include "inbox.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -25,7 +26,7 @@ static void add_sentence(struct buf *out, const char *head, const char *text)
 
 int64_t text_report(struct tree *t, const char *arg, struct buf *out)
 {
-	struct buf report = { 0 }, result = { 0 };
+	struct buf report = { 0 };
 	struct entry e;
 	char date[24];
 
@@ -45,12 +46,11 @@ int64_t text_report(struct tree *t, const char *arg, struct buf *out)
 		buf_addf(out, "%-9s %llu added, %llu updated, %llu refused\n", "Rows",
 		         (unsigned long long)e.added, (unsigned long long)e.updated,
 		         (unsigned long long)e.refused);
-	if (journal_report(t->config.journal, e.id, &report, &result) == 0 && report.len) {
+	if (journal_report(t->config.journal, e.id, &report) == 0 && report.len) {
 		buf_add_str(out, "\n");
 		buf_add(out, report.data, report.len);
 	}
 	buf_done(&report);
-	buf_done(&result);
 	return e.changed_s;
 }
 
@@ -63,9 +63,44 @@ static void add_member(struct buf *out, const char *name, const char *text)
 		buf_add_str(out, "null");
 }
 
+static void add_part(const struct part *part, struct buf *out)
+{
+	buf_addf(out,
+	         "{\"part\": %u, \"state\": \"%s\", \"rows\": %llu, \"added\": %llu, \"updated\": "
+	         "%llu, \"refused\": %llu, \"job\": ",
+	         part->n + 1, part_state_word(part->state), (unsigned long long)part->rows,
+	         (unsigned long long)part->added, (unsigned long long)part->updated,
+	         (unsigned long long)part->refused);
+	if (part->job[0])
+		buf_add_json(out, part->job);
+	else
+		buf_add_str(out, "null");
+	if (part->made[0]) {
+		buf_add_str(out, ", \"id\": ");
+		buf_add_json(out, part->made);
+	}
+	buf_add_str(out, "}");
+}
+
+/* What is known of each, also of those that another mount or an earlier one has sent. */
+static void add_parts(struct tree *t, int64_t id, struct buf *out)
+{
+	struct part *parts = NULL;
+	size_t n = 0;
+
+	if (journal_parts(t->config.journal, id, &parts, &n) == 0 && n > 0) {
+		buf_add_str(out, ",\n  \"details\": [");
+		for (size_t i = 0; i < n; i++) {
+			buf_add_str(out, i > 0 ? ",\n    " : "\n    ");
+			add_part(&parts[i], out);
+		}
+		buf_add_str(out, "\n  ]");
+	}
+	free(parts);
+}
+
 int64_t text_result(struct tree *t, const char *arg, struct buf *out)
 {
-	struct buf report = { 0 }, result = { 0 };
 	struct entry e;
 
 	if (entry_for(t, arg, &e) < 0)
@@ -83,13 +118,8 @@ int64_t text_result(struct tree *t, const char *arg, struct buf *out)
 	         "%llu",
 	         (unsigned long long)e.rows, (unsigned long long)e.added,
 	         (unsigned long long)e.updated, (unsigned long long)e.refused);
-	if (journal_report(t->config.journal, e.id, &report, &result) == 0 && result.len) {
-		buf_add_str(out, ",\n  \"details\": ");
-		buf_add(out, result.data, result.len);
-	}
+	add_parts(t, e.id, out);
 	buf_add_str(out, "\n}\n");
-	buf_done(&report);
-	buf_done(&result);
 	return e.changed_s;
 }
 
@@ -168,28 +198,39 @@ static bool tell_entry(void *arg, const struct entry *e)
 	return true;
 }
 
+/* The journal was damaged when the mount began, or has turned out to be since. */
+static bool are_stopped(struct tree *t, struct qx_fail *fail)
+{
+	fail_clear(fail);
+	if (!t->config.journal)
+		*fail = t->config.journal_fail;
+	return !t->config.journal || journal_trouble(t->config.journal, fail) < 0;
+}
+
 int64_t inbox_status(struct tree *t, const char *prefix, struct buf *out)
 {
 	struct telling all = { .out = out, .prefix = prefix };
+	struct qx_fail fail;
 
 	buf_add_str(out, "Imports\n");
 	if (t->config.journal)
 		(void)journal_each(t->config.journal, TOLD, tell_entry, &all); /* what can be read
 		                                                                  is told */
-	else
-		buf_addf(out, "  are stopped: %s.\n      what to do: %s\n",
-		         t->config.journal_fail.why, t->config.journal_fail.remedy);
-	buf_add_str(out, all.n || !t->config.journal ? "\n" : "  none is waiting\n\n");
+	bool stopped = are_stopped(t, &fail);
+	if (stopped)
+		buf_addf(out, "  are stopped: %s.\n      what to do: %s\n", fail.why, fail.remedy);
+	buf_add_str(out, all.n || stopped ? "\n" : "  none is waiting\n\n");
 	return all.changed_s;
 }
 
 void inbox_put_status(struct tree *t, struct buf *out)
 {
 	struct telling all = { 0 };
+	struct qx_fail fail;
 
 	if (t->config.journal)
 		(void)journal_each(t->config.journal, TOLD, tell_entry, &all);
-	buf_addf(out, ",\n \"imports\":{\"stopped\":%s", t->config.journal ? "false" : "true");
+	buf_addf(out, ",\n \"imports\":{\"stopped\":%s", are_stopped(t, &fail) ? "true" : "false");
 	for (int i = 0; i < ENTRY_STATES_; i++)
 		if (TOLD >> i & 1)
 			buf_addf(out, ",\"%s\":%zu", entry_state_row((enum entry_state)i)->word,

@@ -242,7 +242,7 @@ static void finish(struct journal *j, const struct entry *e, enum entry_state st
 
 	over.state = state;
 	buf_addf(&text, "file %u", n);
-	if (went("not finished", journal_finish(j, &over, &text, &text))) {
+	if (went("not finished", journal_finish(j, &over, &text))) {
 		if (state == ENTRY_DONE)
 			reach(n, DONE);
 		else

@@ -7,7 +7,7 @@ import pytest
 
 from common import QXFS
 from control import SLOW  # tests/sandbox/control.py
-from imports import EMPTY, PILOT, folder, members, people, posts, report_of, sent, wait_for
+from imports import EMPTY, PILOT, folder, members, people, posts, report_of, result_of, sent, wait_for
 
 SMALL = "SV_demoSmall000014"
 LONG = pytest.mark.timeout(150 * SLOW)
@@ -133,6 +133,23 @@ def test_what_is_uncertain_is_not_sent_again_by_copying_it_again(sandbox, mount)
     assert wait_for(mount, other)[0] == 5
     give(mount, "b.csv", start=2)  # other bytes: another submission
     assert wait_for(mount, other)[0] == 0
+
+
+def test_what_a_mount_sent_is_told_by_the_next(sandboxes, mounts):
+    """10,001 contacts go out in two requests; the mount is killed while the second is on its way to the service."""
+    box = sandboxes(limits="off", settings={"import_polls": 1})
+    box.fault("contact_import", "hold", nth=2)
+    mount = mounts(box, "import_delay=0")
+    target = give(mount, count=10_001)
+    assert box.wait_held("contact_import")
+    mount.kill()
+    box.release()
+    mount = mount.start()
+    assert wait_for(mount, target)[0] == 5  # nobody knows of the second
+    first, second = result_of(target)["details"]
+    assert (first["state"], first["rows"], first["added"]) == ("done", 10_000, 10_000)
+    assert (second["state"], second["rows"], second["added"]) == ("uncertain", 1, 0)
+    assert first["job"].startswith("PGRS_") and second["job"] is None
 
 
 # --- when it is sent -------------------------------------------------------------------------------------------------

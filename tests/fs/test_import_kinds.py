@@ -8,7 +8,7 @@ import pytest
 
 from common import error_of
 from control import recordings  # tests/sandbox/control.py
-from imports import EMPTY, MAIN, folder, members, posts, report_of, wait_for
+from imports import EMPTY, MAIN, folder, members, posts, report_of, result_of, wait_for
 
 RECORDED = recordings()
 needs_recorded = pytest.mark.skipif(RECORDED is None, reason="the recorded exchanges are not beside the tree")
@@ -126,6 +126,20 @@ def test_refused_rows_can_be_mended_and_dropped_again(sandbox, mount):
     assert members(sandbox)["c@example.org"]["embeddedData"] == {"A": "2,\n"}
 
 
+@pytest.mark.parametrize("name, data", [
+    ("a.csv", "email,Code\nA@nowhere,1\nb@example.org,2\nc@nowhere,3\n"),
+    ("a.json", '[{"email":"A@nowhere","Code":1},{"email":"b@example.org","Code":2},{"email":"c@nowhere","Code":3}]'),
+])
+def test_addresses_that_only_the_service_refuses_come_back_too(sandbox, mount, name, data):
+    sandbox.settings(addresses="dotted")
+    status, said = given(mount, f"mailinglists/{EMPTY}", name, data)
+    assert status == 3, said
+    rejected = next(mount.path.glob(f"mailinglists/{EMPTY}/import/**/{name}.rejected.csv"))
+    reason = "the service says that its e-mail address is none"
+    assert rejected.read_text().splitlines() == ["email,Code,Refused because", f"A@nowhere,1,{reason}", f"c@nowhere,3,{reason}"]
+    assert set(members(sandbox)) == {"b@example.org"}
+
+
 def test_a_directory_takes_contacts_one_by_one(sandbox, mount):
     table = "email,First Name,Code\nd1@example.org,Ann,007\nd2@example.org,,\n"
     status, said = given(mount, f"directories/{MAIN}", "a.csv", table)
@@ -216,6 +230,8 @@ def test_a_qsf_keeps_its_name_and_its_questions(sandbox, mount):
     status, said = given(mount, "surveys", "a.qsf", json.dumps(data))
     assert status == 0, said
     new = surveys(sandbox)["Mittagessen 🍜 zwei"]
+    (made,) = result_of(mount.path / "surveys" / "import" / "done" / "a.qsf")["details"]
+    assert (made["state"], made["id"]) == ("done", new)
     assert sandbox.result(f"/survey-definitions/{new}?format=qsf")["SurveyEntry"]["SurveyName"] == "Mittagessen 🍜 zwei"
 
 

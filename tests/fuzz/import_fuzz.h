@@ -85,8 +85,13 @@ static inline void fuzz_part(const struct import_kind *kind, const struct import
 
 	qx_auto_fd out = memfd_create("rejected", MFD_CLOEXEC);
 	must(out >= 0);
-	must(import_reject(kind, context, fd, part, rows, part->rows > 1 ? 2 : 1, "a,\"b", out) ==
-	     0);
+	const char *const addresses[] = { "a@b.c" };
+	const struct import_refused refused = { .rows = rows,
+		                                .n = part->rows > 1 ? 2 : 1,
+		                                .addresses = addresses,
+		                                .n_addresses = 1,
+		                                .reason = "a,\"b" };
+	must(import_reject(kind, context, fd, part, &refused, out) == 0);
 }
 
 static inline void fuzz_import(const char *name, const struct import_context *context,

@@ -59,7 +59,7 @@ class ContactJob:
         for place, given in enumerate(contacts):
             if place in self.unprocessed:
                 continue
-            if contact_rules.bad_address(given):
+            if contact_rules.bad_address(self.settings, given):
                 self.invalid.append(given['email'])
                 fates[place] = FAILED
                 continue

@@ -11,7 +11,7 @@ from people import FIELDS
 MEMBERS = frozenset((*FIELDS, 'unsubscribed', 'embeddedData', 'transactionData', 'writeBlanks'))
 NAMES = FIELDS[:5]                      # with nothing of these nobody is known
 MAX_NAME, MAX_VALUE = 200, 1024         # of embedded data, in characters
-ADDRESS = re.compile(r'[^@\s]+@[^@\s]+')
+ADDRESS = {'loose': re.compile(r'[^@\s]+@[^@\s]+'), 'dotted': re.compile(r'[^@\s]+@[^@\s.]+(\.[^@\s.]+)+')}
 
 
 def flaw(settings, given: object) -> str | None:
@@ -62,9 +62,9 @@ def _data(settings, data: dict | None) -> dict:
     return {name[:MAX_NAME]: text(value)[:MAX_VALUE] for name, value in (data or {}).items()}
 
 
-def bad_address(given: dict) -> bool:
+def bad_address(settings, given: dict) -> bool:
     """Is there an e-mail address that is none?"""
-    return bool(given.get('email')) and not ADDRESS.fullmatch(given['email'].strip())
+    return bool(given.get('email')) and not ADDRESS[settings.addresses].fullmatch(given['email'].strip())
 
 
 def merge(settings, found: dict, given: dict) -> None:

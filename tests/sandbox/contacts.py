@@ -120,7 +120,7 @@ def _given(box, request: Request) -> dict:
     """A contact from a body; 400 for one that cannot be taken."""
     given = json_body(request)
     name = contact_rules.flaw(box.settings, given)
-    if name is not None or contact_rules.bad_address(given):
+    if name is not None or contact_rules.bad_address(box.settings, given):
         raise bad(f'Invalid request. Missing or invalid parameter {name or "email"}')
     return given
 
@@ -140,7 +140,7 @@ def update_contact(box, request: Request, args: dict) -> Reply:
     directory, found = contact_of(box, args)
     given = json_body(request)
     name = contact_rules.flaw(box.settings, {**{name: found[name] for name in FIELDS}, **given})
-    if name is not None or contact_rules.bad_address(given):
+    if name is not None or contact_rules.bad_address(box.settings, given):
         raise bad(f'Invalid request. Missing or invalid parameter {name or "email"}')
     with directory.lock:
         directory.change(directory.contacts.number(found['contactId']),

@@ -106,7 +106,8 @@ class LegacyJob:
 
     prefix = 'PGRS_'
 
-    def __init__(self, target: OldPeople, lane: str, contacts: list[dict], entry: int):
+    def __init__(self, settings, target: OldPeople, lane: str, contacts: list[dict], entry: int):
+        self.settings = settings
         self.target = target
         self.lane = lane
         self.contacts: list[dict] | None = contacts
@@ -122,7 +123,7 @@ class LegacyJob:
 
     def store(self, share: float) -> None:
         for given in self.contacts[:int(len(self.contacts) * share)]:
-            if contact_rules.bad_address(given):
+            if contact_rules.bad_address(self.settings, given):
                 self.invalid.append(given['email'])
                 self.counts['failed'] += 1
             else:
@@ -176,7 +177,7 @@ def start(box, request: Request, args: dict) -> Reply:
     check_count(box.settings, contacts)
     request.book.rows = len(contacts)
     with box.jobs.opening() as add:
-        job = add(LegacyJob(found['contacts'], args['list'], contacts, request.book.number), args['list'],
+        job = add(LegacyJob(box.settings, found['contacts'], args['list'], contacts, request.book.number), args['list'],
                   request.job_fault, box.settings.import_polls, box.settings.import_seconds)
         request.book.job = job
     return ok({'id': job.id})

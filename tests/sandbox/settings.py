@@ -16,7 +16,7 @@ CHOICES = {'page_size_over': ('refuse', 'cut'), 'date_semantics': ('recorded', '
            'multi_key_conflict': (409, 400), 'contact_needs': ('any', 'email'),
            'unknown_contact_members': ('ignore', 'refuse'), 'embedded_over': ('refuse', 'cut', 'keep'),
            'blank_values': ('keep', 'write'), 'unsubscribed_means': ('both', 'directory', 'list'),
-           'collapsed_rows': ('updated', 'uncounted'), 'invalid_emails': ('present', 'always', 'never'),
+           'collapsed_rows': ('updated', 'uncounted'), 'invalid_emails': ('present', 'always', 'never'), 'addresses': ('loose', 'dotted'),
            'transaction_fields': ('refuse', 'drop'), 'legacy_json': ('both', 'array', 'object'),
            'legacy_status': ('full', 'bare'), 'import_errors': ('job', 'post'),
            'charset_header': ('required', 'optional'), 'charset_in_type': ('ignored', 'used', 'refused'),
@@ -98,6 +98,7 @@ class Settings:
     blank_values: str = 'keep'           # "" over a value, without writeBlanks: 'keep' the value or 'write' the blank
     unsubscribed_means: str = 'both'     # an import's unsubscribed is the 'directory', the 'list' or 'both'
     collapsed_rows: str = 'updated'      # a row that another of the same import matches; or 'uncounted'
+    addresses: str = 'loose'             # what an e-mail address must be is not told; 'dotted': its domain has a dot
     invalid_emails: str = 'present'      # invalidEmails of a status: if there are any, 'always' or 'never'
     batch_required: bool = True          # transactionMeta without batchId is a 400
     transaction_fields: str = 'refuse'   # data not in transactionMeta.fields: unprocessed, or 'drop'

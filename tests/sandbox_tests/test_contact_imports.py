@@ -235,6 +235,8 @@ def test_bad_addresses_fail_and_are_told(box):
     assert brought(box, [SOMEONE])['invalidEmails'] == []
     box.settings(invalid_emails='never')
     assert 'invalidEmails' not in brought(box, contacts)
+    box.settings(addresses='dotted', invalid_emails='present')
+    assert brought(box, contacts)['invalidEmails'] == [one['email'] for one in contacts]
 
 
 @pytest.mark.parametrize('path', [f'{HERE}/mailinglists/CG_000000000000000/transactioncontacts',

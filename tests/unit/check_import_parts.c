@@ -280,6 +280,8 @@ static void test_a_legacy_list_takes_a_file_or_json(void **state)
 struct refusal {
 	uint64_t rows[4];
 	size_t n;
+	const char *addresses[4];
+	size_t n_addresses;
 };
 
 static void rejected(const char *kind, const struct import_context *context, const void *bytes,
@@ -292,10 +294,16 @@ static void rejected(const char *kind, const struct import_context *context, con
 
 	judge_pieces(kind, context, bytes, len, len, &v);
 	assert_string_equal(v.why, "");
-	for (size_t i = 0; i < v.n_parts; i++)
+	for (size_t i = 0; i < v.n_parts; i++) {
+		const struct import_refused refused = { .rows = of_parts[i].rows,
+			                                .n = of_parts[i].n,
+			                                .addresses = of_parts[i].addresses,
+			                                .n_addresses = of_parts[i].n_addresses,
+			                                .reason = reason };
 		assert_int_equal(import_reject(import_kind_named(kind), context, fd, &v.parts[i],
-		                               of_parts[i].rows, of_parts[i].n, reason, to),
+		                               &refused, to),
 		                 0);
+	}
 	verdict_done(&v);
 	char *text = calloc(1, 100000);
 	assert_non_null(text);
@@ -306,7 +314,9 @@ static void rejected(const char *kind, const struct import_context *context, con
 
 static void test_refused_rows_come_back_in_their_own_columns(void **state)
 {
-	static const struct refusal two = { { 1, 2 }, 2 };
+	static const struct refusal two = { .rows = { 1, 2 }, .n = 2 },
+				    by_address = { .addresses = { "B@x", "c@X", "e@x" },
+		                                   .n_addresses = 3 };
 	static const struct import_context latin = { .target_name = "", .charset = "windows-1252" };
 	static const struct {
 		const char *kind;
@@ -336,13 +346,22 @@ static void test_refused_rows_come_back_in_their_own_columns(void **state)
 		rejected(rows[i].kind, rows[i].context, rows[i].text, strlen(rows[i].text), &two,
 		         "no, not so", &out);
 		assert_string_equal(buf_text(&out), rows[i].expected);
+		buf_clear(&out);
+		rejected(rows[i].kind, rows[i].context, rows[i].text, strlen(rows[i].text),
+		         &by_address, "no, not so", &out);
+		assert_string_equal(buf_text(&out), rows[i].expected);
 		buf_done(&out);
 	}
 }
 
 static void test_refused_rows_of_several_parts_have_one_heading(void **state)
 {
-	static const struct refusal of_parts[] = { { { 0, 9999 }, 2 }, { { 0 }, 0 }, { { 1 }, 1 } };
+	/* p1@x is another part's */
+	static const struct refusal of_parts[] = {
+		{ .rows = { 0, 9999 }, .n = 2 },
+		{ .addresses = { "p1@x" }, .n_addresses = 1 },
+		{ .rows = { 1 }, .n = 1 },
+	};
 
 	(void)state;
 	for (enum form form = FORM_CSV; form <= FORM_JSON_OBJECT; form++) {

@@ -351,7 +351,7 @@ static int finish(int64_t id, enum entry_state state)
 {
 	struct entry e = get(id);
 	e.state = state;
-	return journal_finish(j, &e, NULL, NULL);
+	return journal_finish(j, &e, NULL);
 }
 
 /* A submission of these bytes that is queued. */
@@ -852,14 +852,14 @@ static void test_what_leaves_the_writers_is_durable(void **state)
 static void test_what_is_written_again_is_another_submission(void **state)
 {
 	const struct part parts[] = { { .n = 0, .rows = 3, .first_row = 1, .to = 9 } };
-	struct buf text = { 0 }, report = { 0 }, result = { 0 };
+	struct buf text = { 0 }, report = { 0 };
 	struct part *left = NULL;
 	size_t n = 9;
 	(void)state;
 	struct entry e = queued("a.csv", DIGEST);
 	buf_add_str(&text, "text");
 	assert_int_equal(journal_set_parts(j, e.id, NULL, parts, 1, NULL), 0);
-	assert_int_equal(journal_set_texts(j, e.id, &text, &text), 0);
+	assert_int_equal(journal_set_report(j, e.id, &text), 0);
 	close(journal_rejected(j, e.id, O_CREAT | O_RDWR | O_TRUNC));
 	assert_int_equal(journal_move_state(j, e.id, ANY, ENTRY_HELD, "why", "next", true), 0);
 	const bool yes = true;
@@ -882,8 +882,8 @@ static void test_what_is_written_again_is_another_submission(void **state)
 	assert_int_equal(journal_parts(j, e.id, &left, &n), 0);
 	assert_int_equal(n, 0);
 	free(left);
-	assert_int_equal(journal_report(j, e.id, &report, &result), 0);
-	assert_int_equal(report.len + result.len, 0);
+	assert_int_equal(journal_report(j, e.id, &report), 0);
+	assert_int_equal(report.len, 0);
 	assert_false(is_there(spool_of(e.id, ".rejected")));
 	assert_bytes(e.id, DIGEST); /* its bytes are the writer's */
 
@@ -957,23 +957,21 @@ static void test_attributes(void **state)
 
 static void test_texts_and_marks(void **state)
 {
-	struct buf a = { 0 }, b = { 0 }, report = { 0 }, result = { 0 };
+	struct buf a = { 0 }, b = { 0 }, report = { 0 };
 	const bool yes = true, no = false;
 	(void)state;
 	struct entry e = new_entry("a.csv");
-	assert_int_equal(journal_report(j, e.id, &report, &result), 0);
-	assert_int_equal(report.len + result.len, 0);
+	assert_int_equal(journal_report(j, e.id, &report), 0);
+	assert_int_equal(report.len, 0);
 	buf_add(&a, "a\0b", 3);
-	buf_add_str(&b, "{}");
-	assert_int_equal(journal_set_texts(j, e.id, &a, NULL), 0);
-	assert_int_equal(journal_set_texts(j, e.id, NULL, &b), 0);
-	assert_int_equal(journal_set_texts(j, e.id, NULL, NULL), 0);
-	assert_int_equal(journal_report(j, e.id, &report, &result), 0);
+	buf_add_str(&b, "before");
+	assert_int_equal(journal_set_report(j, e.id, &b), 0);
+	assert_int_equal(journal_set_report(j, e.id, &a), 0);
+	assert_int_equal(journal_report(j, e.id, &report), 0);
 	assert_int_equal(report.len, 3);
 	assert_memory_equal(report.data, "a\0b", 3);
-	assert_string_equal(buf_text(&result), "{}");
-	assert_int_equal(journal_set_texts(j, 99, &a, &b), -ENOENT);
-	assert_int_equal(journal_report(j, 99, &report, &result), -ENOENT);
+	assert_int_equal(journal_set_report(j, 99, &a), -ENOENT);
+	assert_int_equal(journal_report(j, 99, &report), -ENOENT);
 
 	assert_int_equal(journal_mark(j, e.id, &yes, NULL), 0);
 	assert_int_equal(journal_mark(j, e.id, NULL, &yes), 0);
@@ -984,7 +982,6 @@ static void test_texts_and_marks(void **state)
 	buf_done(&a);
 	buf_done(&b);
 	buf_done(&report);
-	buf_done(&result);
 }
 
 /* --- names ----------------------------------------------------------------------------------- */
@@ -1037,12 +1034,12 @@ static void test_what_is_being_sent_is_not_replaced(void **state)
 static void test_a_move_keeps_or_renews_the_submission(void **state)
 {
 	const struct part part = { .n = 0, .rows = 3, .first_row = 1 };
-	struct buf text = { 0 }, report = { 0 }, result = { 0 };
+	struct buf text = { 0 }, report = { 0 };
 	(void)state;
 	struct entry e = queued("a.csv", DIGEST);
 	buf_add_str(&text, "text");
 	assert_int_equal(journal_set_parts(j, e.id, NULL, &part, 1, NULL), 0);
-	assert_int_equal(journal_set_texts(j, e.id, &text, &text), 0);
+	assert_int_equal(journal_set_report(j, e.id, &text), 0);
 	close(journal_rejected(j, e.id, O_CREAT | O_RDWR | O_TRUNC));
 	assert_int_equal(journal_move_state(j, e.id, ANY, ENTRY_HELD, "looks odd", "send it", true),
 	                 0);
@@ -1061,7 +1058,7 @@ static void test_a_move_keeps_or_renews_the_submission(void **state)
 	assert_int_equal(c.parts, 0);
 	assert_string_equal(c.digest, DIGEST); /* the bytes are the same */
 	assert_true(c.whole);
-	assert_int_equal(journal_report(j, e.id, &report, &result), 0);
+	assert_int_equal(journal_report(j, e.id, &report), 0);
 	assert_int_equal(report.len, 0);
 	assert_false(is_there(spool_of(e.id, ".rejected")));
 
@@ -1327,7 +1324,7 @@ static void test_one_mount_sends(void **state)
 	assert_int_equal(journal_part(other.journal, e.id, &part, ENTRY_SENDING, NULL, NULL),
 	                 -EPERM);
 	e.state = ENTRY_FAILED;
-	assert_int_equal(journal_finish(other.journal, &e, NULL, NULL), -EPERM);
+	assert_int_equal(journal_finish(other.journal, &e, NULL), -EPERM);
 
 	journal_sender_give(j);
 	journal_sender_give(j);
@@ -1512,7 +1509,7 @@ static void test_parts_that_make_no_sense_are_refused(void **state)
 static void test_the_sender_concludes_only_what_it_has_read(void **state)
 {
 	const struct part part = { .n = 0, .rows = 3, .first_row = 1 };
-	struct buf report = { 0 }, told = { 0 }, result = { 0 };
+	struct buf report = { 0 }, told = { 0 };
 	(void)state;
 	struct entry read = queued("a.csv", DIGEST);
 	buf_add_str(&report, "of the old bytes");
@@ -1532,7 +1529,7 @@ static void test_the_sender_concludes_only_what_it_has_read(void **state)
 	assert_int_equal(now.parts, 0);
 
 	assert_int_equal(journal_set_parts(j, now.id, now.uuid, &part, 1, &report), 0);
-	assert_int_equal(journal_report(j, now.id, &told, &result), 0);
+	assert_int_equal(journal_report(j, now.id, &told), 0);
 	assert_string_equal(buf_text(&told), "of the old bytes");
 	assert_int_equal(journal_conclude(j, now.id, now.uuid, ENTRY_QUEUED, "w", "n"), 0);
 	struct part out = part;
@@ -1546,7 +1543,6 @@ static void test_the_sender_concludes_only_what_it_has_read(void **state)
 	assert_int_equal(journal_conclude(j, 99, now.uuid, ENTRY_HELD, "w", "n"), -ENOENT);
 	buf_done(&report);
 	buf_done(&told);
-	buf_done(&result);
 }
 
 static struct entry uncertain(const char *name)
@@ -1590,7 +1586,7 @@ static void test_a_doubt_outlives_its_entry(void **state)
 	assert_int_equal(journal_move_state(j, a.id, ANY, ENTRY_QUEUED, NULL, NULL, true), 0);
 	a = get(a.id);
 	a.state = ENTRY_DONE;
-	assert_int_equal(journal_finish(j, &a, NULL, NULL), 0);
+	assert_int_equal(journal_finish(j, &a, NULL), 0);
 	assert_int_equal(journal_doubt(j, IMPORT, "a.csv", DIGEST, &when_s), -ENOENT);
 
 	assert_int_equal(journal_sweep(j, 3600), 0);
@@ -1601,14 +1597,13 @@ static void test_a_doubt_outlives_its_entry(void **state)
 
 static void test_the_end(void **state)
 {
-	struct buf report = { 0 }, result = { 0 }, got_report = { 0 }, got_result = { 0 };
+	struct buf report = { 0 }, got_report = { 0 };
 	(void)state;
 	assert_int_equal(journal_sender_take(j), 0);
 	struct entry e = queued("a.csv", DIGEST), found;
 	assert_int_equal(move(e.id, ENTRY_SENDING), 0);
 	close(journal_rejected(j, e.id, O_CREAT | O_RDWR | O_TRUNC));
 	buf_add_str(&report, "3 rows");
-	buf_add_str(&result, "{}");
 	e.state = ENTRY_PARTLY;
 	e.rows = 3;
 	e.added = 1;
@@ -1617,7 +1612,7 @@ static void test_the_end(void **state)
 	snprintf(e.why, sizeof(e.why), "one row was refused");
 	snprintf(e.next, sizeof(e.next), "mend it");
 	begin_watching();
-	assert_int_equal(journal_finish(j, &e, &report, &result), 0);
+	assert_int_equal(journal_finish(j, &e, &report), 0);
 	assert_int_equal(synced(".rejected"), 1);
 	assert_int_equal(synced("journal.db-wal"), 1);
 	assert_int_equal(journal_find(j, IMPORT, "a.csv", &found), -ENOENT);
@@ -1632,24 +1627,21 @@ static void test_the_end(void **state)
 	assert_string_equal(found.why, "one row was refused");
 	assert_string_equal(found.next, "mend it");
 	assert_string_equal(found.uuid, e.uuid);
-	assert_int_equal(journal_report(j, e.id, &got_report, &got_result), 0);
+	assert_int_equal(journal_report(j, e.id, &got_report), 0);
 	assert_string_equal(buf_text(&got_report), "3 rows");
-	assert_string_equal(buf_text(&got_result), "{}");
 	assert_bytes(e.id, DIGEST);
-	assert_int_equal(journal_finish(j, &found, NULL, NULL), -EINVAL); /* once */
+	assert_int_equal(journal_finish(j, &found, NULL), -EINVAL); /* once */
 	found.id = 99;
-	assert_int_equal(journal_finish(j, &found, NULL, NULL), -ENOENT);
+	assert_int_equal(journal_finish(j, &found, NULL), -ENOENT);
 	found.state = ENTRY_QUEUED;
-	assert_int_equal(journal_finish(j, &found, NULL, NULL), -EINVAL);
+	assert_int_equal(journal_finish(j, &found, NULL), -EINVAL);
 
 	struct entry failed = queued("b.csv", DIGEST);
 	assert_int_equal(move(failed.id, ENTRY_SENDING), 0);
 	assert_int_equal(finish(failed.id, ENTRY_FAILED), 0);
 	assert_string_equal(get(failed.id).folder, IMPORT); /* it stays where it can be seen */
 	buf_done(&report);
-	buf_done(&result);
 	buf_done(&got_report);
-	buf_done(&got_result);
 }
 
 static void end_as(const char *name, const char *want)
@@ -1939,16 +1931,9 @@ static void test_every_mount_sees_every_change(void **state)
 	struct entry found;
 	(void)state;
 	struct mount other = open_mount();
-	uint64_t here = journal_version(j), there = journal_version(other.journal);
-	assert_int_not_equal(here, 0);
-	assert_true(journal_version(j) == here);
 	struct entry e = new_entry("a.csv");
 	assert_int_equal(journal_get(other.journal, e.id, &found), 0);
-	assert_true(journal_version(j) != here);
-	assert_true(journal_version(other.journal) != there);
-	here = journal_version(j);
 	assert_int_equal(journal_remove(other.journal, e.id), 0);
-	assert_true(journal_version(j) != here);
 	assert_int_equal(journal_get(j, e.id, &found), -ENOENT);
 	close_mount(&other);
 }
@@ -2007,7 +1992,6 @@ static void *crowd_reads(void *arg)
 			int r = journal_get(c->journal, page[i].id, &found);
 			assert_true(r == 0 || r == -ENOENT);
 		}
-		(void)journal_version(c->journal);
 	}
 	return NULL;
 }
@@ -2208,9 +2192,8 @@ static void test_damage_that_is_met_later_stops_all_and_changes_nothing(void **s
 	assert_int_equal(journal_each(j, ANY, gather, &g), -EBADMSG);
 	assert_int_equal(journal_same(j, IMPORT, "late", DIGEST, 0, &e), -EBADMSG);
 	assert_int_equal(journal_last(j, IMPORT, "late", &e), -EBADMSG);
-	assert_int_equal(journal_report(j, 1, &b, &b), -EBADMSG);
+	assert_int_equal(journal_report(j, 1, &b), -EBADMSG);
 	assert_int_equal(journal_parts(j, 1, &parts, &n), -EBADMSG);
-	assert_true(journal_version(j) == 0);
 	assert_int_equal(journal_create(j, &e), -EBADMSG);
 	assert_int_equal(journal_spool(j, 1, O_RDONLY), -EBADMSG);
 	assert_int_equal(journal_rejected(j, 1, O_CREAT | O_RDWR | O_TRUNC), -EBADMSG);
@@ -2219,7 +2202,7 @@ static void test_damage_that_is_met_later_stops_all_and_changes_nothing(void **s
 	assert_int_equal(move(1, ENTRY_HELD), -EBADMSG);
 	assert_int_equal(journal_set_attr(j, 1, &mode, NULL, NULL, NULL), -EBADMSG);
 	assert_int_equal(journal_mark(j, 1, &yes, NULL), -EBADMSG);
-	assert_int_equal(journal_set_texts(j, 1, &b, NULL), -EBADMSG);
+	assert_int_equal(journal_set_report(j, 1, &b), -EBADMSG);
 	assert_int_equal(rename_to(1, IMPORT, "x", ENTRY_QUEUED, false), -EBADMSG);
 	assert_int_equal(journal_remove(j, 1), -EBADMSG);
 	assert_int_equal(journal_adopt(j), -EBADMSG);
@@ -2227,7 +2210,7 @@ static void test_damage_that_is_met_later_stops_all_and_changes_nothing(void **s
 	assert_int_equal(journal_set_parts(j, 1, NULL, &part, 1, NULL), -EBADMSG);
 	assert_int_equal(journal_part(j, 1, &part, ENTRY_QUEUED, NULL, NULL), -EBADMSG);
 	e.state = ENTRY_FAILED;
-	assert_int_equal(journal_finish(j, &e, NULL, NULL), -EBADMSG);
+	assert_int_equal(journal_finish(j, &e, NULL), -EBADMSG);
 	assert_int_equal(journal_sweep(j, 0), -EBADMSG);
 	journal_sender_give(j);
 	assert_int_equal(journal_sender_take(j), -EBADMSG);
@@ -2253,13 +2236,42 @@ static void test_a_newer_version_is_refused(void **state)
 	(void)state;
 	queued("a.csv", DIGEST);
 	close_the();
-	sql("PRAGMA user_version = 2");
+	sql("PRAGMA user_version = 3");
 	struct files f = take_files();
 	assert_refused(-EPROTO, "newer qxfs", "install");
 	assert_same_files(&f);
-	sql("PRAGMA user_version = 1");
+	sql("PRAGMA user_version = 2");
 	reopen();
 	assert_int_equal(find("a.csv").state, ENTRY_QUEUED);
+}
+
+/* The tables as they were before parts told what they made. */
+static void test_an_older_version_is_brought_up(void **state)
+{
+	struct part part = { .n = 0, .rows = 1, .first_row = 1, .to = 5 }, *parts = NULL;
+	struct buf report = { 0 };
+	size_t n = 0;
+	(void)state;
+	struct entry e = queued("a.csv", DIGEST);
+	buf_add_str(&report, "3 rows");
+	assert_int_equal(journal_set_parts(j, e.id, NULL, &part, 1, &report), 0);
+	close_the();
+	sql("ALTER TABLE part DROP COLUMN made; ALTER TABLE texts ADD COLUMN result BLOB;"
+	    "UPDATE texts SET result = x'7b7d'; PRAGMA user_version = 1");
+	reopen();
+	buf_clear(&report);
+	assert_int_equal(journal_report(j, e.id, &report), 0);
+	assert_string_equal(buf_text(&report), "3 rows");
+	assert_int_equal(journal_parts(j, e.id, &parts, &n), 0);
+	assert_int_equal(n, 1);
+	assert_string_equal(parts[0].made, "");
+	(void)snprintf(parts[0].made, sizeof(parts[0].made), "SV_1");
+	assert_int_equal(journal_set_parts(j, e.id, NULL, parts, 1, NULL), 0);
+	free(parts);
+	assert_int_equal(journal_parts(j, e.id, &parts, &n), 0);
+	assert_string_equal(parts[0].made, "SV_1");
+	free(parts);
+	buf_done(&report);
 }
 
 static void test_a_journal_that_is_not_private_is_refused(void **state)
@@ -2380,7 +2392,7 @@ static int act_finish(struct entry *e)
 	struct buf text = { 0 };
 	buf_add_str(&text, "text");
 	e->state = ENTRY_DONE;
-	int r = journal_finish(j, e, &text, &text);
+	int r = journal_finish(j, e, &text);
 	buf_done(&text);
 	return r;
 }
@@ -2390,7 +2402,7 @@ static int act_texts(struct entry *e)
 	struct buf text = { 0 };
 	for (int i = 0; i < 2000; i++)
 		buf_add_str(&text, "text ");
-	int r = journal_set_texts(j, e->id, &text, &text);
+	int r = journal_set_report(j, e->id, &text);
 	buf_done(&text);
 	return r;
 }
@@ -2549,6 +2561,7 @@ int main(void)
 		ROW(test_damage_that_is_met_later_stops_all_and_changes_nothing),
 		ROW(test_damage_that_is_met_by_writing),
 		ROW(test_a_newer_version_is_refused),
+		ROW(test_an_older_version_is_brought_up),
 		ROW(test_a_journal_that_is_not_private_is_refused),
 		ROW(test_a_new_journal_leaves_the_files_of_a_lost_one),
 		ROW(test_a_full_disk_while_it_is_made_leaves_none_or_a_whole_one),

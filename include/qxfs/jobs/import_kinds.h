@@ -120,11 +120,19 @@ int import_read_progress(const struct import_kind *kind, const struct json *answ
 /* The start was refused for the form of its body, and there is another: send the part again with
  * context->second_form the other way. */
 bool import_other_form(const struct import_kind *kind, const struct qx_fail *fail);
-/* Writes refused rows, in their own columns plus a reason, to `out_fd` at its end (a heading first,
- * if it is empty). rows: indexes within the part, sorted; reasons: one each, or one for all. */
+/* Rows of a part that the service refused: by their indexes within it, sorted, or by their e-mail
+ * addresses, sorted as strcasecmp does. */
+struct import_refused {
+	const uint64_t *rows;
+	size_t n;
+	const char *const *addresses;
+	size_t n_addresses;
+	const char *reason; /* for all of them */
+};
+/* Writes them, in their own columns plus the reason, to `out_fd` at its end (a heading first, if it
+ * is empty). */
 int import_reject(const struct import_kind *kind, const struct import_context *context, int fd,
-                  const struct part *part, const uint64_t *rows, size_t n, const char *reason,
-                  int out_fd);
+                  const struct part *part, const struct import_refused *refused, int out_fd);
 
 /* TEMPLATE.csv of a target: standard columns, then `fields` (the list's embedded data), NULL at the
  * end. */

@@ -90,6 +90,7 @@ enum part_state {
 	PART_STATES_
 };
 bool part_state_may(enum part_state from, enum part_state to);
+const char *part_state_word(enum part_state state);
 /* A submission is sent in parts: a span of rows, a span of bytes. */
 struct part {
 	uint32_t n; /* from 0 */
@@ -100,6 +101,7 @@ struct part {
 	char job[130];            /* the service's job id, "" before */
 	uint64_t added, updated, refused;
 	char request_id[64];
+	char made[70]; /* the id of what it made, where the service tells one; "" */
 };
 
 #endif

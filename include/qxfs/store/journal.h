@@ -70,12 +70,9 @@ int journal_doubt(struct journal *j, const char *folder, const char *name, const
 /* The last submission under a folder and a name, also after it moved to done/ or was renamed there,
  * and a hidden one until it is over. -ENOENT. */
 int journal_last(struct journal *j, const char *folder, const char *name, struct entry *ret);
-/* Text that the judge or the sender wrote for people (report) or programs (result, JSON); "" else.
- */
-int journal_report(struct journal *j, int64_t id, struct buf *report, struct buf *result);
+/* What the judge or the sender wrote for people; "" else. */
+int journal_report(struct journal *j, int64_t id, struct buf *report);
 int journal_parts(struct journal *j, int64_t id, struct part **ret, size_t *ret_n); /* free() */
-/* Changes with every commit of any mount; 0 once it is damaged. */
-uint64_t journal_version(struct journal *j);
 
 /* --- files --- */
 
@@ -110,8 +107,7 @@ int journal_set_attr(struct journal *j, int64_t id, const mode_t *mode, const ui
 /* NULL: as it is. They stay through moves; sent_before ends with a rewrite. Not durable: call it
  * before the journal_rename that belongs to it. */
 int journal_mark(struct journal *j, int64_t id, const bool *pushed, const bool *sent_before);
-int journal_set_texts(struct journal *j, int64_t id, const struct buf *report,
-                      const struct buf *result); /* NULL: as they are. Not durable. */
+int journal_set_report(struct journal *j, int64_t id, const struct buf *report); /* Not durable. */
 /* Renames or moves; an entry of the new name is replaced (its spool goes). state: what it is there,
  * the same as before or one of SCRATCH, WRITING, QUEUED, HELD, REFUSED, SAME, CHECKED; new_uuid: it
  * is another submission, without parts, texts, words (as it is when it leaves or becomes SCRATCH).
@@ -152,11 +148,10 @@ int journal_conclude(struct journal *j, int64_t id, const char *uuid, enum entry
  * to an entry that is not. -ESTALE: the entry is neither queued nor out. Durable. */
 int journal_part(struct journal *j, int64_t id, const struct part *part, enum entry_state state,
                  const char *why, const char *next);
-/* The end: id, state, why, next, counts of `e`, and the texts (NULL: as they are); rejected rows
+/* The end: id, state, why, next, counts of `e`, and the report (NULL: as it is); rejected rows
  * are fsynced. DONE and PARTLY move to done/ under a free name (" (2)" …). A hidden one vanishes.
  * -EINVAL: a state that is no end. Durable. */
-int journal_finish(struct journal *j, const struct entry *e, const struct buf *report,
-                   const struct buf *result);
+int journal_finish(struct journal *j, const struct entry *e, const struct buf *report);
 /* Done ones older than keep_s (negative: none) vanish, bytes and all; spool files that no entry
  * names too. Returns how many entries vanished. */
 int journal_sweep(struct journal *j, int64_t keep_s);
