@@ -354,10 +354,18 @@ static void check_parts(struct journal *j, const struct entry *e, unsigned n)
 	free(parts);
 }
 
+/* It was on its way to the disk when the power was cut, and its file was not there yet. */
+static bool is_lost(const struct entry *e)
+{
+	return crash_is_power && e->state == ENTRY_FAILED &&
+	       atomic_load(&shared->files[file_of(e->name)].level) < FLUSHED;
+}
+
 static void check_entry(struct journal *j, const struct entry *e)
 {
 	unsigned n = file_of(e->name), version = 0;
 	const struct file *f = &shared->files[n];
+	unsigned flushed = atomic_load(&f->version); /* 0: a crash came before anybody could tell */
 	enum level level = (enum level)atomic_load(&f->level);
 	const unsigned expected = BIT(SCRATCH) | BIT(HELD) | BIT(QUEUED) | BIT(SENDING) |
 	                          BIT(IMPORTING) | BIT(DONE) | BIT(UNCERTAIN);
@@ -366,16 +374,13 @@ static void check_entry(struct journal *j, const struct entry *e)
 		crash_wrong("file %u is there twice", n);
 	if (level == REMOVED)
 		crash_wrong("file %u (%s) was removed and is back", n, e->name);
-	/* It was on its way to the disk, and its file was not there yet. */
-	bool lost = crash_is_power && level < FLUSHED && e->state == ENTRY_FAILED;
-	if (!(expected >> e->state & 1) && !lost)
+	if (!(expected >> e->state & 1) && !is_lost(e))
 		crash_wrong("file %u is %s: %s", n, entry_state_row(e->state)->word, e->why);
 	if (e->whole && (sscanf(e->digest, "version %u", &version) != 1 || version < 1))
 		crash_wrong("file %u is whole without a digest", n);
 	if (e->whole)
 		check_bytes(j, e, n, version);
-	if (level >= FLUSHED && atomic_load(&f->doing) == IDLE &&
-	    (!e->whole || version != atomic_load(&f->version)))
+	if (flushed > 0 && atomic_load(&f->doing) == IDLE && (!e->whole || version != flushed))
 		crash_wrong("file %u was flushed and is %s, version %u", n,
 		            e->whole ? "whole" : "not whole", version);
 	if (level >= QUEUED && (e->state == ENTRY_SCRATCH || e->state == ENTRY_HELD))
@@ -483,7 +488,7 @@ static bool check_all(void)
 {
 	struct gathered g = { 0 };
 	struct entry *work = NULL;
-	size_t n_work = 0, hidden = 0;
+	size_t n_work = 0, hidden = 0, lost = 0;
 	struct mount m = open_mount();
 	struct journal *j = m.journal;
 
@@ -495,16 +500,18 @@ static bool check_all(void)
 	bool met = adopted > 0;
 	gather_all(j, &g);
 	memset(present, 0, sizeof(present));
-	for (size_t i = 0; i < g.n; i++)
+	for (size_t i = 0; i < g.n; i++) {
 		check_entry(j, &g.entries[i]);
+		lost += is_lost(&g.entries[i]);
+	}
 	for (size_t i = 0; i < n_work; i++) {
 		met |= entry_state_row(work[i].state)->busy;
 		hidden += work[i].hidden;
 		check_parts(j, &work[i], file_of(work[i].name));
 	}
 	check_missing(atomic_load(&shared->next));
-	if (spool_files(&m) != g.n + hidden)
-		crash_wrong("%u spool files for %zu entries", spool_files(&m), g.n + hidden);
+	if (spool_files(&m) != g.n + hidden - lost)
+		crash_wrong("%u spool files for %zu entries", spool_files(&m), g.n + hidden - lost);
 	clear(j, &g);
 	free(work);
 	free(g.entries);
