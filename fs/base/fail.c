@@ -68,3 +68,9 @@ void fail_remedy(struct qx_fail *f, const char *format, ...)
 
 	(void)snprintf(f->remedy, sizeof(f->remedy), "%s", remedy); /* same size */
 }
+
+const char *words_stop(const char *words)
+{
+	size_t len = strlen(words);
+	return len > 0 && strchr(".!?", words[len - 1]) ? "" : ".";
+}

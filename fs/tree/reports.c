@@ -21,7 +21,7 @@ static void add_sentence(struct buf *out, const char *head, const char *text)
 		return;
 	buf_addf(out, "%-9s %c%s%s\n", head,
 	         text[0] >= 'a' && text[0] <= 'z' ? text[0] - 32 : text[0], text + 1,
-	         strchr(".!?", text[strlen(text) - 1]) ? "" : ".");
+	         words_stop(text));
 }
 
 int64_t text_report(struct tree *t, const char *arg, struct buf *out)
@@ -247,7 +247,7 @@ const char *inbox_say(struct tree *t, const char *arg, struct buf *text)
 	buf_addf(text, "It %s", entry_state_row(e.state)->phrase);
 	if (e.why[0])
 		buf_addf(text, ": %s", e.why);
-	buf_add_str(text, ".");
+	buf_add_str(text, words_stop(e.why));
 	if (e.next[0])
 		buf_addf(text, " %s", e.next);
 	buf_add_str(text, "\n");

@@ -53,8 +53,8 @@ int spot_find(struct tree *t, const char *path, struct spot *spot, struct qx_fai
 static const char *say_failure(const struct board_failure *f, struct buf *text)
 {
 	char when[24];
-	buf_addf(text, "The last try failed at %s: %s.", sys_format_time(f->when_s, when),
-	         f->fail.why);
+	buf_addf(text, "The last try failed at %s: %s%s", sys_format_time(f->when_s, when),
+	         f->fail.why, words_stop(f->fail.why));
 	if (f->fail.remedy[0])
 		buf_addf(text, " %s", f->fail.remedy);
 	buf_addf(text, " (%s", strerrorname_np(f->fail.err));

@@ -1,6 +1,7 @@
 """Import folders on a disk that is full, and files that cannot be judged while a program waits: what is whole is
 sent, once, and nothing else is."""
 
+import contextlib
 import errno
 import os
 import subprocess
@@ -130,3 +131,24 @@ def test_what_is_judged_behind_does_not_hold_up_its_program(sandbox, mounts):
     assert wait_for(mount, target)[0] == 4
     assert "Line 8000002, column" in report_of(target), report_of(target)
     assert posts(sandbox) == []
+
+
+def test_a_journal_that_turns_out_to_be_damaged_is_told(sandbox, mounts, until):
+    mount = mounts(sandbox, "import_delay=0")
+    target = folder(mount) / "a.csv"
+    target.write_bytes(people(1))
+    assert wait_for(mount, target)[0] == 0
+    (journal,) = mount.state.rglob("journal.db")
+    with open(journal, "r+b") as file:  # all but the page that says what it is
+        file.seek(4096)
+        file.write(b"\xff" * (os.path.getsize(journal) - 4096))
+    os.truncate(f"{journal}-wal", 0)
+
+    def told():
+        with contextlib.suppress(OSError):
+            target.write_bytes(people(2))
+        text = " ".join((mount.path / "STATUS.txt").read_text().split())
+        return "Imports are stopped" in text and "damaged" in text
+
+    until(told, 10, "the word of it in STATUS.txt")
+    assert mount.status()["imports"]["stopped"] is True

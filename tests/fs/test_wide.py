@@ -62,6 +62,7 @@ def test_why_tells_that_the_list_of_a_files_folder_could_not_be_had(sandbox, mou
         path.read_bytes()
     answer = mount.run("why", path)
     assert "last try failed" in answer.stdout and "403" in answer.stdout, answer.stdout
+    assert ".." not in answer.stdout  # the service's words end with a stop of their own
 
 
 def test_a_document_that_a_workbook_needs_keeps_its_time(sandbox, mounts, expire):

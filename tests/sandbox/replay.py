@@ -24,7 +24,7 @@ import params
 import routes
 from account import Account
 from box import Box
-from replies import ok
+from replies import no_such_route, ok
 from settings import Settings
 from wire import Reply, Request
 
@@ -120,9 +120,10 @@ class Replay(Box):
     def name(self, request: Request) -> routes.Route | None:
         known, request.args = routes.find(request.method, request.raw_path, self.finder)
         found = self.choose(request)
-        if found is None and not (known and known.key == 'whoami' and not self.strict):
-            request.key = 'unknown'
-            return None
+        made_up = known is not None and known.key == 'whoami' and not self.strict
+        if found is None and not made_up:
+            request.key = known.key if known else 'unknown'     # a fault may answer it all the same
+            return dataclasses.replace(known, handler=_not_recorded) if known else None
         route = known or routes.Route('recorded', request.method, request.raw_path, 3000, ok)
         request.key = route.key
         return dataclasses.replace(route, handler=lambda box, asked, args: self.give(found))
@@ -163,6 +164,10 @@ class Replay(Box):
         reply = Reply(answer.status, body, kind)
         reply.head = answer.headers
         return reply
+
+
+def _not_recorded(box, request: Request, args: dict) -> Reply:
+    raise no_such_route()
 
 
 def _likeness(exchange: Exchange, asked: dict) -> tuple[bool, int]:

@@ -25,4 +25,7 @@ int fail_set(struct qx_fail *f, int err, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 void fail_remedy(struct qx_fail *f, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* What ends these words as a sentence: "." unless they do so themselves, as the service's may. */
+const char *words_stop(const char *words);
+
 #endif
