@@ -89,6 +89,7 @@ static int build_store(const struct wiring *w, struct parts *p, struct qx_fail *
 	const struct cache_config config = {
 		.max_bytes = w->options->cache_size,
 		.max_export = w->options->max_export,
+		.keep_s = w->options->keep_s,
 	};
 	struct buf text = { 0 };
 
@@ -164,6 +165,7 @@ static int build_tree(const struct wiring *w, struct parts *p, struct qx_fail *f
 		.timezone = o->timezone,
 		.csv_bom = o->csv_bom,
 		.fresh_s = o->fresh_s,
+		.max_stale_s = o->strict ? 0 : o->max_stale_s,
 		.open_wait_s = open_wait_s(o),
 		.share = share_of(o),
 		.api = o->api,

@@ -166,7 +166,7 @@ static void next_page(struct job *job)
 	job->call.query = job->recipe.query;
 	job->call.body = job->recipe.body;
 	job->call.page_url = job->page_url;
-	if (job->old) /* there is something to serve instead */
+	if (job_old_will_do(job))
 		job->call.bound_ms = STALE_BOUND_MS;
 	job_call(job, page_came);
 }

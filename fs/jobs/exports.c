@@ -71,7 +71,7 @@ static void check(struct job *job)
 {
 	job_move(job, JOB_CHECKING);
 	call_prepare(job, EP_SURVEY);
-	if (job->old) /* there is something to serve instead */
+	if (job_old_will_do(job))
 		job->call.bound_ms = STALE_BOUND_MS;
 	job_call(job, checked);
 }

@@ -240,7 +240,7 @@ void fetch_begin(struct job *job)
 	job->call.sink_fd = draft_raw_fd(job->draft);
 	if (!export)
 		job->asked_ms = sys_now_ms();
-	if (!export && job->old)
+	if (!export && job_old_will_do(job))
 		job->call.bound_ms = STALE_BOUND_MS;
 	job->call.on_room = on_room;
 	job->call.on_bytes = on_bytes;

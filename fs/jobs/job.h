@@ -136,6 +136,7 @@ struct jobs {
 	_Atomic bool stopping;
 	struct task deadline;
 	struct task stop_task;
+	struct errand tidy; /* once a day */
 	pthread_mutex_t stop_lock;
 	pthread_cond_t stopped;
 	bool stop_done; /* guarded by stop_lock */
@@ -171,7 +172,8 @@ void job_fail_disk(struct job *job, const char *done);
 void job_take_call_fail(struct job *job);
 void job_release_slot(struct job *job);
 void job_take_slot(struct job *job);
-void job_abandon(struct job *job); /* the room is being stopped */
+void job_abandon(struct job *job);           /* the room is being stopped */
+bool job_old_will_do(const struct job *job); /* if the account is away */
 void job_answer(struct job *job, const struct want_result *result);
 void job_free(struct job *job);
 /* job->call anew, for a person who waits, with the recipe's args. */

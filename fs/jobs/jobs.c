@@ -14,6 +14,7 @@
 #include <qxfs/base/sys.h>
 
 #define POOL_THREADS 4
+#define TIDY_MS 86400000
 
 /* --- wants ----------------------------------------------------------------------------------- */
 
@@ -200,6 +201,14 @@ static void deadlines(struct task *task)
 
 /* --- the room -------------------------------------------------------------------------------- */
 
+static void tidy(struct errand *e)
+{
+	struct jobs *j = container_of(e, struct jobs, tidy);
+
+	cache_tidy(j->config.cache);
+	jobs_errand(j, e, TIDY_MS);
+}
+
 int jobs_new(const struct jobs_config *config, struct jobs **ret)
 {
 	struct jobs *j = calloc(1, sizeof(*j));
@@ -218,6 +227,8 @@ int jobs_new(const struct jobs_config *config, struct jobs **ret)
 		jobs_free(j);
 		return r;
 	}
+	j->tidy.fn = tidy;
+	jobs_errand(j, &j->tidy, TIDY_MS);
 	*ret = j;
 	return 0;
 }

@@ -198,7 +198,8 @@ static void failed(struct stream *s, bool final)
 	if (s->fail.err == ENOENT)
 		s->fail.err = EIO;
 	pthread_mutex_lock(&s->jobs->streams_lock);
-	bool stale = s->fail.unreachable && !s->n && s->former;
+	bool stale = s->fail.unreachable && !s->n && s->former &&
+	             sys_wall_s() - s->former->begun_s < s->jobs->config.max_stale_s;
 	s->stale = stale;
 	s->stale_until_ms = sys_now_ms() + STALE_MS;
 	s->err = stale ? 0 : s->fail.err;

@@ -460,6 +460,7 @@ int cache_new(struct dirs *dirs, const struct cache_config *config, struct cache
 		return fail_set(fail, ENOMEM, "out of memory");
 	c->gen_fd = c->draft_fd = -1;
 	c->max_export = config->max_export;
+	c->keep_s = config->keep_s;
 	pthread_mutex_init(&c->lock, NULL);
 	pthread_mutex_init(&c->evict_lock, NULL);
 

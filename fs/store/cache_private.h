@@ -45,6 +45,7 @@ struct cache {
 	int draft_fd;
 	uint64_t max_bytes;
 	uint64_t max_export;
+	int64_t keep_s;
 
 	pthread_mutex_t lock;  /* cache.lock, rank 3 */
 	void *index;           /* tsearch tree of struct entry; guarded by lock */

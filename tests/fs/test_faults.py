@@ -480,6 +480,24 @@ def test_without_network_what_was_read_can_still_be_read(sandbox, mounts, until,
     until(lambda: read_all(path) == sandbox.entry(SURVEY), 45, "the new version")
 
 
+@pytest.mark.parametrize("option", ["strict", "max_stale=3600"])
+def test_how_old_what_is_served_without_network_may_be(sandbox, mounts, until, option):
+    mount = mounts(sandbox, "fresh=0", option)
+    path = responses(mount)
+    old = read_all(path)
+    if option == "max_stale=3600":  # the cache knows when it was current by the times of its facts
+        for facts in mount.cache.rglob("*.facts"):
+            os.utime(facts, (time.time() - 3601,) * 2)
+        assert mount.stop() == 0
+        mount.start()
+    sandbox.pause("refuse")
+    assert errno_of(lambda: read_all(path)) in AWAY
+    assert "max_stale=" in mount.run("why", path).stdout
+    sandbox.resume()
+    assert_recovers(sandbox, mount, path, until)
+    assert read_all(path) == old
+
+
 def test_a_network_that_comes_back_in_time(sandbox, mounts):
     """The open waits it out."""
     mount = mounts(sandbox)

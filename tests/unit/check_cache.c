@@ -1306,6 +1306,34 @@ static void test_what_no_facts_name_is_swept(void **state)
 	close_mount(&m);
 }
 
+static void test_what_nobody_opens_for_long_goes(void **state)
+{
+	const struct cache_config config = { .max_bytes = MB, .keep_s = 100 };
+	struct cache *keeping = NULL;
+	struct qx_fail fail = { 0 };
+	(void)state;
+	struct mount m = open_mount();
+	struct generation *old = make(&m, "old", 1, 10), *open = make(&m, "open", 2, 10);
+	make_and_drop(&m, "used", 3, 10);
+	int fd = cache_open(m.cache, open);
+	set_used(old, sys_wall_s() - 101);
+	set_used(open, sys_wall_s() - 101);
+	cache_tidy(m.cache); /* without keep= all stays */
+	assert_int_equal(files_in("gen", ".data"), 3);
+	assert_int_equal(cache_new(m.dirs, &config, &keeping, &fail), 0);
+	cache_tidy(keeping);
+	expect_none(&m, "old");
+	expect_bytes(fd, 2, 10);
+	expect_found(&m, "open", 2, 10);
+	expect_found(&m, "used", 3, 10);
+	assert_int_equal(files_in("gen", ".facts"), 2);
+	close(fd);
+	cache_free(keeping);
+	drop(old);
+	drop(open);
+	close_mount(&m);
+}
+
 struct sweeper {
 	struct dirs *dirs;
 	atomic_bool done;
@@ -1616,6 +1644,7 @@ int main(void)
 		TEST(test_limits_are_told),
 		TEST(test_drafts_of_the_dead_are_swept_and_of_the_living_kept),
 		TEST(test_what_no_facts_name_is_swept),
+		TEST(test_what_nobody_opens_for_long_goes),
 		TEST(test_a_sweep_never_takes_a_draft_that_is_just_begun),
 		TEST(test_a_cache_that_is_removed_under_us_is_an_error_only),
 		TEST(test_publishing_is_safe_against_power_cuts),

@@ -39,6 +39,7 @@ struct jobs_config {
 	struct cache *cache;
 	struct dirs *dirs;
 	int64_t fresh_s;         /* what was checked so lately is not asked about */
+	int64_t max_stale_s;     /* … and so lately, served unchecked when the account is away */
 	int64_t job_timeout_ms;  /* an export that does not move for so long has failed */
 	double polls_per_minute; /* what polling may use of the account: share × limit */
 	const struct zone *zone; /* of dates in xlsx; borrowed */

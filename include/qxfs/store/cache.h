@@ -51,11 +51,15 @@ struct generation {
 struct cache_config {
 	uint64_t max_bytes;  /* cache_size=; 0: half of what its disk had free at the start */
 	uint64_t max_export; /* max_export= */
+	int64_t keep_s;      /* keep=: what nobody has opened for so long goes; 0: stays */
 };
 
 int cache_new(struct dirs *dirs, const struct cache_config *config, struct cache **ret,
               struct qx_fail *fail);
 void cache_free(struct cache *c);
+/* Removes what was not opened for keep_s, and what crashes left. Reads every name in the cache:
+ * about once a day, not on a FUSE worker. */
+void cache_tidy(struct cache *c);
 uint64_t cache_max_export(const struct cache *c);
 
 /* The published generation of a key (the text, not the hash), with a reference; NULL: none. Reads
