@@ -7,6 +7,11 @@ int command_umount(int argc, char *const argv[]);
 int command_status(int argc, char *const argv[]);
 int command_why(int argc, char *const argv[]);
 
+/* file_commands.c */
+int command_fetch(int argc, char *const argv[]);
+int command_refresh(int argc, char *const argv[]);
+int command_forget(int argc, char *const argv[]);
+
 /* import_commands.c */
 int command_wait(int argc, char *const argv[]);
 int command_send(int argc, char *const argv[]);

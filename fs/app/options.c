@@ -56,6 +56,10 @@ static const struct option_row rows[] = {
 	  "without network serve only what is fresh, as max_stale=0" },
 	{ "open_wait", "SECONDS", "0", VALUE_NUMBER, FIELD(open_wait_s), 0, YEAR_S,
 	  "how long opening a file may wait; 0: as long as it takes" },
+	{ "export_budget", "NUMBER", "300", VALUE_COUNT, FIELD(export_budget), 0, INT32_MAX,
+	  "first exports that one session may begin within ten minutes; 0: any number" },
+	{ "crawlers", "NAMES", NULL, VALUE_NAMES, FIELD(crawlers), 0, 0,
+	  "programs that begin no export, as NAME:NAME (default: the usual indexers)" },
 	{ "share", "PART", "0.8", VALUE_SHARE, FIELD(share_permille), 10, 1000,
 	  "the part of the account's calls per minute to use, 0.01 to 1" },
 	{ "job_timeout", "SECONDS", "10800", VALUE_NUMBER, FIELD(job_timeout_s), 1, YEAR_S,
@@ -164,7 +168,7 @@ static int set_option(struct options *o, const struct option_row *row, const cha
 		return 0;
 	}
 	int r = value_parse(row->kind, value, row->min, row->max, field_of(o, row->where));
-	if (r == -ERANGE && row->kind == VALUE_NUMBER)
+	if (r == -ERANGE && (row->kind == VALUE_NUMBER || row->kind == VALUE_COUNT))
 		return fail_set(fail, EINVAL, "%s=%s is out of range: it may be %lld to %lld",
 		                row->name, value, (long long)row->min, (long long)row->max);
 	if (r == -ERANGE && row->kind == VALUE_SIZE)
@@ -322,6 +326,7 @@ void options_done(struct options *o)
 	free(o->state_dir);
 	free(o->token_file);
 	free(o->import_charset);
+	free(o->crawlers);
 	free(o->timezone);
 	free(o->mountpoint);
 	buf_done(&o->kernel);

@@ -220,6 +220,17 @@ static int parse_span(const char *text, struct range range, void *field)
 	return 0;
 }
 
+static int parse_names(const char *text, struct range range, void *field)
+{
+	(void)range;
+	char *copy = strdup(text);
+	if (!copy)
+		return -ENOMEM;
+	free(*(char **)field);
+	*(char **)field = copy;
+	return 0;
+}
+
 static int parse_charset(const char *text, struct range range, void *field)
 {
 	(void)range;
@@ -280,6 +291,7 @@ static const struct {
 } kinds[] = {
 	[VALUE_NONE] = { parse_nothing, "no value", NULL },
 	[VALUE_NUMBER] = { parse_number, "a whole number of seconds", NULL },
+	[VALUE_COUNT] = { parse_number, "a whole number", NULL },
 	[VALUE_SHARE] = { parse_share, "a number from 0.01 to 1", NULL },
 	[VALUE_SIZE] = { parse_size, "a whole number, perhaps with K, M, G or T behind it,", NULL },
 	[VALUE_PATH] = { parse_path, "a path", NULL },
@@ -294,6 +306,7 @@ static const struct {
 	[VALUE_SPAN] = { parse_span, "a whole number of seconds, or with m, h or d behind it,",
 	                 NULL },
 	[VALUE_CHARSET] = { parse_charset, "a character set such as windows-1252", NULL },
+	[VALUE_NAMES] = { parse_names, "names of programs, as NAME:NAME", NULL },
 	[VALUE_KERNEL] = { parse_nothing, "no value", NULL },
 };
 _Static_assert(countof(kinds) == VALUE_N_, "every kind of value has its parser");

@@ -10,6 +10,7 @@
 enum value_kind {
 	VALUE_NONE,   /* a bool that the option sets */
 	VALUE_NUMBER, /* int64_t */
+	VALUE_COUNT,  /* int64_t */
 	VALUE_SHARE,  /* int64_t, thousandths: "0.8" is 800 */
 	VALUE_SIZE,   /* uint64_t, bytes: "20G"; powers of 1024 */
 	VALUE_PATH,   /* char *, absolute, owned; the former one is freed */
@@ -23,6 +24,7 @@ enum value_kind {
 	VALUE_SPAN,    /* int64_t, seconds: "7d", "12h", "30m", "45" */
 	VALUE_CHARSET, /* char *, a character set this machine knows, owned; the former one is freed
 	                */
+	VALUE_NAMES,   /* char *, any text, owned; the former one is freed */
 	VALUE_KERNEL,  /* handed on to the kernel */
 	VALUE_N_
 };

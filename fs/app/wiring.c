@@ -167,6 +167,8 @@ static int build_tree(const struct wiring *w, struct parts *p, struct qx_fail *f
 		.fresh_s = o->fresh_s,
 		.max_stale_s = o->strict ? 0 : o->max_stale_s,
 		.open_wait_s = open_wait_s(o),
+		.export_budget = o->export_budget,
+		.crawlers = o->crawlers,
 		.share = share_of(o),
 		.api = o->api,
 		.job_timeout_s = o->job_timeout_s,

@@ -82,6 +82,7 @@ static bool is_stopped(int task_fd, const char *tid)
 
 #define PF_SIGNALED 0x400 /* Linux, sched.h: "killed by a signal"; in /proc since ever */
 #define FLAGS_FIELD 9
+#define SESSION_FIELD 6
 
 pid_t caller_process(pid_t tid)
 {
@@ -103,27 +104,55 @@ pid_t caller_process(pid_t tid)
 	return (pid_t)tgid;
 }
 
-bool caller_is_killed(pid_t tid)
+/* /proc/TID/stat; "" if it has ended. */
+static void read_stat(pid_t tid, struct buf *stat)
 {
 	char path[64];
-	struct buf stat = { 0 };
-	int64_t flags = 0;
 
 	if (tid <= 0)
-		return false;
+		return;
 	(void)snprintf(path, sizeof(path), "/proc/%d/stat", tid);
-	(void)sys_read_file_at(AT_FDCWD, path, STAT_MAX, &stat); /* a thread that has ended: "" */
-	const char *at = strrchr(buf_text(&stat), ')');          /* field 2 ends */
-	for (int field = 2; at && field < FLAGS_FIELD; field++)
+	(void)sys_read_file_at(AT_FDCWD, path, STAT_MAX, stat);
+}
+
+/* A field of it, behind the name: field 2, which may hold anything. 0: it is not there. */
+static int64_t stat_field(const struct buf *stat, int wanted)
+{
+	const char *at = strrchr(buf_text(stat), ')');
+	char number[24] = "";
+	int64_t value = 0;
+
+	for (int field = 2; at && field < wanted; field++)
 		at = strchr(at + 1, ' ');
-	if (at) {
-		char number[24] = "";
-		if (sscanf(at, " %23[0-9]", number) != 1 ||
-		    sys_parse_int(number, 0, UINT32_MAX, &flags) < 0)
-			flags = 0;
-	}
+	if (!at || sscanf(at, " %23[0-9]", number) != 1 ||
+	    sys_parse_int(number, 0, UINT32_MAX, &value) < 0)
+		return 0;
+	return value;
+}
+
+bool caller_is_killed(pid_t tid)
+{
+	struct buf stat = { 0 };
+
+	read_stat(tid, &stat);
+	int64_t flags = stat_field(&stat, FLAGS_FIELD);
 	buf_done(&stat);
 	return flags & PF_SIGNALED;
+}
+
+void caller_describe(pid_t tid, char ret_program[16], pid_t *ret_session)
+{
+	struct buf stat = { 0 };
+
+	read_stat(caller_process(tid), &stat);
+	const char *name = strchr(buf_text(&stat), '('), *end = strrchr(buf_text(&stat), ')');
+	size_t len = name && end > name ? (size_t)(end - name) - 1 : 0;
+	if (len > 15)
+		len = 15;
+	memcpy(ret_program, len > 0 ? name + 1 : "", len);
+	ret_program[len] = '\0';
+	*ret_session = (pid_t)stat_field(&stat, SESSION_FIELD);
+	buf_done(&stat);
 }
 
 /* Has any thread of its process stopped? The one that took the SIGSTOP has by the time that the

@@ -31,6 +31,9 @@ bool caller_stays(pid_t tid, bool told);
 
 /* The process of a thread; 0: unknown. */
 pid_t caller_process(pid_t tid);
+/* What /proc says of the process of a thread: its name, as the kernel cuts it ("": unknown), and
+ * its session (0: unknown). */
+void caller_describe(pid_t tid, char ret_program[16], pid_t *ret_session);
 /* It is being ended by a signal, so what it wrote may lack its end. */
 bool caller_is_killed(pid_t tid);
 

@@ -29,7 +29,8 @@ static const struct {
 	{ CONTROL_DISCARD, TREE_IMPORT_DISCARD },
 };
 
-static int render(struct tree *tree, const struct control *c, struct buf *out)
+static int render(struct tree *tree, const struct control *c, struct buf *out,
+                  struct tree_name names[TREE_NAMES])
 {
 	int err = -EINVAL;
 
@@ -37,6 +38,10 @@ static int render(struct tree *tree, const struct control *c, struct buf *out)
 		err = tree_status(tree, out);
 	else if (c->verb == CONTROL_WHY)
 		err = tree_why(tree, c->path, out);
+	else if (c->verb == CONTROL_FORGET)
+		err = tree_forget_files(tree, c->path, out);
+	else if (c->verb == CONTROL_REFRESH)
+		err = tree_refresh(tree, c->path, out, names);
 	else
 		for (size_t i = 0; i < countof(imports); i++)
 			if (imports[i].verb == c->verb)
@@ -46,13 +51,13 @@ static int render(struct tree *tree, const struct control *c, struct buf *out)
 
 /* The answer is rendered anew for each piece (what was to be done is done by then): one that
  * changed meanwhile reads as no JSON, and the command asks again. */
-int control_answer(struct tree *tree, struct control *c)
+int control_answer(struct tree *tree, struct control *c, struct tree_name names[TREE_NAMES])
 {
 	struct buf out = { 0 };
 
 	int err = check(c);
 	if (err == 0)
-		err = render(tree, c, &out);
+		err = render(tree, c, &out, names);
 	if (err == 0 && out.len > UINT32_MAX)
 		err = -EFBIG;
 	if (err == 0) {
@@ -93,7 +98,8 @@ void ops_ioctl(fuse_req_t req, fuse_ino_t node, unsigned int cmd, void *arg,
 		write_control(req, &c);
 		return;
 	}
-	int err = control_answer(tree, &c);
+	struct tree_name names[TREE_NAMES] = { 0 }; /* none: nothing is touched here */
+	int err = control_answer(tree, &c, names);
 	if (err < 0)
 		reply_err(req, err);
 	else

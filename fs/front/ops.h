@@ -13,9 +13,10 @@
 
 #include <qxfs/tree/tree.h>
 
+#include "notify.h"
+
 struct lot;
 struct control;
-struct notifier;
 struct pool;
 
 /* What every operation can reach; the user data of the libfuse session. Set before the mount. */
@@ -52,7 +53,20 @@ static inline void reply_err(fuse_req_t req, int err)
 	(void)fuse_reply_err(req, -err);
 }
 
+/* Something is answered when the kernel has forgotten these names. Until then it would take the
+ * former node for the file, and `touch f; cat f` would show what was there before. The notifier
+ * holds nobody up: what it asks for is the folder's lock, which no request that waits for long
+ * holds. */
+struct late_names {
+	struct notifier *notifier;
+	struct tree_name names[TREE_NAMES]; /* parent 0: none */
+	int forgotten;
+	struct notice notice;
+	void (*then)(struct late_names *late); /* on the notifier's thread: answers and frees */
+};
+
 /* ops_names.c: names and attributes. */
+void names_forget(struct late_names *late);
 void ops_lookup(fuse_req_t req, fuse_ino_t parent, const char *name);
 void ops_forget(fuse_req_t req, fuse_ino_t node, uint64_t lookups);
 void ops_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets);
@@ -91,7 +105,7 @@ void ops_readdirplus(fuse_req_t req, fuse_ino_t node, size_t size, off_t off,
                      struct fuse_file_info *fi);
 
 /* control.c */
-int control_answer(struct tree *tree, struct control *c);
+int control_answer(struct tree *tree, struct control *c, struct tree_name names[TREE_NAMES]);
 void ops_ioctl(fuse_req_t req, fuse_ino_t node, unsigned int cmd, void *arg,
                struct fuse_file_info *fi, unsigned flags, const void *in, size_t in_size,
                size_t out_size);

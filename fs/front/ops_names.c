@@ -75,41 +75,46 @@ static int judge_setattr(int set)
 	return set & FUSE_SET_ATTR_MTIME ? 0 : -EPERM;
 }
 
-/* A touch that is answered when the kernel has forgotten the name. Until then it would take the
- * former node for the file, and `touch f; cat f` would show what was there before. The notifier
- * holds nobody up: what it asks for is the folder's lock, which no request that waits for long
- * holds. */
-struct late_touch {
-	fuse_req_t req;
-	fuse_ino_t node;
-	struct notifier *notifier;
-	struct tree_name names[TREE_NAMES];
-	int forgotten; /* of them */
-	struct notice notice;
-};
-
-static void forget_next(struct late_touch *late);
+static void forget_next(struct late_names *late);
 
 static void name_forgotten(struct notice *n)
 {
-	struct late_touch *late = container_of(n, struct late_touch, notice);
+	struct late_names *late = container_of(n, struct late_names, notice);
 
 	late->forgotten++;
 	forget_next(late);
 }
 
-static void forget_next(struct late_touch *late)
+static void forget_next(struct late_names *late)
 {
 	while (late->forgotten < TREE_NAMES && !late->names[late->forgotten].parent)
 		late->forgotten++;
-	if (late->forgotten < TREE_NAMES) {
-		const struct tree_name *name = &late->names[late->forgotten];
-		notify_name(late->notifier, &late->notice, name->parent, name->name,
-		            name_forgotten);
+	if (late->forgotten == TREE_NAMES) {
+		late->then(late);
 		return;
 	}
-	reply_attr(late->req, late->node);
-	free(late);
+	const struct tree_name *name = &late->names[late->forgotten];
+	notify_name(late->notifier, &late->notice, name->parent, name->name, name_forgotten);
+}
+
+void names_forget(struct late_names *late)
+{
+	late->forgotten = 0;
+	forget_next(late);
+}
+
+struct late_touch {
+	fuse_req_t req;
+	fuse_ino_t node;
+	struct late_names late;
+};
+
+static void touched(struct late_names *late)
+{
+	struct late_touch *t = container_of(late, struct late_touch, late);
+
+	reply_attr(t->req, t->node);
+	free(t);
 }
 
 static void touch(fuse_req_t req, fuse_ino_t node)
@@ -118,7 +123,7 @@ static void touch(fuse_req_t req, fuse_ino_t node)
 	struct tree_caller who = caller_of(req);
 	struct late_touch *late = calloc(1, sizeof(*late));
 
-	int err = late ? tree_touch(f->tree, node, &who, late->names) : -ENOMEM;
+	int err = late ? tree_touch(f->tree, node, &who, late->late.names) : -ENOMEM;
 	if (err < 0) {
 		free(late);
 		reply_err(req, err);
@@ -126,8 +131,9 @@ static void touch(fuse_req_t req, fuse_ino_t node)
 	}
 	late->req = req;
 	late->node = node;
-	late->notifier = f->notifier;
-	forget_next(late);
+	late->late.notifier = f->notifier;
+	late->late.then = touched;
+	names_forget(&late->late);
 }
 
 void ops_setattr(fuse_req_t req, fuse_ino_t node, struct stat *attr, int set,

@@ -320,17 +320,40 @@ void ops_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
 /* --- control -----------------------------------------------------------------------------------
  */
 
+struct late_control {
+	fuse_req_t req;
+	int err;
+	struct control c;
+	struct late_names late;
+};
+
+static void answer_control(struct late_names *late)
+{
+	struct late_control *l = container_of(late, struct late_control, late);
+
+	order_before_reply();
+	if (l->err < 0)
+		reply_err(l->req, l->err);
+	else
+		(void)fuse_reply_ioctl(l->req, 0, &l->c, sizeof(l->c)); /* fails only with the
+		                                                           connection */
+	free(l);
+}
+
 static void do_control(struct errand *e)
 {
-	struct control *c = (struct control *)(void *)e->text;
+	struct late_control *l = calloc(1, sizeof(*l));
 
-	int err = control_answer(e->tree, c);
-	order_before_reply();
-	if (err < 0)
-		reply_err(e->req, err);
-	else
-		(void)fuse_reply_ioctl(e->req, 0, c, sizeof(*c)); /* fails only with the connection
-		                                                   */
+	if (!l) {
+		reply_err(e->req, -ENOMEM);
+		return;
+	}
+	l->req = e->req;
+	memcpy(&l->c, e->text, sizeof(l->c));
+	l->late.notifier = front_of(e->req)->notifier;
+	l->late.then = answer_control;
+	l->err = control_answer(e->tree, &l->c, l->late.names);
+	names_forget(&l->late);
 }
 
 void write_control(fuse_req_t req, const struct control *c)

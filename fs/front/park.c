@@ -279,6 +279,7 @@ static void look(struct task *task)
 void lot_park(struct lot *lot, fuse_req_t req, const struct parked *what,
               const struct tree_caller *who)
 {
+	struct tree_caller known = *who;
 	struct waiter *w;
 	int err = waiter_new(lot, req, what, who->pid, &w);
 	if (err < 0) {
@@ -287,7 +288,8 @@ void lot_park(struct lot *lot, fuse_req_t req, const struct parked *what,
 	}
 
 	fuse_req_interrupt_func(req, interrupted, w);
-	tree_wait(lot->tree, &what->ask, who, done, w); /* req may be gone from here on */
+	caller_describe(who->pid, known.program, &known.session);
+	tree_wait(lot->tree, &what->ask, &known, done, w); /* req may be gone from here on */
 
 	pthread_mutex_lock(&lot->lock);
 	bool late = false;

@@ -406,3 +406,68 @@ void evict_for_disk(struct cache *c, uint64_t need)
 	}
 	pthread_mutex_unlock(&c->evict_lock);
 }
+
+/* --- what somebody wants to be gone ------------------------------------------------------------
+ */
+
+/* 1: it is gone; 0: it is not meant; -EBUSY. */
+static int remove_matching(struct cache *c, const char *facts_name,
+                           bool (*matches)(void *arg, const char *key), void *arg)
+{
+	char hash[HASH_HEX_SIZE];
+	struct facts f = { 0 };
+	struct stamp stamp;
+
+	memcpy(hash, facts_name, HASH_LEN);
+	hash[HASH_LEN] = '\0';
+	if (facts_load(c, hash, &f, &stamp) < 0)
+		return 0; /* damaged: a sweep removes it */
+	bool meant = matches(arg, f.key);
+	bool gone = false;
+	if (meant) {
+		char path[GEN_PATH_SIZE];
+		(void)evict_one(c, f.data_name);
+		gone = faccessat(c->gen_fd, gen_path_of(path, f.data_name), F_OK,
+		                 AT_SYMLINK_NOFOLLOW) < 0;
+	}
+	facts_done(&f);
+	return !meant ? 0 : gone ? 1 : -EBUSY;
+}
+
+static int remove_in(struct cache *c, const char *folder,
+                     bool (*matches)(void *arg, const char *key), void *arg, size_t *busy)
+{
+	struct folder names = { 0 };
+	int gone = 0;
+	int r = folder_read(c->gen_fd, folder, &names);
+
+	for (size_t i = 0; r == 0 && i < names.count; i++) {
+		const char *name = names.names[i];
+		if (!begins_with_hash(name) || strcmp(name + HASH_LEN, ".facts") != 0)
+			continue;
+		int one = remove_matching(c, name, matches, arg);
+		gone += one > 0;
+		*busy += one == -EBUSY;
+	}
+	folder_done(&names);
+	return r < 0 ? r : gone;
+}
+
+int cache_remove(struct cache *c, bool (*matches)(void *arg, const char *key), void *arg,
+                 size_t *ret_busy)
+{
+	struct folder folders = { 0 };
+	int gone = 0;
+
+	*ret_busy = 0;
+	int r = folder_read(c->gen_fd, ".", &folders);
+	for (size_t i = 0; r >= 0 && i < folders.count; i++) {
+		const char *name = folders.names[i];
+		if (strspn(name, "0123456789abcdef") != 2 || name[2])
+			continue;
+		r = remove_in(c, name, matches, arg, ret_busy);
+		gone += r > 0 ? r : 0;
+	}
+	folder_done(&folders);
+	return r < 0 ? r : gone;
+}

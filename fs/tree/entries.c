@@ -1,6 +1,7 @@
 /* entries.c: the operations that wait for an entry of an open folder: a READDIR whose page has not
  * come. Each is a want of its stream; the folder may be closed before that ends. */
 #include "opens.h"
+#include "visitors.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -46,6 +47,10 @@ void entry_wait(struct tree *t, const struct tree_ask *ask, const struct tree_ca
                 tree_done_fn *done, void *arg)
 {
 	const struct listing *l = ((const struct handle *)ask->dir)->listing;
+	if (visitor_is_crawler(t->visitors, who)) {
+		done(arg, -EAGAIN, NULL);
+		return;
+	}
 	struct entry_op *op = calloc(1, sizeof(*op));
 	if (!op) {
 		done(arg, -ENOMEM, NULL);

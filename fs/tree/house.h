@@ -39,16 +39,14 @@ struct place {
 
 	/* data */
 	struct generation *gen; /* the newest known */
-	int64_t touched_ms;     /* not fresh whatever the clock says, until a fill that was wanted
-	                           after this moment; 0: not touched */
+	int64_t touched_ms;     /* not fresh until a fill that was wanted after it; 0 */
 	bool outdated;          /* made from a base that has a newer generation */
 	int64_t base_checked_s; /* when that base was last known to be current: calendar; 0 */
 	bool stale;             /* served unchecked: the account was unreachable */
 	int64_t retry_ms;       /* served stale until then */
 	int64_t until_s;        /* calendar: then its name means another request; 0: never */
 
-	/* texts */
-	int64_t rendered_ms;
+	int64_t rendered_ms; /* texts */
 
 	/* a survey's folder: what its last GET said */
 	bool seen;
@@ -68,10 +66,9 @@ struct node {
 	uint64_t id;
 	struct place *place;
 	uint64_t lookups;
-	unsigned pins; /* handles and operations */
-	bool ready;    /* data: filled */
-	bool refilled; /* data: its bytes were evicted and came again: the kernel may hold an old
-	                  size */
+	unsigned pins;          /* handles and operations */
+	bool ready;             /* data: filled */
+	bool refilled;          /* data: evicted and made again: the kernel may hold an old size */
 	struct generation *gen; /* data, ready */
 	struct text *text;
 	int64_t mtime_s;   /* data: fixed when the node was made */
@@ -90,6 +87,7 @@ struct table {
 };
 
 struct op;
+struct visitors;
 struct entry_op;
 struct handle;
 struct listing;
@@ -99,6 +97,7 @@ struct tree {
 	struct zone *zone;            /* immutable: of days and of dates in workbooks */
 	struct jobs *jobs;            /* immutable */
 	struct drops *drops;          /* immutable; NULL: there is no journal */
+	struct visitors *visitors;    /* immutable */
 	struct imports *imports;      /* immutable; likewise, or the mount is read-only */
 	int64_t born_s;               /* immutable */
 	pthread_mutex_t catalog_lock; /* rank 1, before `lock`: one thread makes a catalog */
@@ -108,8 +107,7 @@ struct tree {
 	struct catalog *catalogs[LIST_N_]; /* of the account's lists */
 	uint64_t versions;                 /* of catalogs: how many there were */
 	struct found *found; /* ids found by name, not in the list; guarded by catalog_lock */
-	struct reserved *reserved[LIST_N_]; /* names not in their file yet; guarded by catalog_lock
-	                                     */
+	struct reserved *reserved[LIST_N_]; /* names not in their file yet; catalog_lock */
 	struct absent *absent;              /* ids the service did not know, for a minute */
 	struct keeper *keeper;              /* immutable */
 	struct op *ops;
@@ -133,6 +131,8 @@ struct node *node_new(struct tree *t, struct place *p);
  */
 void node_fill(struct node *n, struct generation *gen);
 void node_release(struct tree *t, struct node *n); /* frees it if nobody holds it */
+/* What a touch of the place does. */
+int place_touch(struct tree *t, struct place *p, struct tree_name ret[TREE_NAMES]);
 /* tree.c: call without it */
 /* The child `name` of a folder: -ENOENT, with words in `why` if it is not NULL. */
 int resolve(struct tree *t, const struct node_row *dir, const char *dir_arg, const char *name,

@@ -12,6 +12,7 @@
 #define SURVEY "/surveys/{survey}"
 #define DIRECTORY "/directories/{directory}"
 #define MAILINGLIST "/mailinglists/{mailinglist}"
+#define MARK "tells indexers that there is nothing for them here"
 #define TOKENS "useNewPaginationScheme=true"
 #define EMBEDDED "includeEmbedded=true&" TOKENS
 
@@ -66,6 +67,9 @@ static struct node_row rows[ROWS_MAX_] = {
 	[ROW_README] = TEXT("/README.txt", text_readme, 0, "what is here and which file to open"),
 	[ROW_STATUS] = TEXT("/STATUS.txt", text_status, 0,
 	                    "for people: what is ready, running, failed, and what to do"),
+	[ROW_TRACKER_MARK] = TEXT("/.trackerignore", text_mark, 0, MARK),
+	[ROW_MEDIA_MARK] = TEXT("/.nomedia", text_mark, 0, MARK),
+	[ROW_INDEX_MARK] = TEXT("/.metadata_never_index", text_mark, 0, MARK),
 	[ROW_WHOAMI] = GET("/whoami.json", EP_WHOAMI, "the user that the token belongs to"),
 	[ROW_EXCEL] = LISTED("/excel", LIST_SURVEYS, 0,
 	                     "every survey's responses.xlsx under the survey's name"),

@@ -309,7 +309,9 @@ static int open_folder_now(struct tree *t, struct node *n, struct tree_handle **
 {
 	const struct place *p = n->place; /* n is pinned: its place and their texts stay */
 
-	if (!listing_is_there(t, p->row, p->arg))
+	/* Reading one begins to fetch it, which not everybody may: who asks is known to who waits.
+	 */
+	if (!listing_is_there(t, p->row, p->arg) || p->row->source.kind == SOURCE_STREAM)
 		return -EAGAIN;
 	pthread_mutex_lock(&t->lock);
 	bool tentative = is_tentative(t, p->row, p->arg);

@@ -5,6 +5,7 @@
 #include "kept.h"
 #include "opens.h"
 #include "params.h"
+#include "visitors.h"
 
 #include <qxfs/tree/setup.h>
 
@@ -57,6 +58,9 @@ int tree_new(const struct tree_config *config, struct tree **ret)
 	jobs.zone = t->zone;
 	if (r == 0)
 		r = make_root(t);
+	t->visitors = visitors_new(config->crawlers, config->export_budget);
+	if (r == 0 && !t->visitors)
+		r = -ENOMEM;
 	if (r == 0)
 		r = keeper_new(t, &t->keeper);
 	if (r == 0)
@@ -270,6 +274,7 @@ void tree_free(struct tree *t)
 	}
 	drops_free(t->drops);
 	keeper_free(t->keeper);
+	visitors_free(t->visitors);
 	free_nodes(t);
 	tree_forget_found(t);
 	kept_free(t);

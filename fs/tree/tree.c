@@ -433,10 +433,9 @@ static void touched_names(struct tree *t, const struct place *touched, const str
 	}
 }
 
-/* Lock held. */
-static int touch(struct tree *t, struct node *n, struct tree_name ret[TREE_NAMES])
+int place_touch(struct tree *t, struct place *p, struct tree_name ret[TREE_NAMES])
 {
-	struct place *p = n->place, *base = p;
+	struct place *base = p;
 	char base_arg[ARG_MAX_BYTES];
 
 	/* What is made here is as fresh as what it is made from. */
@@ -468,7 +467,7 @@ int tree_touch(struct tree *t, uint64_t node, const struct tree_caller *who,
 	if (!n)
 		r = -ENOENT;
 	else if (n->place->row->kind == NODE_DATA)
-		r = touch(t, n, ret);
+		r = place_touch(t, n->place, ret);
 	pthread_mutex_unlock(&t->lock);
 	return r;
 }

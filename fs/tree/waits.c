@@ -17,6 +17,7 @@
 #include "opens.h"
 #include "spans.h"
 #include "used.h"
+#include "visitors.h"
 
 #define STALE_MS 30000 /* an unreachable account is asked again after so long */
 #define FOLDER_WAIT_S 10
@@ -61,15 +62,19 @@ static void finish(struct op *op, int err, struct tree_handle *handle)
 	free(op);
 }
 
-/* The base was asked for since the touch: what is made from it is as new. Lock held. */
-static void settle_base(struct op *op)
+/* The base was asked for since the touch, here or by its own open: what is made from it is as new.
+ * Lock held. */
+static void settle_base(struct op *op, struct place *made)
 {
 	struct tree *t = op->tree;
-	struct place *base = NULL;
 
-	if (op->row->source.kind == SOURCE_DERIVED)
-		base = place_base(t, op->row, op->arg);
-	if (!base || base->touched_ms > op->want.full_since_ms)
+	if (op->row->source.kind != SOURCE_DERIVED)
+		return;
+	struct place *base = place_base(t, op->row, op->arg);
+	if (base && base->touched_ms > op->want.full_since_ms)
+		return;
+	made->touched_ms = 0;
+	if (!base)
 		return;
 	base->touched_ms = 0;
 	place_release(t, base); /* the touch may have been all that was known of it */
@@ -89,7 +94,7 @@ static void fill_from(struct op *op, const struct want_result *result)
 	if (!result->stale && p->touched_ms <= op->want.full_since_ms)
 		p->touched_ms = 0;
 	if (!result->stale)
-		settle_base(op);
+		settle_base(op, p);
 	p->outdated = false;
 	p->base_checked_s = 0; /* the next lookup tells */
 	survey_has_files(t, p);
@@ -236,10 +241,10 @@ static int64_t full_since(struct op *op)
 	const struct place *base = op->node->place;
 	int64_t at_ms = base->touched_ms;
 
-	if (op->row->source.kind == SOURCE_DERIVED)
+	if (op->row->source.kind == SOURCE_DERIVED) {
 		base = place_base(op->tree, op->row, op->arg);
-	if (base && base->touched_ms > at_ms)
-		at_ms = base->touched_ms;
+		at_ms = base ? base->touched_ms : 0; /* 0: its own open has settled it */
+	}
 	if (!at_ms && op->row->parent == ROW_NOW && !(base && place_is_fresh(op->tree, base)))
 		return NOW_RUNNING; /* a running job will do */
 	return at_ms;
@@ -264,11 +269,35 @@ static void want_recipe(struct op *op, int step)
 	post(op, step);
 }
 
+/* A first export counts against the budget of who opens; who joins one that runs pays nothing, nor
+ * does qxfs fetch. */
+static int pay(struct op *op)
+{
+	const struct recipe *export = &op->content.recipe;
+	struct tree *t = op->tree;
+	struct board_job running;
+	struct qx_fail fail;
+
+	if (export->kind == JOB_DERIVED)
+		export = export->bases[0];
+	if (export->kind != JOB_EXPORT || op->again || strcmp(op->who.program, "qxfs") == 0 ||
+	    board_job_of(jobs_board(t->jobs), export->subject, &running))
+		return 0;
+	struct generation *gen = cache_find(t->config.cache, export->key);
+	generation_unref(gen);
+	int r = gen ? 0 : visitor_spend(t->visitors, &op->who, sys_now_ms(), &fail);
+	if (r < 0)
+		board_failed(jobs_board(t->jobs), op->content.recipe.subject, &fail);
+	return r;
+}
+
 static void want_content(struct op *op)
 {
 	content_done(&op->content);
 	op->until_s = span_until(op->row, op->arg, op->tree->zone);
 	int r = content_make(op->tree, op->row, op->arg, &op->content);
+	if (r == 0)
+		r = pay(op);
 	if (r == 0)
 		want_recipe(op, OP_WANTS_CONTENT);
 	else
@@ -334,6 +363,25 @@ static void end_folder(struct op *op)
 	finish(op, r, handle);
 }
 
+/* A crawler begins nothing: it gets what is there. A folder is listed as it is; one of which
+ * nothing is known yet is not. */
+static void answer_crawler(struct op *op)
+{
+	struct tree *t = op->tree;
+	const struct list_row *list = op->row->list == LIST_NONE ? NULL : list_row(op->row->list);
+	struct catalog *c = list ? tree_catalog(t, op->row->list, list->of ? op->arg : "") : NULL;
+
+	pthread_mutex_lock(&t->lock);
+	bool known = (!list || c) && op->row->source.kind != SOURCE_STREAM &&
+	             !is_tentative(t, op->row, op->arg);
+	pthread_mutex_unlock(&t->lock);
+	catalog_unref(c);
+	if (op->verb == TREE_OPENDIR && known)
+		end_folder(op);
+	else
+		finish(op, -EAGAIN, NULL);
+}
+
 /* The next step; each is taken at most once. */
 static void go_on(struct op *op)
 {
@@ -380,6 +428,7 @@ void tree_wait(struct tree *t, const struct tree_ask *ask, const struct tree_cal
 	op->verb = ask->verb;
 	op->done = done;
 	op->done_arg = arg;
+	op->who = *who;
 	op->want.uid = op->list_want.uid = who->uid;
 
 	pthread_mutex_lock(&t->lock);
@@ -398,7 +447,10 @@ void tree_wait(struct tree *t, const struct tree_ask *ask, const struct tree_cal
 		bool folder = ask->verb == TREE_OPENDIR;
 		int64_t wait_s = folder ? FOLDER_WAIT_S : t->config.open_wait_s;
 		op->deadline_ms = wait_s ? sys_now_ms() + wait_s * 1000 : 0;
-		go_on(op);
+		if (visitor_is_crawler(t->visitors, who))
+			answer_crawler(op);
+		else
+			go_on(op);
 		return;
 	}
 	free(op);

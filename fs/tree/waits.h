@@ -23,6 +23,7 @@ struct op {
 	tree_done_fn *done;
 	void *done_arg;
 	enum { OP_BEGINS, OP_WANTS_DOCUMENT, OP_WANTS_LIST, OP_WANTS_CONTENT } step;
+	struct tree_caller who;
 	struct want want;           /* of a survey or of the content */
 	struct list_want list_want; /* of a list */
 	bool asked[ARG_DEPTH + 1];  /* what has been asked for already: of each component, itself */

@@ -52,9 +52,12 @@ def walked(mount):
     return found
 
 
+MARKS = (".trackerignore", ".nomedia", ".metadata_never_index")
+
+
 def is_data(path):
     """Comes from the service when it is opened; the other files are texts that are made here."""
-    return path.name not in ("README.txt", "TEMPLATE.csv", "STATUS.txt", "index.csv", "directory.json", "status.json", "jobs", "errors")
+    return path.name not in (*MARKS, "README.txt", "TEMPLATE.csv", "STATUS.txt", "index.csv", "directory.json", "status.json", "jobs", "errors")
 
 
 class Dirent(ctypes.Structure):
@@ -276,7 +279,8 @@ def test_statfs_is_answered_without_the_network(sandbox, mount):
 
 def test_the_root_and_a_survey_hold_what_is_promised(mount):
     assert set(os.listdir(mount.path)) == {
-        "README.txt", "STATUS.txt", "whoami.json", "surveys", "excel", "directory", "directories", "mailinglists"
+        "README.txt", "STATUS.txt", "whoami.json", "surveys", "excel", "directory", "directories", "mailinglists",
+        *MARKS
     }
     assert set(os.listdir(mount.path / "surveys" / SMALL)) == FILES
 

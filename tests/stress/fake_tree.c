@@ -306,6 +306,19 @@ int tree_status(struct tree *t, struct buf *out)
 	return 0;
 }
 
+int tree_refresh(struct tree *t, const char *path, struct buf *out,
+                 struct tree_name ret[TREE_NAMES])
+{
+	(void)t, (void)path, (void)out, (void)ret;
+	return -ENOENT;
+}
+
+int tree_forget_files(struct tree *t, const char *path, struct buf *out)
+{
+	(void)t, (void)path, (void)out;
+	return -ENOENT;
+}
+
 int tree_why(struct tree *t, const char *path, struct buf *out)
 {
 	(void)t;

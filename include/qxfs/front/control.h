@@ -20,7 +20,9 @@ enum control_verb {
 	CONTROL_IMPORT = 3,  /* what became of a submission, or of all in a folder */
 	CONTROL_SEND = 4,    /* it is sent, whatever held it */
 	CONTROL_DISCARD = 5, /* it is dropped; nothing is taken back from the account */
-	CONTROL_HURRY = 6    /* as CONTROL_IMPORT, and it need not wait any longer */
+	CONTROL_HURRY = 6,   /* as CONTROL_IMPORT, and it need not wait any longer */
+	CONTROL_REFRESH = 7, /* the file's next open is a full export, or fetches it anew */
+	CONTROL_FORGET = 8   /* nothing of it is on this disk any more */
 };
 
 struct control {

@@ -83,6 +83,12 @@ bool cache_holds(struct cache *c, struct generation *g, int fd, uint64_t length)
 /* Still current: checked now, and shown with this mtime from now on. */
 int cache_renew(struct cache *c, struct generation *g, int64_t mtime_s);
 
+/* Removes from the disk all generations whose key `matches`; what somebody has open stays.
+ * *ret_busy: how many did. Returns how many went, or negative errno. Reads every name in the cache,
+ * and the facts: not on a FUSE worker. `matches` is called with no lock held. */
+int cache_remove(struct cache *c, bool (*matches)(void *arg, const char *key), void *arg,
+                 size_t *ret_busy);
+
 struct cache_view {
 	uint64_t bytes, max_bytes, generations;
 };

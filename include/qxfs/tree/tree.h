@@ -29,6 +29,9 @@ struct tree_caller {
 	/* of who makes, writes or closes a file in an import folder: */
 	pid_t process; /* the thread's; 0: unknown */
 	bool killed;   /* it is being ended by a signal */
+	/* of who waits: */
+	char program[16]; /* its process's name, as the kernel cuts it; "": unknown */
+	pid_t session;    /* 0: unknown */
 };
 
 struct tree_entry {
@@ -88,7 +91,8 @@ struct tree_ask {
 };
 
 /* Waiting: `done` exactly once, with a handle (0) or a negative errno: the table of DESIGN.md 5,
- * -ETIMEDOUT after open_wait, -ECANCELED after tree_cancel or tree_stop. TREE_READDIR: 0 and no
+ * -ETIMEDOUT after open_wait, -ECANCELED after tree_cancel or tree_stop; -EAGAIN for a crawler, who
+ * begins nothing, -EDQUOT after export_budget. TREE_READDIR: 0 and no
  * handle when tree_dirent knows more of the entry than -EAGAIN; -EIO after 30 s. */
 typedef void tree_done_fn(void *arg, int err, struct tree_handle *handle);
 void tree_wait(struct tree *t, const struct tree_ask *ask, const struct tree_caller *who,
@@ -144,6 +148,13 @@ int tree_disk(struct tree *t, uint64_t *ret_total, uint64_t *ret_free, uint64_t 
 /* Control: JSON answers. `path` is relative to the root of the mount, no leading slash. */
 int tree_status(struct tree *t, struct buf *out);
 int tree_why(struct tree *t, const char *path, struct buf *out);
+/* What a touch of this file does, by its path, also where the kernel lets nobody touch. JSON
+ * {"refreshed": …, "why": …}; the kernel must forget the names before it is answered. */
+int tree_refresh(struct tree *t, const char *path, struct buf *out,
+                 struct tree_name ret[TREE_NAMES]);
+/* Removes from this disk what is cached of a file, of an object (its folder), or of all (""); what
+ * somebody has open stays. JSON {"removed": …, "open": …, "why": …}. From disk workers. */
+int tree_forget_files(struct tree *t, const char *path, struct buf *out);
 /* Imports, by a path of an import folder or of a file in one, also of one that was moved to done/
  * since: JSON {"reachable": bool, "submissions": [...]}. From disk workers. -ENOENT: no import
  * folder. */

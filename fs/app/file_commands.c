@@ -1,0 +1,237 @@
+/* file_commands.c: qxfs fetch, refresh and forget. */
+#include "commands.h"
+
+#include "ask.h"
+#include "paths.h"
+#include "say.h"
+#include "spot.h"
+
+#include <qxfs/base/sys.h>
+#include <qxfs/base/worker.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define AT_ONCE 15 /* as many as the service runs jobs */
+#define LOOK_MS 500
+#define CLEAR_LINE "\r\033[K"
+
+/* One question about a path; NULL after a sentence. json_free() it. */
+static struct json *put(const char *path, enum control_verb verb)
+{
+	struct qx_fail fail = { 0 };
+	struct buf answer = { 0 };
+	struct json *parsed = NULL;
+	struct spot spot;
+
+	int r = find_spot(path, &spot, &fail);
+	if (r == 0)
+		r = ask(spot.mount->point, verb, spot.below, &answer, &parsed, &fail);
+	if (r < 0)
+		say_fail(&fail);
+	buf_done(&answer);
+	spot_done(&spot);
+	return r < 0 ? NULL : parsed;
+}
+
+static void say_why(const char *path, const struct json *answer)
+{
+	const char *why = json_str(answer, "why");
+	say("%s: %s", path, why && why[0] ? why : "there is no such file");
+}
+
+/* --- qxfs refresh, qxfs forget --- */
+
+static bool refresh_one(const char *path)
+{
+	struct json *answer = put(path, CONTROL_REFRESH);
+	bool done = false;
+
+	if (answer && (!json_bool(answer, "refreshed", &done) || !done))
+		say_why(path, answer);
+	json_free(answer);
+	return done;
+}
+
+int command_refresh(int argc, char *const argv[])
+{
+	struct paths paths;
+	int status = paths_take(argc, argv, "refresh", &paths) ? STATUS_OK : STATUS_REFUSED;
+
+	for (size_t i = 0; status == STATUS_OK && i < paths.n; i++)
+		if (!refresh_one(paths.list[i]))
+			status = STATUS_REFUSED;
+	paths_done(&paths);
+	return status;
+}
+
+static bool forget_one(const char *path)
+{
+	struct json *answer = put(path, CONTROL_FORGET);
+	bool found = false;
+	int64_t removed = 0, open = 0;
+
+	if (!answer)
+		return false;
+	if (!json_bool(answer, "found", &found) || !found) {
+		say_why(path, answer);
+	} else if (json_int(answer, "removed", &removed) && json_int(answer, "open", &open)) {
+		printf("%s: %lld removed from this disk\n", path, (long long)removed);
+		if (open > 0)
+			say("%s: %lld stay, since a program has them open; ask again when it has "
+			    "closed them",
+			    path, (long long)open);
+	}
+	json_free(answer);
+	return found && open == 0;
+}
+
+/* Not a folder's files but all that is cached of what the folder stands for. */
+int command_forget(int argc, char *const argv[])
+{
+	int i = argc > 0 && strcmp(argv[0], "--") == 0 ? 1 : 0;
+	int status = STATUS_OK;
+
+	if (i == argc || (i == 0 && argv[0][0] == '-')) {
+		if (i == argc)
+			say("which files? qxfs forget PATH...");
+		else
+			say("there is no flag '%s' here; 'qxfs --help' lists them", argv[0]);
+		return STATUS_REFUSED;
+	}
+	for (; i < argc; i++)
+		if (!forget_one(argv[i]))
+			status = STATUS_REFUSED;
+	return fflush(stdout) == 0 ? status : STATUS_REFUSED;
+}
+
+/* --- qxfs fetch --- */
+
+/* Opening is fetching; several threads, for each waits. */
+struct fetching {
+	struct paths paths;
+	int *errs; /* of each, when `ended` counts it; -1: not opened yet */
+	atomic_size_t next, ended;
+};
+
+static void *open_them(void *arg)
+{
+	struct fetching *f = arg;
+
+	for (;;) {
+		size_t i = atomic_fetch_add(&f->next, 1);
+		if (i >= f->paths.n)
+			return NULL;
+		int fd = open(f->paths.list[i], O_RDONLY | O_CLOEXEC);
+		f->errs[i] = fd < 0 ? errno : 0;
+		if (fd >= 0)
+			close(fd);
+		atomic_fetch_add(&f->ended, 1);
+	}
+}
+
+/* "2 of 5, surveys/SV_x/responses.csv exporting, 42 %" */
+static void show(const struct fetching *f, bool terminal)
+{
+	struct qx_fail fail = { 0 };
+	struct buf answer = { 0 }, line = { 0 };
+	struct json *status = NULL;
+	struct spot spot;
+	double percent = 0;
+
+	if (!terminal)
+		return;
+	if (find_spot(f->paths.list[0], &spot, &fail) == 0)
+		(void)ask(spot.mount->point, CONTROL_STATUS, "", &answer, &status, &fail);
+	spot_done(&spot);
+	buf_addf(&line, "%zu of %zu", atomic_load(&f->ended), f->paths.n);
+	const struct json *job = json_len(status, "jobs") ? json_at(status, "jobs", 0) : NULL;
+	const char *path = json_str(job, "path"), *state = json_str(job, "state");
+	if (path && state) {
+		buf_add_str(&line, ", ");
+		say_clean(&line, path);
+		buf_addf(&line, " %s", state);
+		if (json_double(job, "percent", &percent) && percent > 0)
+			buf_addf(&line, ", %.0f %%", percent);
+	}
+	fprintf(stderr, CLEAR_LINE "%.120s", buf_text(&line));
+	json_free(status);
+	buf_done(&answer);
+	buf_done(&line);
+}
+
+static void watch(struct fetching *f)
+{
+	const struct timespec pause = { .tv_nsec = LOOK_MS * 1000000L };
+	const struct timespec first = { .tv_nsec = 20 * 1000000L };
+	bool terminal = isatty(STDERR_FILENO);
+
+	(void)nanosleep(&first, NULL);
+	while (atomic_load(&f->ended) < f->paths.n) {
+		show(f, terminal);
+		(void)nanosleep(&pause, NULL);
+	}
+	if (terminal)
+		fprintf(stderr, CLEAR_LINE);
+}
+
+/* What became of each, with the reason that the mount knows. */
+static int tell_all(const struct fetching *f)
+{
+	int status = STATUS_OK;
+
+	for (size_t i = 0; i < f->paths.n; i++) {
+		struct json *answer = f->errs[i] ? put(f->paths.list[i], CONTROL_WHY) : NULL;
+		const char *text = json_str(answer, "text");
+		if (f->errs[i]) {
+			status = STATUS_REFUSED;
+			say("%s: %s%s%.*s", f->paths.list[i], strerror(f->errs[i]),
+			    text ? ". " : "", text ? (int)strcspn(text, "\n") : 0,
+			    text ? text : "");
+			const char *more = text ? strchr(text, '\n') : NULL;
+			if (more && more[1])
+				fprintf(stderr, "%s", more + 1);
+		}
+		json_free(answer);
+	}
+	return status;
+}
+
+static int fetch(struct fetching *f)
+{
+	pthread_t threads[AT_ONCE];
+	size_t n = f->paths.n < AT_ONCE ? f->paths.n : AT_ONCE, started = 0;
+
+	while (started < n && thread_start(&threads[started], "fetch", open_them, f) == 0)
+		started++;
+	if (started == 0 && n > 0) {
+		say("no thread can be started");
+		return STATUS_REFUSED;
+	}
+	watch(f);
+	for (size_t i = 0; i < started; i++)
+		pthread_join(threads[i], NULL);
+	return tell_all(f);
+}
+
+int command_fetch(int argc, char *const argv[])
+{
+	struct fetching f = { 0 };
+	int status = paths_take(argc, argv, "fetch", &f.paths) ? STATUS_OK : STATUS_REFUSED;
+
+	if (status == STATUS_OK) {
+		f.errs = calloc(f.paths.n + 1, sizeof(*f.errs));
+		status = f.errs ? fetch(&f) : STATUS_REFUSED;
+	}
+	free(f.errs);
+	paths_done(&f.paths);
+	return status;
+}

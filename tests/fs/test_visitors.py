@@ -1,0 +1,112 @@
+"""Crawlers begin nothing, and one session does not begin exports without end (DESIGN.md 3)."""
+
+import errno
+import os
+import shutil
+import subprocess
+
+import pytest
+
+from common import error_of
+
+SMALL = "SV_demoSmall000014"
+STAFF = "SV_demoStaff000201"
+MAIN = "POOL_demoMain0000001"
+
+
+@pytest.fixture
+def crawler(tmp_path):
+    """crawler(...): runs cat, ls or find under the name of an indexer."""
+    def run(program, *arguments):
+        folder = tmp_path / "bin" / program
+        folder.mkdir(parents=True, exist_ok=True)
+        name = folder / "updatedb.plocate"
+        if not name.exists():
+            shutil.copy(shutil.which(program), name)
+        answer = subprocess.run([name, *arguments], capture_output=True, check=False)
+        answer.stderr = answer.stderr.decode()
+        return answer
+
+    return run
+
+
+def responses(mount, survey=SMALL, name="responses.csv"):
+    return mount.path / "surveys" / survey / name
+
+
+def test_a_crawler_gets_what_is_there_and_begins_nothing(sandbox, mount, crawler):
+    before = sandbox.count()
+    answer = crawler("cat", responses(mount))
+    assert answer.returncode and "temporarily unavailable" in answer.stderr
+    assert sandbox.count() == before
+    data = responses(mount).read_bytes()
+    assert crawler("cat", responses(mount)).stdout == data
+
+
+def test_a_crawlers_walk_costs_nothing(sandbox, mounts, crawler, expire):
+    mount = mounts(sandbox, "fresh=1")
+    responses(mount).read_bytes()
+    expire(1)  # all lists and the file are old
+    before = sandbox.count()
+    found = crawler("find", mount.path).stdout.decode().splitlines()
+    assert str(responses(mount)) in found and len(found) > 100
+    assert sandbox.count() == before, (str(sandbox.stats()["counts"]), mount.text_of_log()[-2500:])
+    contacts = mount.path / "directories" / MAIN / "contacts"
+    assert "temporarily unavailable" in crawler("ls", contacts).stderr
+    assert sandbox.count() == before
+    os.listdir(mount.path / "surveys")
+    assert sandbox.count() > before, "anybody else asks"
+
+
+def test_who_is_a_crawler_is_an_option(sandbox, mounts, crawler):
+    mount = mounts(sandbox, "crawlers=cat:nobody")
+    assert crawler("cat", responses(mount)).returncode == 0  # updatedb is none here
+    answer = subprocess.run(["cat", responses(mount, STAFF)], capture_output=True, text=True, check=False)
+    assert "temporarily unavailable" in answer.stderr
+    everybody = mounts(sandbox, "crawlers=", name="e")
+    assert crawler("cat", responses(everybody, STAFF)).returncode == 0
+
+
+def test_the_marks_of_indexers_are_there(sandbox, mount):
+    before = sandbox.count()
+    for name in (".trackerignore", ".nomedia", ".metadata_never_index"):
+        assert name in os.listdir(mount.path)
+        assert "leave this folder alone" in (mount.path / name).read_text()
+    assert sandbox.count() == before
+
+
+def in_session(*paths, program="cat"):
+    """One session of its own; the standard errors of its programs."""
+    script = " ; ".join(f"{program} '{path}' > /dev/null" for path in paths)
+    return subprocess.run(["sh", "-c", script], capture_output=True, text=True, start_new_session=True, check=False).stderr
+
+
+def test_a_session_begins_so_many_first_exports(sandbox, mounts, until):
+    mount = mounts(sandbox, "export_budget=2", "fresh=0")
+    names = ["responses.csv", "responses.json", "responses.sav", "responses.labels.csv"]
+    paths = [responses(mount, name=name) for name in names]
+    said = in_session(*paths, paths[0], responses(mount, name="survey.json"))
+    assert said.count("Disk quota exceeded") == 2
+    assert all(str(path) in said for path in paths[2:])
+    assert sandbox.count("export_start") >= 2
+    told = (mount.path / "STATUS.txt").read_text()
+    assert "export_budget=" in told and "responses.sav" in told
+    assert "export_budget=0" in mount.run("why", paths[2]).stdout
+    assert in_session(paths[2], paths[3]) == "", "another session has its own"
+    assert in_session(*paths) == "", "what was exported before is free"
+    xlsx = [responses(mount, STAFF, name) for name in ("responses.csv", "responses.plain.csv", "responses.json", "responses.xlsx")]
+    assert in_session(*xlsx).count("Disk quota exceeded") == 1, "what is made from an export that is there is free"
+
+
+def test_no_budget_is_no_bound(sandbox, mounts):
+    mount = mounts(sandbox, "export_budget=0")
+    names = ["responses.csv", "responses.json", "responses.sav", "responses.labels.csv"]
+    assert in_session(*(responses(mount, name=name) for name in names)) == ""
+
+
+def test_a_folder_of_a_survey_that_nobody_confirmed_is_no_crawlers(sandbox, mount, crawler):
+    before = sandbox.count()
+    assert error_of(os.listdir, mount.path / "surveys" / "SV_nobodyKnowsThis") == errno.ENOENT
+    assert sandbox.count() == before + 1
+    assert "temporarily unavailable" in crawler("ls", mount.path / "surveys" / "SV_nobodyKnowsThat").stderr
+    assert sandbox.count() == before + 1
