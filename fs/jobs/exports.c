@@ -220,6 +220,7 @@ static void polled(struct job *job)
 			return;
 		}
 		call_clear(&job->call);
+		job->facts.polled_ms = sys_now_ms() - job->posted_ms;
 		job_release_slot(job);
 		fetch_begin(job);
 	} else {
@@ -237,11 +238,14 @@ static void poll_now(struct job *job)
 
 static void poll_later(struct job *job)
 {
-	int64_t elapsed_ms = sys_now_ms() - job->posted_ms;
-	job_later(job,
-	          poll_interval_ms(elapsed_ms, job->percent, job->jobs->running,
-	                           job->jobs->config.polls_per_minute),
-	          poll_now);
+	const struct poll_state state = {
+		.elapsed_ms = sys_now_ms() - job->posted_ms,
+		.prior_ms = job->old ? job->old->facts.polled_ms : 0,
+		.percent = job->percent,
+		.running = job->jobs->running,
+		.polls_per_minute = job->jobs->config.polls_per_minute,
+	};
+	job_later(job, poll_interval_ms(&state), poll_now);
 }
 
 void export_file_missing(struct job *job)

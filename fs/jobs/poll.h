@@ -8,8 +8,14 @@
 #define POLL_FIRST_MS 250
 #define POLL_LONGEST_MS 30000
 
-/* Milliseconds until the next poll. elapsed_ms: since the job started; percent: the service's word,
- * <= 0 unknown; running: jobs of this mount, sharing polls_per_minute. */
-int64_t poll_interval_ms(int64_t elapsed_ms, double percent, int running, double polls_per_minute);
+struct poll_state {
+	int64_t elapsed_ms; /* since the job started */
+	int64_t prior_ms;   /* how long it took the last time; 0: unknown */
+	double percent;     /* the service's word, <= 0 unknown */
+	int running;        /* jobs of this mount, sharing polls_per_minute */
+	double polls_per_minute;
+};
+/* Milliseconds until the next poll. */
+int64_t poll_interval_ms(const struct poll_state *s);
 
 #endif

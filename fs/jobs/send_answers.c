@@ -287,8 +287,11 @@ void send_poll(struct sending *s)
 	}
 	if (!s->began_ms)
 		s->began_ms = sys_now_ms();
-	send_later(s,
-	           poll_interval_ms(sys_now_ms() - s->began_ms, s->percent, jobs->running + 1,
-	                            jobs->config.polls_per_minute),
-	           ask);
+	const struct poll_state state = {
+		.elapsed_ms = sys_now_ms() - s->began_ms,
+		.percent = s->percent,
+		.running = jobs->running + 1,
+		.polls_per_minute = jobs->config.polls_per_minute,
+	};
+	send_later(s, poll_interval_ms(&state), ask);
 }

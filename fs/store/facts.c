@@ -59,8 +59,9 @@ int facts_text(const struct facts *f, struct buf *out)
 		buf_add_json(out, f->gen.base);
 	}
 	buf_addf(out,
-	         ",\n\"exported_s\":%" PRId64 ",\n\"mtime_s\":%" PRId64 ",\n\"took_ms\":%" PRId64,
-	         f->gen.exported_s, f->gen.mtime_s, f->gen.took_ms);
+	         ",\n\"exported_s\":%" PRId64 ",\n\"mtime_s\":%" PRId64 ",\n\"took_ms\":%" PRId64
+	         ",\n\"polled_ms\":%" PRId64,
+	         f->gen.exported_s, f->gen.mtime_s, f->gen.took_ms, f->gen.polled_ms);
 	if (buf_failed(out))
 		return -ENOMEM;
 
@@ -137,6 +138,8 @@ static int read_members(const struct json *j, const char *hash, struct facts *f)
 	    !json_int(j, "exported_s", &f->gen.exported_s) ||
 	    !json_int(j, "mtime_s", &f->gen.mtime_s) || !json_int(j, "took_ms", &f->gen.took_ms))
 		return -EBADMSG;
+	if (!json_int(j, "polled_ms", &f->gen.polled_ms) || f->gen.polled_ms < 0)
+		f->gen.polled_ms = 0;
 	if (!json_int(j, "outside_recorded", &f->gen.outside[OUTSIDE_RECORDED]))
 		f->gen.outside[OUTSIDE_RECORDED] = -1;
 	if (!json_int(j, "outside_started", &f->gen.outside[OUTSIDE_STARTED]))

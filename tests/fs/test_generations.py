@@ -769,3 +769,20 @@ def test_kill_while_a_version_is_replaced(sandbox, mounts):
     sandbox.reset_stats()
     assert read_all(path) in (old, sandbox.entry(SMALL))
     assert not list(next((mount.cache / "qxfs").iterdir()).glob("draft/*"))
+
+
+# --- polling -----------------------------------------------------------------------------------------------------
+
+
+def test_a_later_export_is_asked_for_when_the_last_one_was_ready(sandboxes, mounts):
+    """An export of two seconds: at first by the law of the root, later shortly before two seconds are over."""
+    box = sandboxes(settings={"job_seconds": 2.0, "job_polls": 0})
+    mount = mounts(box)
+    path = mount.path / "surveys" / SMALL / "responses.csv"
+    path.read_bytes()
+    first = box.count("export_progress")
+    for _ in range(2):
+        os.utime(path)
+        path.read_bytes()
+    later = box.count("export_progress") - first
+    assert first >= 4 and later <= 2 * 3

@@ -32,6 +32,7 @@ struct gen_facts {
 	int64_t exported_s;             /* the export's moment, calendar */
 	int64_t mtime_s;                /* what the file shows, kept for good */
 	int64_t took_ms;                /* how long its job took */
+	int64_t polled_ms;              /* an export: how long the service took; 0: not known */
 	int64_t outside[OUTSIDE_DATES]; /* rows outside the span that was asked for, by either date;
 	                                   -1: no span, or not counted */
 	char base[FACTS_BASE];          /* of a file made here: which bytes from; "" else */
