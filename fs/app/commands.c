@@ -23,9 +23,17 @@
 
 /* --- arguments --- */
 
-/* One path, and perhaps one flag; false after a sentence. */
-static bool take_arguments(int argc, char *const argv[], const char *flag, bool *ret_flag,
-                           const char **ret_path)
+static bool take_flag(const char *word, const struct flag *flags)
+{
+	for (; flags && flags->word; flags++)
+		if (strcmp(word, flags->word) == 0) {
+			*flags->set = true;
+			return true;
+		}
+	return false;
+}
+
+bool take_arguments(int argc, char *const argv[], const struct flag *flags, const char **ret_path)
 {
 	bool only_paths = false;
 
@@ -34,8 +42,8 @@ static bool take_arguments(int argc, char *const argv[], const char *flag, bool 
 		bool is_flag = !only_paths && argv[i][0] == '-' && argv[i][1];
 		if (is_flag && strcmp(argv[i], "--") == 0) {
 			only_paths = true;
-		} else if (is_flag && flag && strcmp(argv[i], flag) == 0) {
-			*ret_flag = true;
+		} else if (is_flag && take_flag(argv[i], flags)) {
+			continue;
 		} else if (is_flag) {
 			say("there is no flag '%s' here; 'qxfs --help' lists them", argv[i]);
 			return false;
@@ -49,7 +57,7 @@ static bool take_arguments(int argc, char *const argv[], const char *flag, bool 
 	return true;
 }
 
-static int print(const struct buf *text)
+int print(const struct buf *text)
 {
 	if (fwrite(buf_text(text), 1, text->len, stdout) == text->len && fflush(stdout) == 0)
 		return STATUS_OK;
@@ -131,7 +139,7 @@ int command_umount(int argc, char *const argv[])
 	const char *path;
 	int status = STATUS_OK;
 
-	if (!take_arguments(argc, argv, NULL, NULL, &path))
+	if (!take_arguments(argc, argv, NULL, &path))
 		return STATUS_REFUSED;
 	if (!path) {
 		say("which mount? qxfs umount DIR");
@@ -153,104 +161,6 @@ int command_umount(int argc, char *const argv[])
 	return status;
 }
 
-/* --- qxfs status --- */
-
-static int status_of_one(const char *path, bool as_json)
-{
-	struct qx_fail fail = { 0 };
-	struct buf answer = { 0 };
-	struct buf text = { 0 };
-	struct json *parsed = NULL;
-	struct spot spot;
-
-	int r = find_spot(path, &spot, &fail);
-	if (r == 0)
-		r = ask(spot.mount->point, CONTROL_STATUS, "", &answer, &parsed, &fail);
-	int status = r < 0 ? (int)say_fail(&fail) : STATUS_OK;
-	if (r == 0 && !as_json)
-		report_status(spot.mount->point, parsed, &text);
-	if (r == 0)
-		status = print(as_json ? &answer : &text);
-	json_free(parsed);
-	buf_done(&answer);
-	buf_done(&text);
-	spot_done(&spot);
-	return status;
-}
-
-/* One of several: its answer, or why there is none. False if it should answer and does not; other
- * users' mounts are none of ours. */
-static bool add_status(const char *point, bool as_json, struct buf *out)
-{
-	struct qx_fail fail = { 0 };
-	struct buf answer = { 0 };
-	struct json *parsed = NULL;
-
-	int r = ask(point, CONTROL_STATUS, "", &answer, &parsed, &fail);
-	if (r == -EACCES)
-		return true;
-	bool answers = r == 0;
-	if (as_json) {
-		buf_add_str(out, out->len > 1 ? ",\n{\"dir\":" : "{\"dir\":");
-		buf_add_json(out, point);
-		buf_add_str(out, answers ? ",\"status\":" : ",\"problem\":");
-		if (answers)
-			buf_add(out, buf_text(&answer), answer.len);
-		else
-			buf_add_json(out, fail.why);
-		buf_add_str(out, "}");
-	} else if (answers) {
-		report_status(point, parsed, out);
-	} else {
-		say_fail(&fail);
-	}
-	json_free(parsed);
-	buf_done(&answer);
-	return answers;
-}
-
-static int status_of_all(bool as_json)
-{
-	struct mounts mounts;
-	struct buf text = { 0 };
-	size_t found = 0;
-	size_t silent = 0;
-
-	int r = mounts_read(&mounts);
-	if (r < 0) {
-		say("/proc/self/mountinfo cannot be read: %s", strerror(-r));
-		return STATUS_REFUSED;
-	}
-	buf_add_str(&text, as_json ? "[" : "");
-	for (size_t i = 0; i < mounts.n; i++) {
-		const struct mount *one = &mounts.list[i];
-		/* Not what another mount covers. */
-		if (!mount_is_qxfs(one) || mounts_holding(&mounts, one->point) != one)
-			continue;
-		found++;
-		silent += !add_status(one->point, as_json, &text);
-	}
-	if (as_json)
-		buf_add_str(&text, "]\n");
-	else if (text.len == 0 && silent == 0)
-		buf_add_str(&text, found == 0 ? "There is no qxfs mount on this machine.\n"
-		                              : "No qxfs mount on this machine is yours.\n");
-	mounts_done(&mounts);
-	int status = print(&text);
-	buf_done(&text);
-	return status == STATUS_OK && silent > 0 ? STATUS_REFUSED : status;
-}
-
-int command_status(int argc, char *const argv[])
-{
-	bool as_json = false;
-	const char *path;
-
-	if (!take_arguments(argc, argv, "--json", &as_json, &path))
-		return STATUS_REFUSED;
-	return path ? status_of_one(path, as_json) : status_of_all(as_json);
-}
-
 /* --- qxfs why --- */
 
 int command_why(int argc, char *const argv[])
@@ -262,7 +172,7 @@ int command_why(int argc, char *const argv[])
 	struct spot spot;
 	const char *path;
 
-	if (!take_arguments(argc, argv, NULL, NULL, &path))
+	if (!take_arguments(argc, argv, NULL, &path))
 		return STATUS_REFUSED;
 	if (!path) {
 		say("why what? qxfs why PATH");

@@ -55,8 +55,8 @@ static const struct {
 	int (*run)(int argc, char *const argv[]);
 } commands[] = {
 	{ "demo", "[DIR]", "mount a made-up account (default ~/qualtrics-demo)", command_demo },
-	{ "status", "[--json] [DIR]", "what runs, waits and failed; of one mount or of all",
-	  command_status },
+	{ "status", "[-w] [--json] [--check] [DIR]",
+	  "what runs, waits and failed; of one mount or of all", command_status },
 	{ "why", "PATH", "what happened to this file, and what to do", command_why },
 	{ "fetch", "PATH...", "have these files on this disk; waits, and shows how far it is",
 	  command_fetch },

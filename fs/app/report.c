@@ -85,7 +85,30 @@ static void report_use(const struct json *s, struct buf *out)
 	         number(s, "limits.waiting"));
 }
 
-static void report_jobs(const struct json *s, struct buf *out)
+#define BAR 20
+
+/* What the service says of it, or else how much of the time is over that it took before. */
+static double part_done(const struct json *job)
+{
+	double percent = 0;
+	int64_t age = number(job, "age_s"), expected = number(job, "expected_s");
+
+	if (json_double(job, "percent", &percent) && percent > 0)
+		return percent / 100;
+	return expected > 0 && age < expected ? (double)age / (double)expected : 0;
+}
+
+static void add_bar(const struct json *job, struct buf *out)
+{
+	int full = (int)(part_done(job) * BAR + 0.5);
+
+	buf_add_str(out, "[");
+	for (int i = 0; i < BAR; i++)
+		buf_add_str(out, i < full ? "#" : ".");
+	buf_add_str(out, "] ");
+}
+
+static void report_jobs(const struct json *s, bool bars, struct buf *out)
 {
 	size_t n = json_len(s, "jobs");
 
@@ -96,6 +119,8 @@ static void report_jobs(const struct json *s, struct buf *out)
 		const struct json *job = json_at(s, "jobs", i);
 		double percent = 0;
 		buf_add_str(out, "    ");
+		if (bars)
+			add_bar(job, out);
 		add_text(out, job, "path");
 		buf_add_str(out, "  ");
 		add_text(out, job, "state");
@@ -107,6 +132,8 @@ static void report_jobs(const struct json *s, struct buf *out)
 		}
 		buf_add_str(out, ", since ");
 		add_text(out, job, "since");
+		if (number(job, "expected_s") > 0)
+			buf_addf(out, ", took %" PRId64 " s before", number(job, "expected_s"));
 		buf_addf(out, ", %" PRId64 " waiting\n", number(job, "waiters"));
 	}
 }
@@ -148,11 +175,11 @@ static void report_failures(const struct json *s, struct buf *out)
 	}
 }
 
-void report_status(const char *mountpoint, const struct json *status, struct buf *out)
+void report_status(const char *mountpoint, const struct json *status, bool bars, struct buf *out)
 {
 	report_account(mountpoint, status, out);
 	report_use(status, out);
-	report_jobs(status, out);
+	report_jobs(status, bars, out);
 	report_failures(status, out);
 }
 

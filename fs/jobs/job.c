@@ -53,6 +53,7 @@ void job_show(struct job *job)
 		.phrase = job_rules[job->state].phrase,
 		.percent = job->state == JOB_POLLING ? job->percent : -1,
 		.started_s = job->facts.exported_s,
+		.expected_s = job->old ? (job->old->facts.took_ms + 999) / 1000 : 0,
 	};
 	strncpy(row.subject, job->recipe.subject, sizeof(row.subject) - 1);
 	for (const struct want *w = job->wants; w; w = w->next)

@@ -208,6 +208,8 @@ static struct node_row rows[ROWS_MAX_] = {
 	                 "about the mount, for its owner; found by name"),
 	[ROW_QXFS_STATUS] = TEXT("/.qxfs/status.json", text_status_json, ROW_OWNER_ONLY,
 	                         "account, host, limits, cache, jobs, failures"),
+	[ROW_QXFS_LIMITS] = TEXT("/.qxfs/limits.json", text_limits, ROW_OWNER_ONLY,
+	                         "the account's limits, and what is in use of them"),
 	[ROW_QXFS_JOBS] =
 		TEXT("/.qxfs/jobs", text_jobs, ROW_OWNER_ONLY, "a line for each running job"),
 	[ROW_QXFS_ERRORS] = TEXT("/.qxfs/errors", text_errors, ROW_OWNER_ONLY,

@@ -80,9 +80,10 @@ enum hole {
 
 /* Appends the text; returns the moment of its last change (calendar seconds). */
 typedef int64_t text_fn(struct tree *t, const char *arg, struct buf *out);
-text_fn text_readme, text_mark, text_surveys_index, text_directory;                /* readme.c */
-text_fn text_status, text_survey_status, text_status_json, text_jobs, text_errors; /* status.c */
-text_fn text_report, text_result, text_template;                                   /* reports.c */
+text_fn text_readme, text_mark, text_surveys_index, text_directory; /* readme.c */
+text_fn text_status, text_survey_status, text_status_json, text_limits, text_jobs,
+	text_errors;                             /* status.c */
+text_fn text_report, text_result, text_template; /* reports.c */
 
 enum source_kind {
 	SOURCE_NONE,

@@ -300,7 +300,9 @@ static void put_jobs(struct tree *t, struct buf *out)
 		         jobs[i].percent > 0 ? jobs[i].percent : 0,
 		         (unsigned long long)jobs[i].bytes);
 		put_moment(out, "since", jobs[i].started_s);
-		buf_addf(out, ",\"waiters\":%d}", jobs[i].waiters);
+		buf_addf(out, ",\"age_s\":%lld,\"expected_s\":%lld,\"waiters\":%d}",
+		         (long long)(sys_wall_s() - jobs[i].started_s),
+		         (long long)jobs[i].expected_s, jobs[i].waiters);
 	}
 	free(jobs);
 	buf_add_str(out, "]");
@@ -334,6 +336,17 @@ static void put_failures(struct tree *t, struct buf *out)
 	buf_add_str(out, "]");
 }
 
+static void put_use(const struct client_view *client, struct buf *out)
+{
+	const struct governor_view *g = &client->governor;
+
+	buf_addf(out,
+	         "\"requests\":%d,\"requests_max\":%d,\"jobs\":%d,\"jobs_max\":%d,"
+	         "\"waiting\":%d,\"refused_429\":%llu",
+	         g->requests, g->requests_max, g->jobs, g->jobs_max, g->waiting,
+	         (unsigned long long)client->refused_429);
+}
+
 static void put_limits(struct tree *t, struct buf *out)
 {
 	struct client_view client;
@@ -346,12 +359,30 @@ static void put_limits(struct tree *t, struct buf *out)
 	buf_addf(out, ",\n \"cache\":{\"bytes\":%llu,\"max_bytes\":%llu,\"generations\":%llu}",
 	         (unsigned long long)cache.bytes, (unsigned long long)cache.max_bytes,
 	         (unsigned long long)cache.generations);
-	buf_addf(out,
-	         ",\n \"limits\":{\"requests\":%d,\"requests_max\":%d,\"jobs\":%d,\"jobs_max\":%d,"
-	         "\"waiting\":%d,\"refused_429\":%llu}",
-	         client.governor.requests, client.governor.requests_max, client.governor.jobs,
-	         client.governor.jobs_max, client.governor.waiting,
-	         (unsigned long long)client.refused_429);
+	buf_add_str(out, ",\n \"limits\":{");
+	put_use(&client, out);
+	buf_add_str(out, "}");
+}
+
+/* Calls per minute of each endpoint: the service's word, and what of it this mount uses. */
+int64_t text_limits(struct tree *t, const char *arg, struct buf *out)
+{
+	struct client_view client;
+
+	(void)arg;
+	client_view(t->config.client, &client);
+	buf_add_str(out, "{");
+	put_use(&client, out);
+	buf_addf(out, ",\n \"share\":%.3f,\n \"endpoints\":[", t->config.share);
+	for (int ep = 0; ep < EP_N_; ep++) {
+		const struct endpoint_row *row = endpoint_row((enum endpoint)ep);
+		buf_add_str(out, ep ? ",\n  {" : "\n  {");
+		put_text(out, "name", row->name);
+		buf_addf(out, ",\"per_minute\":%d,\"used_per_minute\":%.1f}", row->calls_per_minute,
+		         row->calls_per_minute * t->config.share);
+	}
+	buf_add_str(out, "\n ]}\n");
+	return board_changed_s(jobs_board(t->jobs));
 }
 
 int64_t text_status_json(struct tree *t, const char *arg, struct buf *out)

@@ -57,7 +57,7 @@ MARKS = (".trackerignore", ".nomedia", ".metadata_never_index")
 
 def is_data(path):
     """Comes from the service when it is opened; the other files are texts that are made here."""
-    return path.name not in (*MARKS, "README.txt", "TEMPLATE.csv", "STATUS.txt", "index.csv", "directory.json", "status.json", "jobs", "errors")
+    return path.name not in (*MARKS, "README.txt", "TEMPLATE.csv", "STATUS.txt", "index.csv", "directory.json", "status.json", "limits.json", "jobs", "errors")
 
 
 class Dirent(ctypes.Structure):

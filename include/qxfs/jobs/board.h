@@ -21,6 +21,7 @@ struct board_job {
 	double percent;     /* the service's word, -1: unknown */
 	uint64_t bytes;     /* downloaded */
 	int64_t started_s;  /* calendar */
+	int64_t expected_s; /* how long it took the last time; 0: unknown */
 	int waiters;
 };
 

@@ -1,0 +1,108 @@
+"""qxfs status: watched on a terminal, and as a check for monitoring."""
+
+import json
+import os
+import pty
+import subprocess
+
+import pytest
+
+from common import QXFS
+from imports import folder, wait_for
+
+SMALL = "SV_demoSmall000014"
+
+
+def responses(mount):
+    return mount.path / "surveys" / SMALL / "responses.csv"
+
+
+def test_watching_shows_a_bar_for_each_job(sandbox, mount, parked):
+    responses(mount).read_bytes()
+    os.utime(responses(mount))
+    sandbox.hold_jobs()
+    with subprocess.Popen(["cat", responses(mount)], stdout=subprocess.DEVNULL) as cat:
+        parked(mount, 1)
+        ours, theirs = pty.openpty()
+        with subprocess.Popen([QXFS, "status", "-w", mount.path], env=mount.env(), stdout=theirs) as watch:
+            os.close(theirs)
+            seen = b""
+            while seen.count(b"\x1b[H\x1b[J") < 3:
+                seen += os.read(ours, 4000)
+            watch.terminate()
+        os.close(ours)
+        sandbox.release_jobs()
+        assert cat.wait() == 0
+    assert b"] surveys/" in seen and b"[" in seen and b"s before, 1 waiting" in seen
+
+
+def test_watching_wants_a_terminal_and_no_other_flag(mount):
+    answer = mount.run("status", "-w", mount.path)
+    assert answer.returncode == 1 and "terminal" in answer.stderr
+    assert mount.run("status", "--json", "--check", mount.path).returncode == 1
+
+
+def test_jobs_tell_how_long_they_took_before(sandbox, mount, parked):
+    responses(mount).read_bytes()
+    os.utime(responses(mount))
+    sandbox.hold_jobs()
+    with subprocess.Popen(["cat", responses(mount)], stdout=subprocess.DEVNULL) as cat:
+        parked(mount, 1)
+        (job,) = json.loads(mount.run("status", "--json", mount.path).stdout)["jobs"]
+        sandbox.release_jobs()
+        assert cat.wait() == 0
+    assert job["expected_s"] >= 1 and job["age_s"] >= 0
+
+
+def check(mount, *more):
+    answer = mount.run("status", "--check", mount.path, *more)
+    return answer.returncode, answer.stdout.strip()
+
+
+def test_a_check_of_what_is_well(mount):
+    assert check(mount) == (0, f"QXFS OK: {mount.path} answers")
+
+
+def test_a_check_tells_failures_until_they_are_settled(sandbox, mount):
+    sandbox.fault("export_start", "job_failed", nth=1)
+    with pytest.raises(OSError):
+        responses(mount).read_bytes()
+    assert check(mount) == (1, f"QXFS WARNING: {mount.path} 1 file failed")
+    responses(mount).read_bytes()
+    assert check(mount)[0] == 0
+
+
+def test_a_check_tells_imports_that_wait_for_a_person(sandbox, mounts):
+    mount = mounts(sandbox, "import_delay=0", "hold=always")
+    target = folder(mount) / "a.csv"
+    target.write_text("email\na@example.org\n")
+    assert wait_for(mount, target)[0] == 6
+    assert check(mount) == (1, f"QXFS WARNING: {mount.path} 1 import held")
+
+
+def test_a_check_of_a_refused_token_is_critical(sandbox, mount):
+    sandbox.fault("*", "status", status=401)
+    with pytest.raises(OSError):
+        responses(mount).read_bytes()
+    status, said = check(mount)
+    assert status == 2 and said.startswith(f"QXFS CRITICAL: {mount.path} the token is refused")
+
+
+def test_a_check_of_a_mount_that_does_not_answer_is_critical(mount):
+    mount.process.kill()
+    mount.process.wait()
+    status, said = check(mount)
+    assert status == 2 and said.startswith(f"QXFS CRITICAL: {mount.path}")
+    subprocess.run(["umount", "-l", mount.path], check=True)
+    mount.process = None
+    status, said = check(mount)
+    assert status == 2 and "lies in no qxfs mount" in said
+
+
+def test_limits_tell_what_is_used_of_each_endpoint(sandbox, mounts):
+    mount = mounts(sandbox, "share=0.5")
+    told = json.loads((mount.path / ".qxfs" / "limits.json").read_text())
+    assert (told["requests_max"], told["jobs_max"], told["share"]) == (30, 15, 0.5)
+    used = {one["name"]: (one["per_minute"], one["used_per_minute"]) for one in told["endpoints"]}
+    assert used["export_start"][1] == used["export_start"][0] / 2 > 0
+    assert len(used) > 30
