@@ -23,59 +23,13 @@
 #include <zlib.h>
 
 #include "bom.h"
+#include "join.h"
 #include "utf16.h"
 
 #define PIECE (256 * 1024)
-/* Behind its one entry an archive has a directory of one entry and a comment: 4 × 64 kB at most. */
+/* Behind its entries an archive has a directory of them and a comment: 4 × 64 kB for one. */
 #define TAIL_MAX (1024 * 1024)
-
-/* --- follow ---------------------------------------------------------------------------------- */
-
-void follow_init(struct follow *f)
-{
-	*f = (struct follow){ 0 };
-	pthread_mutex_init(&f->lock, NULL);
-	pthread_cond_init(&f->grown, NULL);
-}
-
-void follow_grow(struct follow *f, uint64_t written)
-{
-	pthread_mutex_lock(&f->lock);
-	if (written < f->written) /* begun anew: what was read already is not what stands there */
-		f->given_up = true;
-	f->written = written;
-	pthread_cond_broadcast(&f->grown);
-	pthread_mutex_unlock(&f->lock);
-}
-
-void follow_end(struct follow *f, bool whole)
-{
-	pthread_mutex_lock(&f->lock);
-	if (whole)
-		f->whole = true;
-	else
-		f->given_up = true;
-	pthread_cond_broadcast(&f->grown);
-	pthread_mutex_unlock(&f->lock);
-}
-
-void follow_done(struct follow *f)
-{
-	pthread_mutex_destroy(&f->lock);
-	pthread_cond_destroy(&f->grown);
-}
-
-/* Waits for more than `at` bytes, or the end. -ECANCELED: the download failed. */
-static int follow_wait(struct follow *f, uint64_t at, uint64_t *ret_written)
-{
-	pthread_mutex_lock(&f->lock);
-	while (!f->given_up && !f->whole && f->written <= at)
-		pthread_cond_wait(&f->grown, &f->lock);
-	int r = f->given_up ? -ECANCELED : 0;
-	*ret_written = f->written;
-	pthread_mutex_unlock(&f->lock);
-	return r;
-}
+#define FILES_MAX 1000 /* of 1,000,000 rows each */
 
 static int wait_whole(struct follow *f, uint64_t *ret_written)
 {
@@ -173,11 +127,14 @@ static int check_head(const struct unpack_job *job, struct qx_fail *fail)
 struct stream {
 	const struct unpack_job *job;
 	struct archive *archive;
-	uint64_t at;          /* bytes that libarchive was given */
-	int err;              /* why no more can be given: -ECANCELED, -EIO; 0: no such thing */
-	struct unpacked came; /* the entry's bytes: what its directory must tell */
-	struct unpacked sum;  /* what was written of them */
+	uint64_t at;            /* bytes that libarchive was given */
+	int err;                /* why no more can be given: -ECANCELED, -EIO; 0: no such thing */
+	struct unpacked came;   /* the present entry's bytes: what its directory must tell */
+	struct unpacked *files; /* of those that have ended */
+	size_t n_files;
+	struct unpacked sum;  /* what was written of them all */
 	struct utf16 *utf16;  /* NULL: they are written as they come */
+	struct join join;     /* in use if the job allows several */
 	struct bom bom;       /* in use if the job wants one */
 	struct qx_fail *fail; /* of write_piece */
 	unsigned char piece[PIECE];
@@ -248,10 +205,16 @@ static int write_piece(void *arg, const void *bytes, size_t len)
 	return 0;
 }
 
-static int write_text(void *arg, const void *bytes, size_t len)
+static int write_joined(void *arg, const void *bytes, size_t len)
 {
 	struct stream *s = arg;
 	return s->job->bom ? bom_feed(&s->bom, bytes, len) : write_piece(s, bytes, len);
+}
+
+static int write_text(void *arg, const void *bytes, size_t len)
+{
+	struct stream *s = arg;
+	return s->job->join ? join_feed(&s->join, bytes, len) : write_joined(s, bytes, len);
 }
 
 /* A piece of the entry. */
@@ -272,7 +235,18 @@ static int end_entry(struct stream *s)
 	int r = s->utf16 ? utf16_end(s->utf16) : 0;
 	if (r == -EBADMSG)
 		return fail_set(s->fail, EBADMSG, "its text ends inside a character");
-	return r == 0 && s->job->bom ? bom_end(&s->bom) : r;
+	return r == 0 && s->job->join ? join_end(&s->join) : r;
+}
+
+static int note_file(struct stream *s)
+{
+	struct unpacked *files = reallocarray(s->files, s->n_files + 1, sizeof(*files));
+
+	if (!files)
+		return fail_set(s->fail, ENOMEM, "out of memory");
+	s->files = files;
+	s->files[s->n_files++] = s->came;
+	return 0;
 }
 
 static int copy_entry(struct stream *s, struct qx_fail *fail)
@@ -317,27 +291,70 @@ static int check_entry(struct stream *s, struct archive_entry *entry, struct qx_
 	return 0;
 }
 
-static int copy_only_entry(struct stream *s, struct qx_fail *fail)
+/* LZMA, PPMd and zstd take as much memory as the archive tells them to; of the first entry
+ * check_first_header has said so. */
+static int check_packing(struct stream *s, struct qx_fail *fail)
+{
+	const char *name = archive_format_name(s->archive);
+
+	if (name && !strstr(name, "(deflation)") && !strstr(name, "(uncompressed)"))
+		return refuse(fail, "it is not packed by deflate");
+	return 0;
+}
+
+static int too_many(struct stream *s, struct qx_fail *fail)
+{
+	int r = fail_set(fail, EBADMSG, "the archive holds more than one file");
+	if (s->job->join == UNPACK_ONE)
+		fail_remedy(fail,
+		            "An export of over 1,000,000 rows comes in several files, which only "
+		            "CSV, TSV and ndjson can be joined from: open one of these, or a "
+		            "span of it in dates/.");
+	return r;
+}
+
+/* A new entry, perhaps. 1: there is one; 0: the end. */
+static int next_entry(struct stream *s, struct qx_fail *fail)
 {
 	struct archive_entry *entry;
 
 	int r = archive_read_next_header(s->archive, &entry);
 	if (r == ARCHIVE_EOF)
-		return fail_set(fail, EBADMSG, "the archive holds no file");
+		return s->n_files ? 0 : fail_set(fail, EBADMSG, "the archive holds no file");
+	if (r != ARCHIVE_OK && r != ARCHIVE_WARN)
+		return complain(s, fail);
+	if (s->n_files == (s->job->join == UNPACK_ONE ? 1 : FILES_MAX))
+		return too_many(s, fail);
 	if (r != ARCHIVE_OK && !is_only_its_name(s->archive, r))
 		return complain(s, fail);
 	r = check_entry(s, entry, fail);
 	if (r == 0)
-		r = copy_entry(s, fail);
-	if (r < 0)
-		return r;
+		r = check_packing(s, fail);
+	return r < 0 ? r : 1;
+}
 
-	r = archive_read_next_header(s->archive, &entry);
-	if (r == ARCHIVE_EOF)
-		return 0;
-	if (r == ARCHIVE_OK || r == ARCHIVE_WARN)
-		return fail_set(fail, EBADMSG, "the archive holds more than one file");
-	return complain(s, fail);
+static int begin_entry(struct stream *s)
+{
+	s->came = (struct unpacked){ 0 };
+	utf16_free(s->utf16);
+	s->utf16 = s->job->utf16 ? utf16_new(write_text, s) : NULL;
+	return s->job->utf16 && !s->utf16 ? fail_set(s->fail, ENOMEM, "out of memory") : 0;
+}
+
+static int copy_entries(struct stream *s, struct qx_fail *fail)
+{
+	int r;
+
+	while ((r = next_entry(s, fail)) > 0) {
+		r = begin_entry(s);
+		if (r == 0)
+			r = copy_entry(s, fail);
+		if (r == 0)
+			r = note_file(s);
+		if (r < 0)
+			return r;
+	}
+	return r == 0 && s->job->bom ? bom_end(&s->bom) : r;
 }
 
 static int unpack_stream(struct stream *s, struct qx_fail *fail)
@@ -351,7 +368,7 @@ static int unpack_stream(struct stream *s, struct qx_fail *fail)
 	    archive_read_open(s->archive, s, NULL, read_more, NULL) != ARCHIVE_OK)
 		r = complain(s, fail);
 	if (r == 0)
-		r = copy_only_entry(s, fail);
+		r = copy_entries(s, fail);
 	archive_read_free(s->archive);
 	return r;
 }
@@ -360,41 +377,51 @@ static int unpack_stream(struct stream *s, struct qx_fail *fail)
 
 #define MODE_SHIFT 16 /* a Unix archiver keeps st_mode in the upper half of the attributes */
 
-static bool is_regular(zip_t *zip)
+static bool is_regular(zip_t *zip, zip_uint64_t i)
 {
 	zip_uint8_t system = 0;
 	zip_uint32_t attributes = 0;
 
-	const char *name = zip_get_name(zip, 0, ZIP_FL_ENC_RAW);
+	const char *name = zip_get_name(zip, i, ZIP_FL_ENC_RAW);
 	if (!name || (*name && name[strlen(name) - 1] == '/'))
 		return false;
-	if (zip_file_get_external_attributes(zip, 0, 0, &system, &attributes) < 0)
+	if (zip_file_get_external_attributes(zip, i, 0, &system, &attributes) < 0)
 		return false;
 	mode_t kind = (mode_t)(attributes >> MODE_SHIFT) & S_IFMT;
 	return system != ZIP_OPSYS_UNIX || kind == 0 || kind == S_IFREG;
 }
 
-static int check_zip(zip_t *zip, const struct unpacked *sum, struct qx_fail *fail)
+static int check_file(zip_t *zip, zip_uint64_t i, const struct unpacked *came, struct qx_fail *fail)
 {
 	const zip_uint64_t needed =
 		ZIP_STAT_SIZE | ZIP_STAT_CRC | ZIP_STAT_COMP_METHOD | ZIP_STAT_ENCRYPTION_METHOD;
 	zip_stat_t st;
 
-	if (zip_get_num_entries(zip, 0) != 1)
-		return refuse(fail, "its directory does not list one file");
-	if (zip_stat_index(zip, 0, 0, &st) < 0 || (st.valid & needed) != needed)
+	if (zip_stat_index(zip, i, 0, &st) < 0 || (st.valid & needed) != needed)
 		return refuse(fail, "its directory cannot be read");
 	if (st.comp_method != ZIP_CM_DEFLATE && st.comp_method != ZIP_CM_STORE)
 		return refuse(fail, "it is not packed by deflate");
 	if (st.encryption_method != ZIP_EM_NONE)
 		return refuse(fail, "it is encrypted");
-	if (!is_regular(zip))
+	if (!is_regular(zip, i))
 		return refuse(fail, "it holds a folder or a link");
-	if (st.size != sum->length)
+	if (st.size != came->length)
 		return refuse(fail, "it tells another size than it unpacks to");
-	if (st.crc != sum->crc)
+	if (st.crc != came->crc)
 		return refuse(fail, "it tells another checksum than it unpacks to");
 	return 0;
+}
+
+static int check_zip(zip_t *zip, const struct stream *s, struct qx_fail *fail)
+{
+	int r = 0;
+
+	if (zip_get_num_entries(zip, 0) != (zip_int64_t)s->n_files)
+		return refuse(fail, s->n_files == 1 ? "its directory does not list one file"
+		                                    : "its directory does not list its files");
+	for (size_t i = 0; r == 0 && i < s->n_files; i++)
+		r = check_file(zip, i, &s->files[i], fail);
+	return r;
 }
 
 /* libzip has no errno: its own code, and words. */
@@ -409,8 +436,9 @@ static int explain_zip(int code, struct qx_fail *fail)
 	return r;
 }
 
-static int verify(const struct unpack_job *job, const struct unpacked *sum, struct qx_fail *fail)
+static int verify(const struct stream *s, struct qx_fail *fail)
 {
+	const struct unpack_job *job = s->job;
 	int code = 0;
 
 	/* libzip closes the fd that it is given. It moves the offset, which nobody else uses. */
@@ -422,7 +450,7 @@ static int verify(const struct unpack_job *job, const struct unpacked *sum, stru
 		close(fd);
 		return explain_zip(code, fail);
 	}
-	int r = check_zip(zip, sum, fail);
+	int r = check_zip(zip, s, fail);
 	zip_discard(zip);
 	return r;
 }
@@ -454,20 +482,17 @@ int unpack_run(const struct unpack_job *job, struct unpacked *ret, struct qx_fai
 	s->job = job;
 	s->fail = fail;
 	s->bom = (struct bom){ .sink = write_piece, .arg = s };
-	s->utf16 = job->utf16 ? utf16_new(write_text, s) : NULL;
-	if (job->utf16 && !s->utf16) {
-		free(s);
-		return fail_set(fail, ENOMEM, "out of memory");
-	}
-
+	s->join = (struct join){ .kind = job->join, .sink = write_joined, .arg = s };
 	r = unpack_stream(s, fail);
 	if (r == 0)
 		r = check_length(s, fail);
 	if (r == 0)
-		r = verify(job, &s->came, fail);
+		r = verify(s, fail);
 	if (r == 0)
 		*ret = s->sum;
 	utf16_free(s->utf16);
+	join_done(&s->join);
+	free(s->files);
 	free(s);
 	return r;
 }

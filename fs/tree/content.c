@@ -56,6 +56,14 @@ bool content_is_always_new(const struct node_row *row, const char *arg)
 	return hole == HOLE_WITH && arg_part(arg, 1, name) && span_is_uncounted(name);
 }
 
+/* Several files of one export, as the bytes allow. */
+static enum unpack_join form_join(const struct form *form)
+{
+	if (strstr(form->members, "\"csv\"") || strstr(form->members, "\"tsv\""))
+		return UNPACK_JOIN_TABLE;
+	return strstr(form->members, "\"ndjson\"") ? UNPACK_JOIN_LINES : UNPACK_ONE;
+}
+
 static int make_export(struct tree *t, const struct node_row *row, const char *arg,
                        struct content *c)
 {
@@ -70,6 +78,7 @@ static int make_export(struct tree *t, const struct node_row *row, const char *a
 	c->recipe.args[0] = c->parts[0];
 	c->recipe.body = buf_text(&c->body);
 	c->recipe.utf16 = form->flags & FORM_UTF16;
+	c->recipe.join = form_join(form);
 	if (node_row(row->parent)->hole == HOLE_DATES && strstr(form->members, "\"csv\""))
 		c->recipe.has_span =
 			span_of(c->parts[1], t->zone, &c->recipe.from_s, &c->recipe.to_s) == 0;

@@ -329,3 +329,25 @@ def test_the_mount_ends_while_files_are_made(sandbox, mount, until):
     until(lambda: len(json.loads(mount.run("status", "--json", mount.path).stdout)["jobs"]) >= 5, what="five jobs")
     assert mount.stop() == 0
     assert all(reader.wait(20) != 0 for reader in readers)
+
+
+# --- exports of several files ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("heading", [True, False], ids=["with headings", "without"])
+def test_an_export_of_several_files_is_one(heading, sandboxes, mounts, tmp_path):
+    """Over 1,000,000 rows, or as many as the sandbox is told, an export comes in several files."""
+    whole = mounts(sandboxes(), name="whole")
+    split = sandboxes(settings={"max_rows_per_file": 5, "later_files_heading": heading})
+    (tmp_path / "split").mkdir()
+    mount = mounts(split, "csv_bom" if heading else "fresh=300", name="split", folder=tmp_path / "split")
+    for name in ("responses.csv", "responses.labels.csv", "responses.tsv", "responses.ndjson", "responses.plain.csv"):
+        told = (folder(mount) / name).read_bytes()
+        bom = b"\xef\xbb\xbf" if heading and name.endswith(".csv") else b""
+        assert told == bom + (folder(whole) / name).read_bytes(), name
+    for name in ("responses.json", "responses.sav", "responses.xml"):
+        path = folder(mount) / name
+        with pytest.raises(OSError) as caught:
+            path.read_bytes()
+        assert caught.value.errno == errno.EIO
+        assert "open one of these" in mount.run("why", path).stdout

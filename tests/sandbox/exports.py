@@ -77,7 +77,7 @@ class Exports:
                                                                                'continuationToken')}
         text = json.dumps(shown, sort_keys=True)
         return (id(survey), survey.version, snap.total, survey.big, text, since and (since.seen, since.moment),
-                self.box.settings.date_semantics, self.box.settings.max_rows_per_file)
+                self.box.settings.date_semantics, self.box.settings.max_rows_per_file, self.box.settings.later_files_heading)
 
     def _render(self, survey: Survey, snap: Snapshot, params: dict, since: Token | None) -> Content:
         if survey.big:
@@ -89,7 +89,8 @@ class Exports:
         for start in range(0, max(1, len(chosen)), most):
             part = chosen[start:start + most]
             made = (snap.row(item) if isinstance(item, int) else item for item in part)
-            packs.append(zips.pack(render.entry(survey, params, made)))
+            heading = start == 0 or self.box.settings.later_files_heading
+            packs.append(zips.pack(render.entry(survey, params, made, heading)))
         return Content(packs, sum(pack.size for pack in packs))
 
     def new_token(self, survey: Survey, snap: Snapshot, by_modified: bool) -> str:

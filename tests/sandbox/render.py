@@ -25,13 +25,13 @@ def extension(kind: str) -> str:
     return EXTENSIONS.get(kind, kind)
 
 
-def entry(survey, params: dict, rows: Iterable[list]) -> Iterator[bytes]:
+def entry(survey, params: dict, rows: Iterable[list], heading: bool = True) -> Iterator[bytes]:
     """The entry of a ZIP in pieces."""
     kind = params['format']
     if kind == 'csv':
-        return (text.encode('utf-8', 'surrogatepass') for text in _table(survey, params, rows, ','))
+        return (text.encode('utf-8', 'surrogatepass') for text in _table(survey, params, rows, ',', heading))
     if kind == 'tsv':
-        return _utf16(_table(survey, params, rows, '\t'))
+        return _utf16(_table(survey, params, rows, '\t', heading))
     if kind == 'json':
         return _json(survey, params, rows)
     if kind == 'ndjson':
@@ -47,13 +47,14 @@ def _utf16(texts: Iterator[str]) -> Iterator[bytes]:
         yield text.encode('utf-16-le', 'surrogatepass')
 
 
-def _table(survey, params: dict, rows: Iterable[list], delimiter: str) -> Iterator[str]:
+def _table(survey, params: dict, rows: Iterable[list], delimiter: str, heading: bool) -> Iterator[str]:
     columns = layout(survey, params)
     out = io.StringIO()
     writer = csv.writer(out, delimiter=delimiter, lineterminator='\r\n')
-    writer.writerow([column.tag for column in columns])
-    writer.writerow([column.text for column in columns])
-    writer.writerow([json.dumps(column.ident, ensure_ascii=False, separators=(',', ':')) for column in columns])
+    if heading:
+        writer.writerow([column.tag for column in columns])
+        writer.writerow([column.text for column in columns])
+        writer.writerow([json.dumps(column.ident, ensure_ascii=False, separators=(',', ':')) for column in columns])
     cells = [column.cell for column in columns]
     newline = params['newlineReplacement']
     count = 0

@@ -69,6 +69,7 @@ class Settings:
     export_lag: float = 0.0              # responses younger than this are not exported yet
     max_export_bytes: int = 1_800_000_000
     max_rows_per_file: int = 1_000_000
+    later_files_heading: bool = True     # of a table's further files; nobody tells
     compress_anyway: bool = False        # compress:false is ignored, as the documentation reserves
     # export parameters (API.md 3.2)
     format_required: bool = True

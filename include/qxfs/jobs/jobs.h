@@ -21,6 +21,7 @@
 #include <qxfs/jobs/shapes.h>
 #include <qxfs/store/cache.h>
 #include <qxfs/store/spill.h>
+#include <qxfs/store/unpack.h>
 
 struct jobs;
 
@@ -83,6 +84,7 @@ struct recipe {
 	enum job_check check;              /* exports */
 	bool has_span;                     /* exports in CSV: rows outside … */
 	int64_t from_s, to_s;              /* … are counted (calendar; to_s is behind it) */
+	enum unpack_join join;             /* exports: of several files in one archive */
 	bool utf16;                        /* exports: the service's UTF-16 becomes UTF-8 */
 	bool bom;                          /* -o csv_bom: a BOM before the text */
 	enum shape shape;                  /* pages */

@@ -1,8 +1,9 @@
 /* unpack.h: follows a growing download, unpacks it, then verifies it whole.
  *
- * The archive holds exactly one regular entry; its name is never used. libarchive unpacks while
- * bytes come in; when the file is whole, libzip reads its central directory, and entry count, sizes
- * and CRC-32 are compared with what was unpacked. Layout: API.md 3.3.
+ * The archive holds regular entries, one unless their text can be joined (API.md 2: over 1,000,000
+ * rows); their names are never used. libarchive unpacks while bytes come in; when the file is
+ * whole, libzip reads its central directory, and entry count, sizes and CRC-32 are compared with
+ * what was unpacked. Layout: API.md 3.3.
  *
  * Threads: follow_* from the network thread, unpack_run on a disk worker, which blocks while it
  * waits for bytes. Guards: follow.lock, a leaf.
@@ -27,17 +28,27 @@ void follow_init(struct follow *f);
 void follow_grow(struct follow *f, uint64_t written);
 void follow_end(struct follow *f, bool whole);
 void follow_done(struct follow *f);
+/* Waits for more than `at` bytes, or the end. -ECANCELED: the download failed. */
+int follow_wait(struct follow *f, uint64_t at, uint64_t *ret_written);
 
 struct unpacked {
 	uint64_t length;
 	uint32_t crc;
 };
 
+/* What becomes of several entries: see join.h. */
+enum unpack_join {
+	UNPACK_ONE,        /* they are refused */
+	UNPACK_JOIN_TABLE, /* CSV, TSV: rows below one heading */
+	UNPACK_JOIN_LINES  /* ndjson */
+};
+
 struct unpack_job {
 	struct follow *follow;
-	int raw_fd;                            /* the archive */
-	int out_fd;                            /* gets the entry's bytes from offset 0 */
-	uint64_t max_bytes;                    /* -EFBIG beyond */
+	int raw_fd;         /* the archive */
+	int out_fd;         /* gets the entry's bytes from offset 0 */
+	uint64_t max_bytes; /* -EFBIG beyond */
+	enum unpack_join join;
 	bool utf16;                            /* its UTF-16LE is written as UTF-8 */
 	bool bom;                              /* a BOM is written before it, if it has none */
 	int (*room)(void *arg, uint64_t upto); /* before bytes are written: 0 or -errno */

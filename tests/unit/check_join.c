@@ -1,0 +1,96 @@
+/* check_join.c: files of one archive become one text, however they are cut into pieces. */
+#include "../../fs/store/join.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static int take(void *arg, const void *bytes, size_t len)
+{
+	buf_add(arg, bytes, len);
+	return 0;
+}
+
+static void join(enum unpack_join kind, const char *const *files, size_t step, struct buf *out)
+{
+	struct join j = { .kind = kind, .sink = take, .arg = out };
+
+	for (; *files; files++) {
+		size_t len = strlen(*files);
+		for (size_t n = 0; n < len; n += step)
+			assert_int_equal(join_feed(&j, *files + n, len - n < step ? len - n : step),
+			                 0);
+		assert_int_equal(join_end(&j), 0);
+	}
+	join_done(&j);
+}
+
+#define HEAD "a,b\r\n\"x\r\ny\",\"z \"\"\r\n\"\r\n\"{}\",\"{}\"\r\n"
+
+static void test_joined_texts(void **state)
+{
+	static const struct {
+		enum unpack_join kind;
+		const char *files[5];
+		const char *text;
+	} rows[] = {
+		{ UNPACK_JOIN_TABLE,
+		  { HEAD "1,2\r\n", HEAD "3,4\r\n", HEAD "5,6\r\n" },
+		  HEAD "1,2\r\n3,4\r\n5,6\r\n" },
+		{ UNPACK_JOIN_TABLE,
+		  { HEAD "1,2\r\n", "3,4\r\n", "5,6\r\n" },
+		  HEAD "1,2\r\n3,4\r\n5,6\r\n" },
+		/* the last line has no end */
+		{ UNPACK_JOIN_TABLE, { HEAD "1,2", HEAD "3,4", "5,6" }, HEAD "1,2\r\n3,4\r\n5,6" },
+		/* a row that begins as the heading does; a file that is cut within it */
+		{ UNPACK_JOIN_TABLE,
+		  { HEAD "1,2\r\n", "a,b\r\n3,4\r\n", "a,b\r\n\"x" },
+		  HEAD "1,2\r\na,b\r\n3,4\r\na,b\r\n\"x" },
+		/* nothing but a heading; nothing at all */
+		{ UNPACK_JOIN_TABLE, { HEAD, HEAD, "", HEAD "3,4\r\n" }, HEAD "3,4\r\n" },
+		{ UNPACK_JOIN_TABLE, { "", "" }, "" },
+		{ UNPACK_JOIN_TABLE,
+		  { "\xef\xbb\xbf" HEAD "1,2\r\n", "\xef\xbb\xbf" HEAD "3,4\r\n" },
+		  "\xef\xbb\xbf" HEAD "1,2\r\n3,4\r\n" },
+		{ UNPACK_JOIN_LINES,
+		  { "{\"a\":1}\n", "{\"a\":1}\n{}", "{\"a\":2}\n" },
+		  "{\"a\":1}\n{\"a\":1}\n{}\n{\"a\":2}\n" },
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		for (size_t step = 1; step < 50; step++) {
+			struct buf out = { 0 };
+			join(rows[i].kind, rows[i].files, step, &out);
+			assert_string_equal(buf_text(&out), rows[i].text);
+			buf_done(&out);
+		}
+	}
+}
+
+static int refuse(void *arg, const void *bytes, size_t len)
+{
+	(void)arg, (void)bytes, (void)len;
+	return -ENOSPC;
+}
+
+static void test_what_the_sink_says_is_told(void **state)
+{
+	struct join j = { .kind = UNPACK_JOIN_LINES, .sink = refuse };
+	(void)state;
+	assert_int_equal(join_feed(&j, "a", 1), -ENOSPC);
+	join_done(&j);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_joined_texts),
+		cmocka_unit_test(test_what_the_sink_says_is_told),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
