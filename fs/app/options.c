@@ -92,6 +92,10 @@ static const struct option_row rows[] = {
 	  "what files to import are written in (default UTF-8; UTF-16 is known by itself)" },
 	{ "allow_resubscribe", NULL, NULL, VALUE_NONE, FIELD(allow_resubscribe), 0, 0,
 	  "let an import undo that a contact has opted out" },
+	{ "only", "SV_a:SV_b", NULL, VALUE_SURVEYS, FIELD(only), 0, 0,
+	  "these surveys, by their ids, and no others" },
+	{ "hide", "WHAT:WHAT", NULL, VALUE_HIDE, FIELD(hide), 0, 0,
+	  "leave out directory, mailinglists, excel, imports" },
 	{ "api", NULL, NULL, VALUE_NONE, FIELD(api), 0, 0,
 	  "offer any GET of the API below .qxfs/api" },
 	{ "allow_other", NULL, NULL, VALUE_NONE, FIELD(allow_other), 0, 0,
@@ -327,6 +331,7 @@ void options_done(struct options *o)
 	free(o->token_file);
 	free(o->import_charset);
 	free(o->crawlers);
+	free(o->only);
 	free(o->timezone);
 	free(o->mountpoint);
 	buf_done(&o->kernel);

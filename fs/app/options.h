@@ -34,6 +34,8 @@ struct options {
 	uint64_t max_export;
 	char *cache_dir, *state_dir, *token_file; /* absolute; NULL: not given */
 	bool api;
+	char *only;     /* NULL: all surveys */
+	int64_t hide;   /* bits of enum hidden */
 	char *timezone; /* NULL: the machine's */
 	bool csv_bom;
 	bool allow_other;

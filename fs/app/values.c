@@ -6,7 +6,9 @@
 #include <qxfs/base/zone.h>
 #include <qxfs/jobs/drops.h>
 #include <qxfs/jobs/lists.h>
+#include <qxfs/tree/config.h>
 
+#include <assert.h>
 #include <ctype.h>
 #include <errno.h>
 #include <grp.h>
@@ -231,6 +233,46 @@ static int parse_names(const char *text, struct range range, void *field)
 	return 0;
 }
 
+static int parse_surveys(const char *text, struct range range, void *field)
+{
+	static const char good[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+	const char *at = text;
+
+	do {
+		size_t len = strncmp(at, "SV_", 3) == 0 ? strspn(at + 3, good) : 0;
+		if (len == 0)
+			return -EINVAL;
+		at += 3 + len;
+	} while ((*at == ':' || *at == ',') && *++at);
+	return *at ? -EINVAL : parse_names(text, range, field);
+}
+
+static int parse_hide(const char *text, struct range range, void *field)
+{
+	static const char *const words[] = {
+		[HIDE_DIRECTORY] = "directory",
+		[HIDE_MAILINGLISTS] = "mailinglists",
+		[HIDE_EXCEL] = "excel",
+		[HIDE_IMPORTS] = "imports",
+	};
+	static_assert(countof(words) == HIDDEN_, "every part has its word");
+	int64_t *bits = field;
+
+	(void)range;
+	for (const char *at = text;; at++) {
+		size_t len = strcspn(at, ":,"), i = 0;
+		while (i < countof(words) &&
+		       (strncmp(words[i], at, len) != 0 || words[i][len] || len == 0))
+			i++;
+		if (i == countof(words))
+			return -EINVAL;
+		*bits |= INT64_C(1) << i;
+		at += len;
+		if (!*at)
+			return 0;
+	}
+}
+
 static int parse_charset(const char *text, struct range range, void *field)
 {
 	(void)range;
@@ -306,6 +348,9 @@ static const struct {
 	[VALUE_SPAN] = { parse_span, "a whole number of seconds, or with m, h or d behind it,",
 	                 NULL },
 	[VALUE_CHARSET] = { parse_charset, "a character set such as windows-1252", NULL },
+	[VALUE_SURVEYS] = { parse_surveys, "ids of surveys, as SV_a:SV_b", NULL },
+	[VALUE_HIDE] = { parse_hide,
+	                 "directory, mailinglists, excel or imports, with : between them", NULL },
 	[VALUE_NAMES] = { parse_names, "names of programs, as NAME:NAME", NULL },
 	[VALUE_KERNEL] = { parse_nothing, "no value", NULL },
 };

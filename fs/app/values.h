@@ -24,6 +24,8 @@ enum value_kind {
 	VALUE_SPAN,    /* int64_t, seconds: "7d", "12h", "30m", "45" */
 	VALUE_CHARSET, /* char *, a character set this machine knows, owned; the former one is freed
 	                */
+	VALUE_SURVEYS, /* char *, ids between ":" or ",", owned; the former one is freed */
+	VALUE_HIDE,    /* int64_t, bits of enum hidden */
 	VALUE_NAMES,   /* char *, any text, owned; the former one is freed */
 	VALUE_KERNEL,  /* handed on to the kernel */
 	VALUE_N_

@@ -171,6 +171,8 @@ static int build_tree(const struct wiring *w, struct parts *p, struct qx_fail *f
 		.crawlers = o->crawlers,
 		.share = share_of(o),
 		.api = o->api,
+		.only = o->only,
+		.hide = (unsigned)o->hide,
 		.job_timeout_s = o->job_timeout_s,
 		.legacy = (enum legacy_contacts)o->legacy,
 		.client = p->client,

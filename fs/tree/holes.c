@@ -138,9 +138,28 @@ int hole_check(struct tree *t, enum hole hole, const char *name, struct qx_fail 
 	return holes[hole].check(name, t->zone, why);
 }
 
-bool hole_shows(enum hole hole, const struct catalog *c, const struct list_item *item)
+/* -o only= */
+static bool is_admitted(const struct tree *t, enum hole hole, const char *id)
 {
-	return !holes[hole].choice || catalog_has_choice(c, item, holes[hole].choice);
+	const char *at = t->config.only;
+	size_t len = strlen(id);
+
+	if (!at || holes[hole].list != LIST_SURVEYS)
+		return true;
+	while ((at = strstr(at, id))) {
+		bool begins = at == t->config.only || strchr(":,", at[-1]);
+		if (begins && strchr(":,", at[len])) /* or the end */
+			return true;
+		at += len;
+	}
+	return false;
+}
+
+bool hole_shows(const struct tree *t, enum hole hole, const struct catalog *c,
+                const struct list_item *item)
+{
+	return is_admitted(t, hole, item->id) &&
+	       (!holes[hole].choice || catalog_has_choice(c, item, holes[hole].choice));
 }
 
 const char *hole_name(enum hole hole, const struct catalog *c, const struct list_item *item)
@@ -169,10 +188,13 @@ static const char *part_for(struct tree *t, enum hole hole, const char *dir_arg,
 		item = list_find(c->list, name);
 	else if (c)
 		item = catalog_find_name(c, name);
-	if (item && hole_shows(hole, c, item))
+	if (item && hole_shows(t, hole, c, item))
 		return holes[hole].style == PART_NAME ? name : hole_part(hole, c, item);
 	if (holes[hole].well_formed)
-		return holes[hole].well_formed(name) && !tree_is_absent(t, name) ? name : NULL;
+		return holes[hole].well_formed(name) && is_admitted(t, hole, name) &&
+		                       !tree_is_absent(t, name)
+		               ? name
+		               : NULL;
 	/* Nobody knows the names of an object's list before it was fetched. */
 	return !c && list_row(holes[hole].list)->of && id_is_sound(dir_arg) ? name : NULL;
 }

@@ -54,8 +54,29 @@ static bool row_has_contacts(const struct node_row *row)
 	return of == ROW_MAILINGLIST || of == ROW_DIRECTORY;
 }
 
+/* -o hide= */
+static bool is_hidden(const struct tree *t, const struct node_row *row)
+{
+	static const struct {
+		enum row_id row;
+		enum hidden what;
+	} hidden[] = {
+		{ ROW_DIRECTORY_LINK, HIDE_DIRECTORY },
+		{ ROW_DIRECTORIES, HIDE_DIRECTORY },
+		{ ROW_MAILINGLISTS, HIDE_MAILINGLISTS },
+		{ ROW_EXCEL, HIDE_EXCEL },
+	};
+
+	for (size_t i = 0; i < countof(hidden); i++)
+		if (hidden[i].row == row->id)
+			return t->config.hide >> hidden[i].what & 1;
+	return row->is_inbox && t->config.hide >> HIDE_IMPORTS & 1;
+}
+
 bool row_is_there(struct tree *t, const struct node_row *row, const char *arg)
 {
+	if (t->config.hide && is_hidden(t, row))
+		return false;
 	if (row->id == ROW_DIRECTORY_LINK)
 		return default_directory(t);
 	if (row->flags & ROW_OPTION_API)

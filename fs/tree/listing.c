@@ -54,7 +54,7 @@ static int add_items(struct tree *t, struct listing *l)
 	if (!l->chosen)
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++)
-		if (hole_shows(l->pattern->hole, l->catalog, &l->catalog->list->items[i]))
+		if (hole_shows(t, l->pattern->hole, l->catalog, &l->catalog->list->items[i]))
 			l->chosen[l->n_items++] = i;
 	return 0;
 }

@@ -81,6 +81,8 @@ int64_t text_surveys_index(struct tree *t, const char *arg, struct buf *out)
 	buf_add_str(out, "id,name,owner,active,created,modified,path\r\n");
 	for (size_t i = 0; c && i < c->list->n; i++) {
 		const struct list_item *item = &c->list->items[i];
+		if (!hole_shows(t, HOLE_SURVEY, c, item))
+			continue;
 		const char *const cells[] = {
 			item->id,
 			item->field[SURVEY_NAME],

@@ -84,7 +84,8 @@ bool hole_is_personal(enum hole hole);
 /* A request that is listed once it was used: used.h. */
 bool hole_is_kept(enum hole hole);
 /* The items of a catalog that a folder with this hole shows. */
-bool hole_shows(enum hole hole, const struct catalog *c, const struct list_item *item);
+bool hole_shows(const struct tree *t, enum hole hole, const struct catalog *c,
+                const struct list_item *item);
 /* Component, and name in the folder, of an item. */
 const char *hole_part(enum hole hole, const struct catalog *c, const struct list_item *item);
 const char *hole_name(enum hole hole, const struct catalog *c, const struct list_item *item);

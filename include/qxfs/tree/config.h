@@ -11,6 +11,8 @@
 #include <qxfs/jobs/lists.h>
 #include <qxfs/store/cache.h>
 
+enum hidden { HIDE_DIRECTORY, HIDE_MAILINGLISTS, HIDE_EXCEL, HIDE_IMPORTS, HIDDEN_ };
+
 struct tree_config {
 	char account[33]; /* hash of host, brand and user */
 	char host[256];
@@ -38,7 +40,10 @@ struct tree_config {
 	bool read_only;             /* nothing is sent */
 	const char *import_charset; /* borrowed while the tree lives; NULL */
 	int64_t import_delay_s, keep_imports_s;
-	bool api; /* .qxfs/api is there */
+	bool api;         /* .qxfs/api is there */
+	const char *only; /* borrowed while the tree lives: ids of surveys between ':' or ','; all
+	                     others do not exist; NULL: all exist */
+	unsigned hide;    /* bits of enum hidden: they do not exist either */
 };
 
 #endif
