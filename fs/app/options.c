@@ -96,6 +96,8 @@ static const struct option_row rows[] = {
 	  "these surveys, by their ids, and no others" },
 	{ "hide", "WHAT:WHAT", NULL, VALUE_HIDE, FIELD(hide), 0, 0,
 	  "leave out directory, mailinglists, excel, imports" },
+	{ "audit", "FILE", NULL, VALUE_AUDIT, FIELD(audit), 0, 0,
+	  "a line for each open, given file and import: a file, or syslog" },
 	{ "api", NULL, NULL, VALUE_NONE, FIELD(api), 0, 0,
 	  "offer any GET of the API below .qxfs/api" },
 	{ "allow_other", NULL, NULL, VALUE_NONE, FIELD(allow_other), 0, 0,
@@ -332,6 +334,7 @@ void options_done(struct options *o)
 	free(o->import_charset);
 	free(o->crawlers);
 	free(o->only);
+	free(o->audit);
 	free(o->timezone);
 	free(o->mountpoint);
 	buf_done(&o->kernel);

@@ -34,6 +34,7 @@ struct options {
 	uint64_t max_export;
 	char *cache_dir, *state_dir, *token_file; /* absolute; NULL: not given */
 	bool api;
+	char *audit;    /* NULL: none */
 	char *only;     /* NULL: all surveys */
 	int64_t hide;   /* bits of enum hidden */
 	char *timezone; /* NULL: the machine's */

@@ -233,6 +233,12 @@ static int parse_names(const char *text, struct range range, void *field)
 	return 0;
 }
 
+static int parse_audit(const char *text, struct range range, void *field)
+{
+	bool is_word = strcmp(text, "syslog") == 0;
+	return is_word ? parse_names(text, range, field) : parse_path(text, range, field);
+}
+
 static int parse_surveys(const char *text, struct range range, void *field)
 {
 	static const char good[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -351,6 +357,7 @@ static const struct {
 	[VALUE_SURVEYS] = { parse_surveys, "ids of surveys, as SV_a:SV_b", NULL },
 	[VALUE_HIDE] = { parse_hide,
 	                 "directory, mailinglists, excel or imports, with : between them", NULL },
+	[VALUE_AUDIT] = { parse_audit, "a path, or syslog", NULL },
 	[VALUE_NAMES] = { parse_names, "names of programs, as NAME:NAME", NULL },
 	[VALUE_KERNEL] = { parse_nothing, "no value", NULL },
 };

@@ -26,6 +26,7 @@ enum value_kind {
 	                */
 	VALUE_SURVEYS, /* char *, ids between ":" or ",", owned; the former one is freed */
 	VALUE_HIDE,    /* int64_t, bits of enum hidden */
+	VALUE_AUDIT,   /* char *, a path or "syslog" */
 	VALUE_NAMES,   /* char *, any text, owned; the former one is freed */
 	VALUE_KERNEL,  /* handed on to the kernel */
 	VALUE_N_

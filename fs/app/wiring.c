@@ -171,6 +171,7 @@ static int build_tree(const struct wiring *w, struct parts *p, struct qx_fail *f
 		.crawlers = o->crawlers,
 		.share = share_of(o),
 		.api = o->api,
+		.audit = o->audit,
 		.only = o->only,
 		.hide = (unsigned)o->hide,
 		.job_timeout_s = o->job_timeout_s,
@@ -192,6 +193,10 @@ static int build_tree(const struct wiring *w, struct parts *p, struct qx_fail *f
 	(void)snprintf(config.user, sizeof(config.user), "%s", account_user(p->account));
 	(void)snprintf(config.host, sizeof(config.host), "%s", w->credentials->base.host);
 	int r = tree_new(&config, &p->tree);
+	if (r < 0 && o->audit)
+		return fail_set(fail, -r,
+		                "the tree cannot be made, or audit=%s cannot be written: %s",
+		                o->audit, strerror(-r));
 	if (r < 0)
 		return fail_set(fail, -r, "the tree cannot be made: %s", strerror(-r));
 	return fill_lists(p, fail);

@@ -68,6 +68,8 @@ static void look_at_caller(struct errand *e)
 {
 	e->who.process = caller_process(e->who.pid);
 	e->who.killed = caller_is_killed(e->who.pid);
+	if (tree_is_audited(e->tree))
+		caller_describe(e->who.pid, e->who.program, &e->who.session);
 }
 
 static void done(const struct errand *e, int err)

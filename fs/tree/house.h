@@ -88,6 +88,7 @@ struct table {
 
 struct op;
 struct visitors;
+struct audit;
 struct entry_op;
 struct handle;
 struct listing;
@@ -98,6 +99,7 @@ struct tree {
 	struct jobs *jobs;            /* immutable */
 	struct drops *drops;          /* immutable; NULL: there is no journal */
 	struct visitors *visitors;    /* immutable */
+	struct audit *audit;          /* immutable; NULL: none */
 	struct imports *imports;      /* immutable; likewise, or the mount is read-only */
 	int64_t born_s;               /* immutable */
 	pthread_mutex_t catalog_lock; /* rank 1, before `lock`: one thread makes a catalog */
@@ -127,8 +129,7 @@ struct place *place_base(struct tree *t, const struct node_row *row, const char 
 void place_release(struct tree *t, struct place *p); /* frees it if nothing is known of it */
 struct node *node_new(struct tree *t, struct place *p);
 /* Gives a data node its generation and, unless that is served unchecked, its time: the one the node
- * has shown, for who made or checked the generation was told it; or what another mount has shown.
- */
+ * has shown, as who made or checked it was told; or what another mount has shown. */
 void node_fill(struct node *n, struct generation *gen);
 void node_release(struct tree *t, struct node *n); /* frees it if nobody holds it */
 /* What a touch of the place does. */
@@ -150,8 +151,7 @@ int place_of(struct tree *t, uint64_t id, const struct node_row **ret_row, char 
 /* Does a survey's folder hold an expired file, and should its listing ask about it? Says yes once
  * in each freshness. */
 bool folder_must_ask(struct tree *t, const char *id);
-/* The next document of the folder that is old and small; ROW_ROOT: none. `after`: ROW_ROOT at
- * first. */
+/* The next old and small document of the folder; ROW_ROOT: none. `after`: ROW_ROOT at first. */
 enum row_id folder_next_old(struct tree *t, const char *id, enum row_id after);
 /* What the GET of a survey means for its exports: those that it finds unchanged are fresh again. */
 void renew_exports(struct tree *t, const struct survey_seen *seen);

@@ -1,4 +1,5 @@
 /* inbox_ops.c: opening, writing, renaming, removing in import folders. What is not one refuses. */
+#include "audit.h"
 #include "inbox.h"
 
 #include <errno.h>
@@ -72,6 +73,19 @@ static int open_rejected(struct tree *t, struct node *n, int64_t id, int flags,
 	return 0;
 }
 
+/* Somebody begins to write it. */
+static void tell_given(struct tree *t, const struct tree_caller *who, const struct entry *e)
+{
+	struct buf path = { 0 };
+
+	buf_addf(&path, "%s/%s", e->folder, e->name);
+	const struct audit_line line = {
+		.what = "give", .who = who, .path = buf_text(&path), .outcome = "ok"
+	};
+	audit_put(t->audit, &line);
+	buf_done(&path);
+}
+
 int inbox_open(struct tree *t, struct node *n, int flags, const struct tree_caller *who,
                struct tree_handle **ret)
 {
@@ -85,6 +99,10 @@ int inbox_open(struct tree *t, struct node *n, int flags, const struct tree_call
 	if (inbox_is_rejected(p->row))
 		return open_rejected(t, n, id, flags, ret);
 	int r = drops_open(t->drops, id, flags, &caller, &drop);
+	struct entry e;
+	if (r == 0 && (flags & O_ACCMODE) != O_RDONLY && t->audit &&
+	    journal_get(t->config.journal, id, &e) == 0)
+		tell_given(t, who, &e);
 	return r < 0 ? r : wrap(t, n, drop, ret);
 }
 
@@ -127,6 +145,8 @@ int tree_create(struct tree *t, uint64_t parent, const char *name, mode_t mode, 
 	if (r == 0)
 		r = present(t, row, arg, ret);
 	struct node *n = r == 0 ? node_pin(t, ret->node) : NULL;
+	if (n)
+		tell_given(t, who, &e);
 	if (!n) {
 		drops_release(drop);
 		return r < 0 ? r : -ENOMEM;

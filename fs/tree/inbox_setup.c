@@ -1,4 +1,5 @@
 /* inbox_setup.c: imports begin and end with the mount; what they change is fetched anew. */
+#include "audit.h"
 #include "inbox.h"
 
 #include <errno.h>
@@ -80,6 +81,24 @@ static void end_freshness(struct tree *t, enum row_id dir, const char *arg)
 	pthread_mutex_unlock(&t->lock);
 }
 
+/* Whose file it is, was told when it was given. */
+static void tell_end(struct tree *t, const struct entry *e)
+{
+	const struct tree_caller who = { .uid = e->uid };
+	struct buf path = { 0 };
+
+	buf_addf(&path, "%s/%s", e->folder, e->name);
+	const struct audit_line line = {
+		.what = "import",
+		.who = &who,
+		.path = buf_text(&path),
+		.bytes = e->size,
+		.outcome = entry_state_row(e->state)->word,
+	};
+	audit_put(t->audit, &line);
+	buf_done(&path);
+}
+
 /* Also what failed or is uncertain may have changed something. */
 static void imported(void *arg, const struct entry *e)
 {
@@ -88,6 +107,7 @@ static void imported(void *arg, const struct entry *e)
 
 	if (!entry_state_row(e->state)->over || drop_folder_parse(e->folder, &folder) < 0)
 		return;
+	tell_end(t, e);
 	if (folder.target == TARGET_SURVEYS) {
 		tree_refresh_lists(t);
 		return;

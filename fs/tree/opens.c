@@ -1,6 +1,7 @@
 /* opens.c: handles, and what can be opened at once. What must wait: waits.c. */
 #include "opens.h"
 
+#include "audit.h"
 #include "inbox.h"
 #include "listing.h"
 #include "live.h"
@@ -321,6 +322,31 @@ static int open_folder_now(struct tree *t, struct node *n, struct tree_handle **
 	return open_folder(t, n, ret);
 }
 
+bool tree_is_audited(const struct tree *t)
+{
+	return t->audit;
+}
+
+void tell_audit(struct tree *t, const struct node *n, const struct tree_caller *who, int err,
+                const struct tree_handle *h)
+{
+	const struct place *p = n->place; /* n is pinned: it stays */
+	enum node_kind kind = p->row->kind;
+
+	if (!t->audit || (kind != NODE_DATA && kind != NODE_LIVE))
+		return;
+	const struct audit_line line = {
+		.what = "open",
+		.who = who,
+		.row = p->row,
+		.arg = p->arg,
+		.gen = h ? ((const struct handle *)h)->gen : NULL,
+		.bytes = h ? h->length : 0,
+		.outcome = err < 0 ? strerrorname_np(-err) : "ok",
+	};
+	audit_put(t->audit, &line);
+}
+
 int tree_open(struct tree *t, enum tree_verb verb, uint64_t node, int flags,
               const struct tree_caller *who, struct tree_handle **ret)
 {
@@ -348,6 +374,8 @@ int tree_open(struct tree *t, enum tree_verb verb, uint64_t node, int flags,
 		r = kind == NODE_DIR ? -EISDIR : -ELOOP;
 	if (r == 0)
 		used_note(t, n->place->row, n->place->arg);
+	if (r != -EAGAIN && verb == TREE_OPEN)
+		tell_audit(t, n, who, r, r == 0 ? *ret : NULL);
 	node_unpin(t, n);
 	return r;
 }

@@ -36,4 +36,8 @@ void lose_data(struct tree *t, struct node *n, struct generation *gen);
 /* At the end of the mount: what a lazy unmount has left open. */
 void close_handles(struct tree *t);
 
+/* An open that was answered, for the audit; err: 0 or negative errno. Call without tree.lock. */
+void tell_audit(struct tree *t, const struct node *n, const struct tree_caller *who, int err,
+                const struct tree_handle *h);
+
 #endif

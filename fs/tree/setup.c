@@ -1,4 +1,5 @@
 /* setup.c: making and ending a tree; the lists at the start. */
+#include "audit.h"
 #include "dates.h"
 #include "inbox.h"
 #include "keeper.h"
@@ -61,6 +62,8 @@ int tree_new(const struct tree_config *config, struct tree **ret)
 	t->visitors = visitors_new(config->crawlers, config->export_budget);
 	if (r == 0 && !t->visitors)
 		r = -ENOMEM;
+	if (r == 0)
+		r = audit_new(config->audit, &t->audit);
 	if (r == 0)
 		r = keeper_new(t, &t->keeper);
 	if (r == 0)
@@ -275,6 +278,7 @@ void tree_free(struct tree *t)
 	drops_free(t->drops);
 	keeper_free(t->keeper);
 	visitors_free(t->visitors);
+	audit_free(t->audit);
 	free_nodes(t);
 	tree_forget_found(t);
 	kept_free(t);

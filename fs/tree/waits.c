@@ -42,6 +42,8 @@ static void finish(struct op *op, int err, struct tree_handle *handle)
 
 	if (err == 0)
 		used_note(t, op->row, op->arg);
+	if (op->node && op->verb == TREE_OPEN)
+		tell_audit(t, op->node, &op->who, err, handle);
 	pthread_mutex_lock(&t->lock);
 	struct op **link = &t->ops;
 	while (*link != op)

@@ -40,10 +40,11 @@ struct tree_config {
 	bool read_only;             /* nothing is sent */
 	const char *import_charset; /* borrowed while the tree lives; NULL */
 	int64_t import_delay_s, keep_imports_s;
-	bool api;         /* .qxfs/api is there */
-	const char *only; /* borrowed while the tree lives: ids of surveys between ':' or ','; all
-	                     others do not exist; NULL: all exist */
-	unsigned hide;    /* bits of enum hidden: they do not exist either */
+	const char *audit; /* borrowed while the tree is made; see audit.h */
+	bool api;          /* .qxfs/api is there */
+	const char *only;  /* borrowed while the tree lives: ids of surveys between ':' or ','; all
+	                      others do not exist; NULL: all exist */
+	unsigned hide;     /* bits of enum hidden: they do not exist either */
 };
 
 #endif
