@@ -4,7 +4,7 @@
 
 BUILD_PACKAGES=(gcc libc6-dev meson ninja-build pkg-config libfuse3-dev libcurl4-openssl-dev
 	libjson-c-dev libyajl-dev libarchive-dev libzip-dev zlib1g-dev libssl-dev libutf8proc-dev
-	libcsv-dev libxlsxwriter-dev libsqlite3-dev)
+	libcsv-dev libinih-dev libxlsxwriter-dev libsqlite3-dev)
 RUN_PACKAGES=(fuse3 python3 ca-certificates tzdata)
 # shellcheck disable=SC2034 # used by run-tests
 TEST_PACKAGES=(clang codespell curl e2fsprogs git libcmocka-dev libglib2.0-bin python3-openpyxl

@@ -148,53 +148,114 @@ static int read_file(const char *path, char **ret, struct qx_fail *fail)
 
 /* --- the first found wins --- */
 
-static int read_token(const char *token_file, char **ret, struct qx_fail *fail)
+static char *token_of_environment(const char **ret_name)
 {
-	if (token_file)
-		return read_file(token_file, ret, fail);
 	for (size_t i = 0; i < countof(token_names); i++) {
 		char *text = getenv(token_names[i]);
+		*ret_name = token_names[i];
 		if (text && *text)
-			return credentials_take_token(text, token_names[i], ret, fail);
+			return text;
 	}
+	return NULL;
+}
+
+static bool has_token(const struct profile *p)
+{
+	return p && (p->token || p->token_file || p->token_command);
+}
+
+static int token_of_profile(const struct profile *p, char **ret, struct qx_fail *fail)
+{
+	char *text = NULL;
+	int r = 0;
+
+	if (p->token_file)
+		return read_file(p->token_file, ret, fail);
+	if (p->token_command)
+		r = profile_run_command(p->token_command, &text, fail);
+	else
+		text = strdup(p->token);
+	if (r == 0)
+		r = text ? credentials_take_token(text, "the profile", ret, fail)
+		         : fail_set(fail, ENOMEM, "there is no memory left");
+	wipe_and_free(text);
+	return r;
+}
+
+static int no_token(struct qx_fail *fail)
+{
 	int r = fail_set(fail, ENOENT,
-	                 "there is no API token: neither %s nor -o token_file=FILE is set",
+	                 "there is no API token: neither %s nor -o token_file=FILE is set, nor "
+	                 "has the profile one",
 	                 token_names[0]);
 	fail_remedy(fail, WHERE_TOKENS_ARE "; 'qxfs demo' needs none");
 	return r;
 }
 
-static int read_base(struct base_url *ret, struct qx_fail *fail)
+/* `from`: the setting's name. */
+static int parse_base(const char *text, const char *from, struct base_url *ret,
+                      struct qx_fail *fail)
 {
-	const char *text = getenv(HOST_NAME);
-	qx_auto_free char *host = text ? strdup(skip_blanks(text)) : NULL;
+	qx_auto_free char *host = strdup(skip_blanks(text));
+	struct qx_fail why;
 
-	if (text && !host)
+	if (!host)
 		return fail_set(fail, ENOMEM, "there is no memory left");
-	for (size_t len = host ? strlen(host) : 0; len > 0 && strchr(BLANKS, host[len - 1]); len--)
+	for (size_t len = strlen(host); len > 0 && strchr(BLANKS, host[len - 1]); len--)
 		host[len - 1] = '\0';
-	if (host && *host) {
-		struct qx_fail why;
-		int r = url_parse_base(host, ret, &why);
-		if (r < 0) {
-			fail_set(fail, why.err, HOST_NAME ": %s", why.why);
-			fail_remedy(fail, "%s", why.remedy);
-		}
+	if (!*host)
+		return -ENOENT;
+	int r = url_parse_base(host, ret, &why);
+	if (r < 0) {
+		fail_set(fail, why.err, "%s: %s", from, why.why);
+		fail_remedy(fail, "%s", why.remedy);
+	}
+	return r;
+}
+
+/* own: the token is the profile's, which never goes to another host than the profile names. */
+static int read_base(const struct profile *profile, bool own, struct base_url *ret,
+                     struct qx_fail *fail)
+{
+	const char *text = own ? NULL : getenv(HOST_NAME);
+	int r = text ? parse_base(text, HOST_NAME, ret, fail) : -ENOENT;
+
+	if (r != -ENOENT)
+		return r;
+	if (profile && profile->host)
+		r = parse_base(profile->host, "the profile's host", ret, fail);
+	if (r != -ENOENT)
+		return r;
+	if (own) {
+		r = fail_set(fail, ENOENT, "the profile has a token and no host");
+		fail_remedy(fail,
+		            "Write host = fra1.qualtrics.com, or what your data centre is, into "
+		            "it: Account Settings > Qualtrics IDs shows it");
 		return r;
 	}
-	int r = fail_set(fail, ENOENT, HOST_NAME " is not set");
+	r = fail_set(fail, ENOENT, HOST_NAME " is not set");
 	fail_remedy(fail, "It names your data centre, as in 'export " HOST_NAME
 	                  "=fra1.qualtrics.com': Account Settings > Qualtrics IDs shows it");
 	return r;
 }
 
-int credentials_read(const char *token_file, struct credentials *ret, struct qx_fail *fail)
+int credentials_read(const struct profile *profile, const char *token_file, struct credentials *ret,
+                     struct qx_fail *fail)
 {
 	struct credentials found = { 0 };
+	const char *name = NULL;
+	char *text = token_of_environment(&name);
+	bool own = !token_file && !text && has_token(profile);
 
-	int r = read_base(&found.base, fail);
-	if (r == 0)
-		r = read_token(token_file, &found.token, fail);
+	int r = read_base(profile, own, &found.base, fail);
+	if (r < 0)
+		;
+	else if (token_file)
+		r = read_file(token_file, &found.token, fail);
+	else if (text)
+		r = credentials_take_token(text, name, &found.token, fail);
+	else
+		r = own ? token_of_profile(profile, &found.token, fail) : no_token(fail);
 	credentials_wipe_environment();
 	if (r == 0)
 		*ret = found;

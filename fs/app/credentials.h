@@ -1,6 +1,6 @@
 /* credentials.h: whose account, and where: token and host, the first found wins:
- *   token   -o token_file=FILE, QUALTRICS_API_TOKEN, QUALTRICS_API_KEY
- *   host    QUALTRICS_BASE_URL
+ *   token   -o token_file=FILE, QUALTRICS_API_TOKEN, QUALTRICS_API_KEY, the profile
+ *   host    QUALTRICS_BASE_URL, the profile; with a profile's token the profile's alone
  *
  * The token is wiped from the environment, in place: /proc/PID/environ must not show it, and no
  * child inherits it. It never stands in a message.
@@ -13,13 +13,16 @@
 #include <qxfs/api/url.h>
 #include <qxfs/base/fail.h>
 
+#include "profile.h"
+
 struct credentials {
 	struct base_url base;
 	char *token; /* until it becomes a struct secret, in the process that keeps it */
 };
 
-/* token_file may be NULL. The environment is wiped whether or not this succeeds. */
-int credentials_read(const char *token_file, struct credentials *ret, struct qx_fail *fail);
+/* profile and token_file may be NULL. The environment is wiped whether or not this succeeds. */
+int credentials_read(const struct profile *profile, const char *token_file, struct credentials *ret,
+                     struct qx_fail *fail);
 /* Checks and takes a token from elsewhere; `text` is wiped. `where` names the place for messages.
  */
 int credentials_take_token(char *text, const char *where, char **ret, struct qx_fail *fail);

@@ -264,7 +264,7 @@ int command_demo(int argc, char *const argv[])
 	struct qx_fail fail = { 0 };
 
 	credentials_wipe_environment(); /* a real token has nothing to do with this */
-	int r = options_parse(argc, argv, true, &demo.options, &fail);
+	int r = options_parse(argc, argv, true, NULL, &demo.options, &fail);
 	if (r == 0 && (demo.options.help || demo.options.version || demo.options.print_tree ||
 	               demo.options.print_parameters))
 		r = fail_set(&fail, EINVAL,

@@ -76,11 +76,13 @@ static const char *command_at(size_t i)
 
 static int print_help(void)
 {
-	printf("Usage: qxfs [-f] [-d] [-o OPTIONS] MOUNTPOINT\n"
+	printf("Usage: qxfs [-f] [-d] [-o OPTIONS] [PROFILE] MOUNTPOINT\n"
 	       "\n"
 	       "Mounts a Qualtrics account as a folder tree. A mount point has a slash or is a "
 	       "folder\n"
-	       "that exists. The account is named by the environment:\n"
+	       "that exists. The account is named by the environment, or by a profile, a section "
+	       "of\n"
+	       "~/.config/qxfs/config (host, token or token_file or token_command, options):\n"
 	       "\n"
 	       "Environment:\n"
 	       "  QUALTRICS_BASE_URL      your data centre, as fra1.qualtrics.com\n"
@@ -102,6 +104,7 @@ static int print_help(void)
 
 struct mounting {
 	struct options options;
+	struct profile profile;
 	struct credentials credentials;
 	struct places places;
 	char *mountpoint;
@@ -135,6 +138,7 @@ static void drop(void *arg)
 	const struct base_url base = m->credentials.base;
 
 	credentials_done(&m->credentials);
+	profile_done(&m->profile);
 	m->credentials.base = base; /* for the greeting */
 }
 
@@ -178,7 +182,7 @@ static int prepare(struct mounting *m, struct qx_fail *fail)
 
 	int r = check_word(o->mountpoint, fail);
 	if (r == 0)
-		r = credentials_read(o->token_file, &m->credentials, fail);
+		r = credentials_read(&m->profile, o->token_file, &m->credentials, fail);
 	if (r == 0)
 		r = places_find(o->cache_dir, o->state_dir, &m->places, fail);
 	if (r == 0)
@@ -209,6 +213,18 @@ static int mount_account(struct mounting *m)
 	return daemon_run(&plan);
 }
 
+/* Its options come first: what the command line says counts more. */
+static int read_profile(int argc, char *const argv[], struct mounting *m, struct qx_fail *fail)
+{
+	if (!m->options.mountpoint) /* somebody asks for help */
+		return 0;
+	int r = profile_read(m->options.profile, &m->profile, fail);
+	if (r < 0 || !m->profile.options)
+		return r;
+	options_done(&m->options);
+	return options_parse(argc, argv, false, m->profile.options, &m->options, fail);
+}
+
 static int mount_or_tell(int argc, char *const argv[])
 {
 	struct mounting m = { 0 };
@@ -216,8 +232,10 @@ static int mount_or_tell(int argc, char *const argv[])
 	int status = STATUS_OK;
 
 	/* First: a command that is not one has arguments that are none either. */
-	if (check_word(argv[0], &fail) < 0 ||
-	    options_parse(argc, argv, false, &m.options, &fail) < 0) {
+	bool may_be_profile = argc > 1 && strchr(argv[1], '/');
+	if ((!may_be_profile && check_word(argv[0], &fail) < 0) ||
+	    options_parse(argc, argv, false, NULL, &m.options, &fail) < 0 ||
+	    read_profile(argc, argv, &m, &fail) < 0) {
 		status = (int)say_fail(&fail);
 	} else if (m.options.help) {
 		status = print_help();
@@ -231,6 +249,7 @@ static int mount_or_tell(int argc, char *const argv[])
 		status = mount_account(&m);
 	}
 	options_done(&m.options);
+	profile_done(&m.profile);
 	credentials_done(&m.credentials);
 	places_done(&m.places);
 	free(m.mountpoint);
@@ -255,7 +274,8 @@ int main(int argc, char *argv[])
 {
 	fill_standard_streams();
 	if (argc < 2) {
-		say("a mount point is wanted: qxfs [-o OPTIONS] MOUNTPOINT; 'qxfs demo' needs no "
+		say("a mount point is wanted: qxfs [-o OPTIONS] [PROFILE] MOUNTPOINT; 'qxfs demo' "
+		    "needs no "
 		    "account, 'qxfs --help' tells more");
 		return STATUS_REFUSED;
 	}

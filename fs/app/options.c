@@ -268,6 +268,11 @@ static int take_mountpoint(struct options *o, const char *argument, struct qx_fa
 {
 	if (!*argument)
 		return fail_set(fail, EINVAL, "the mount point is an empty word");
+	/* "A mount point has a slash": what has none before it is a profile. */
+	if (o->mountpoint && !o->profile && !strchr(o->mountpoint, '/')) {
+		o->profile = o->mountpoint;
+		o->mountpoint = NULL;
+	}
 	if (o->mountpoint)
 		return fail_set(fail, EINVAL, "one mount point is wanted, not '%s' and '%s' too",
 		                o->mountpoint, argument);
@@ -289,11 +294,14 @@ static int set_defaults(struct options *o, struct qx_fail *fail)
 	return 0;
 }
 
-int options_parse(int argc, char *const argv[], bool mountpoint_optional, struct options *o,
-                  struct qx_fail *fail)
+int options_parse(int argc, char *const argv[], bool mountpoint_optional, const char *before,
+                  struct options *o, struct qx_fail *fail)
 {
 	bool only_paths = false;
 	int r = set_defaults(o, fail);
+
+	if (r == 0 && before)
+		r = parse_list(o, before, fail);
 
 	for (int i = 0; r == 0 && i < argc; i++) {
 		bool used = false;
@@ -322,7 +330,7 @@ int options_parse(int argc, char *const argv[], bool mountpoint_optional, struct
 	if (!o->mountpoint && !mountpoint_optional && !o->help && !o->version && !o->print_tree &&
 	    !o->print_parameters)
 		return fail_set(fail, EINVAL,
-		                "a mount point is wanted: qxfs [-o OPTIONS] MOUNTPOINT");
+		                "a mount point is wanted: qxfs [-o OPTIONS] [PROFILE] MOUNTPOINT");
 	return 0;
 }
 
@@ -337,6 +345,7 @@ void options_done(struct options *o)
 	free(o->audit);
 	free(o->timezone);
 	free(o->mountpoint);
+	free(o->profile);
 	buf_done(&o->kernel);
 	*o = (struct options){ 0 };
 }

@@ -50,14 +50,16 @@ struct options {
 	bool allow_resubscribe;
 	struct buf kernel; /* "nosuid,nodev,…" for the kernel */
 
+	char *profile;    /* NULL: none was given */
 	char *mountpoint; /* as it was given; NULL: none was */
 };
 
-/* Fills a zeroed struct from the arguments after the program's (or the command's) name. A mount
- * point is wanted unless the person only asks for help; `mountpoint_optional` is for `qxfs demo`.
+/* Fills a zeroed struct from `before` (a profile's options; NULL: none), then from the arguments
+ * after the program's (or the command's) name. A mount point is wanted unless the person only asks
+ * for help; `mountpoint_optional` is for `qxfs demo`.
  */
-int options_parse(int argc, char *const argv[], bool mountpoint_optional, struct options *o,
-                  struct qx_fail *fail);
+int options_parse(int argc, char *const argv[], bool mountpoint_optional, const char *before,
+                  struct options *o, struct qx_fail *fail);
 void options_done(struct options *o);
 
 /* The two tables as people read them, below headings. */

@@ -41,6 +41,7 @@ ONLY = (
     ('openssl/*', ('fs/base/*',)),
     ('utf8proc.h', ('fs/tree/*',)),
     ('csv.h', ('fs/jobs/*',)),
+    ('ini.h', ('fs/app/*',)),
     ('xlsxwriter.h', ('fs/jobs/*',)),
     ('xlsxwriter/*', ('fs/jobs/*',)),
 )

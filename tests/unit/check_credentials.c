@@ -54,7 +54,7 @@ static void assert_token(const char *file, const char *expected)
 	struct credentials c = { 0 };
 	struct qx_fail fail = { 0 };
 
-	if (credentials_read(file, &c, &fail) < 0)
+	if (credentials_read(NULL, file, &c, &fail) < 0)
 		fail_msg("refused: %s", fail.why);
 	assert_string_equal(c.token, expected);
 	assert_string_equal(c.base.origin, "https://fra1.qualtrics.com");
@@ -67,7 +67,7 @@ static void assert_refused(const char *file, int err, const char *why, const cha
 	struct credentials c = { 0 };
 	struct qx_fail fail = { 0 };
 
-	assert_int_equal(credentials_read(file, &c, &fail), -err);
+	assert_int_equal(credentials_read(NULL, file, &c, &fail), -err);
 	assert_null(c.token);
 	if (!strstr(fail.why, why))
 		fail_msg("%s does not say: %s", fail.why, why);
@@ -197,7 +197,7 @@ static void test_a_token_is_never_repeated(void **state)
 	struct qx_fail fail = { 0 };
 
 	setenv("QUALTRICS_API_TOKEN", "hidden token", 1);
-	assert_int_equal(credentials_read(NULL, &c, &fail), -EINVAL);
+	assert_int_equal(credentials_read(NULL, NULL, &c, &fail), -EINVAL);
 	assert_null(strstr(fail.why, "hidden"));
 	assert_null(strstr(fail.remedy, "hidden"));
 }

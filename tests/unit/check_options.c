@@ -30,7 +30,7 @@ static int parse(struct options *o, struct qx_fail *fail, const char *const word
 	*fail = (struct qx_fail){ 0 };
 	for (; words[argc]; argc++)
 		assert_non_null(argv[argc] = strdup(words[argc]));
-	int r = options_parse(argc, argv, false, o, fail);
+	int r = options_parse(argc, argv, false, NULL, o, fail);
 	for (int i = 0; i < argc; i++)
 		free(argv[i]);
 	return r;

@@ -1,0 +1,308 @@
+/* profile.c: accounts that a person has named. */
+#include "profile.h"
+
+#include <qxfs/base/buf.h>
+#include <qxfs/base/sys.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ini.h>
+#include <poll.h>
+#include <pwd.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define FILE_MAX (1 << 20)
+#define LINE_MAX_BYTES 190 /* libinih cuts longer ones */
+#define TOKEN_BYTES 4608
+#define COMMAND_MS 60000
+
+static const struct {
+	const char *name;
+	size_t where;
+} keys[] = {
+	{ "host", offsetof(struct profile, host) },
+	{ "token", offsetof(struct profile, token) },
+	{ "token_file", offsetof(struct profile, token_file) },
+	{ "token_command", offsetof(struct profile, token_command) },
+	{ "options", offsetof(struct profile, options) },
+};
+
+static void wipe_and_free(char *text)
+{
+	if (text)
+		explicit_bzero(text, strlen(text));
+	free(text);
+}
+
+void profile_done(struct profile *p)
+{
+	for (size_t i = 0; i < countof(keys); i++)
+		wipe_and_free(*(char **)((char *)p + keys[i].where));
+	*p = (struct profile){ 0 };
+}
+
+/* --- the file --- */
+
+static char *config_path(void)
+{
+	const char *base = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+	char *path = NULL;
+	int len = -1;
+
+	if (!home || home[0] != '/') {
+		const struct passwd *user = getpwuid(geteuid());
+		home = user ? user->pw_dir : NULL;
+	}
+	if (base && base[0] == '/')
+		len = asprintf(&path, "%s/qxfs/config", base);
+	else if (geteuid() == 0 && (!home || !*home))
+		len = asprintf(&path, "/etc/qxfs/config");
+	else if (home)
+		len = asprintf(&path, "%s/.config/qxfs/config", home);
+	return len < 0 ? NULL : path;
+}
+
+static int check_private(int fd, const char *path, struct qx_fail *fail)
+{
+	struct stat st;
+	qx_auto_free char *word = sys_shell_word(path);
+
+	if (fstat(fd, &st) < 0)
+		return fail_set(fail, errno, "%s cannot be read: %s", path, strerror(errno));
+	if (S_ISREG(st.st_mode) && st.st_uid == geteuid() && !(st.st_mode & 077))
+		return 0;
+	if (!S_ISREG(st.st_mode))
+		return fail_set(fail, EINVAL, "%s is not a file", path);
+	if (st.st_uid != geteuid()) {
+		fail_set(fail, EPERM, "%s belongs to another user", path);
+		fail_remedy(fail, "sudo chown %u %s && chmod 600 %s", geteuid(), word, word);
+	} else {
+		fail_set(fail, EPERM, "%s can be used by other users (mode %04o)", path,
+		         st.st_mode & 07777);
+		fail_remedy(fail, "chmod 600 %s", word);
+	}
+	return -EPERM;
+}
+
+static int check_lines(const char *text, const char *path, struct qx_fail *fail)
+{
+	int line = 1;
+
+	for (const char *at = text; *at; line++) {
+		size_t len = strcspn(at, "\n");
+		if (len > LINE_MAX_BYTES) {
+			fail_set(fail, EINVAL, "%s, line %d: it is longer than %d bytes", path,
+			         line, LINE_MAX_BYTES);
+			fail_remedy(fail, "a long token has a file of its own: token_file = FILE");
+			return -EINVAL;
+		}
+		at += len + (at[len] == '\n');
+	}
+	return 0;
+}
+
+struct reading {
+	const char *name;
+	struct profile *profile;
+	char unknown[60]; /* the first key that is none */
+	bool no_memory;
+};
+
+static int take(void *arg, const char *section, const char *name, const char *value)
+{
+	struct reading *r = arg;
+	size_t i = 0;
+
+	if (strcmp(section, r->name) != 0)
+		return 1;
+	r->profile->found = true;
+	while (i < countof(keys) && strcmp(name, keys[i].name) != 0)
+		i++;
+	if (i == countof(keys)) {
+		if (!r->unknown[0])
+			(void)snprintf(r->unknown, sizeof(r->unknown), "%s", name);
+		return 1;
+	}
+	char **field = (char **)((char *)r->profile + keys[i].where);
+	wipe_and_free(*field);
+	*field = strdup(value);
+	r->no_memory = r->no_memory || !*field;
+	return 1;
+}
+
+static int parse(const char *text, const char *path, const char *name, struct profile *ret,
+                 struct qx_fail *fail)
+{
+	struct reading r = { .name = name, .profile = ret };
+
+	int line = ini_parse_string(text, take, &r);
+	if (r.no_memory || line < 0)
+		return fail_set(fail, ENOMEM, "there is no memory left");
+	if (line > 0) {
+		fail_set(fail, EINVAL, "%s, line %d is not understood", path, line);
+		fail_remedy(fail, "it wants lines like [work], host = fra1.qualtrics.com");
+		return -EINVAL;
+	}
+	if (r.unknown[0]) {
+		fail_set(fail, EINVAL, "%s: [%s] has no setting '%s'", path, name, r.unknown);
+		fail_remedy(fail, "it may have host, token, token_file, token_command, options");
+		return -EINVAL;
+	}
+	if ((ret->token != NULL) + (ret->token_file != NULL) + (ret->token_command != NULL) > 1) {
+		fail_set(fail, EINVAL,
+		         "%s: [%s] has more than one of token, token_file, "
+		         "token_command",
+		         path, name);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int read_text(const char *path, char **ret, struct qx_fail *fail)
+{
+	struct buf text = { 0 };
+	qx_auto_fd fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+
+	if (fd < 0)
+		return errno == ENOENT ? -ENOENT
+		                       : fail_set(fail, errno, "%s cannot be read: %s", path,
+		                                  strerror(errno));
+	int r = check_private(fd, path, fail);
+	if (r < 0)
+		return r;
+	r = sys_read_file_at(AT_FDCWD, path, FILE_MAX, &text);
+	*ret = r == 0 ? strdup(buf_text(&text)) : NULL;
+	if (text.len > 0)
+		explicit_bzero(text.data, text.len);
+	buf_done(&text);
+	if (r == 0 && !*ret)
+		r = -ENOMEM;
+	return r < 0 ? fail_set(fail, -r, "%s cannot be read: %s", path, strerror(-r)) : 0;
+}
+
+int profile_read(const char *name, struct profile *ret, struct qx_fail *fail)
+{
+	qx_auto_free char *path = config_path();
+	char *text = NULL;
+
+	*ret = (struct profile){ 0 };
+	fail_clear(fail);
+	int r = path ? read_text(path, &text, fail) : -ENOENT;
+	if (r == 0)
+		r = check_lines(text, path, fail);
+	if (r == 0)
+		r = parse(text, path, name ? name : PROFILE_DEFAULT, ret, fail);
+	wipe_and_free(text);
+	if (r == -ENOENT && !fail->err)
+		r = 0;
+	if (r == 0 && name && !ret->found) {
+		r = fail_set(fail, ENOENT, "there is no profile '%s' in %s", name,
+		             path ? path : "~/.config/qxfs/config");
+		fail_remedy(fail,
+		            "write it there: [%s], host = ..., token = ...; a mount point has a "
+		            "slash, as ./%s",
+		            name, name);
+	}
+	return r;
+}
+
+/* --- token_command --- */
+
+/* The first line, as far as there is room. */
+static int read_line(int fd, char line[TOKEN_BYTES], int64_t until_ms)
+{
+	size_t len = 0;
+
+	for (;;) {
+		struct pollfd p = { .fd = fd, .events = POLLIN };
+		int64_t left_ms = until_ms - sys_now_ms();
+		int n = left_ms > 0 ? poll(&p, 1, (int)left_ms) : 0;
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n == 0 ? -ETIMEDOUT : -errno;
+		ssize_t got = read(fd, line + len, TOKEN_BYTES - 1 - len);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return -errno;
+		len += (size_t)got;
+		line[len] = '\0';
+		if (got == 0 || strchr(line, '\n') || len == TOKEN_BYTES - 1) {
+			line[strcspn(line, "\r\n")] = '\0';
+			return 0;
+		}
+	}
+}
+
+static int spawn_shell(const char *command, int out_fd, pid_t *ret)
+{
+	char *const argv[] = { (char[]){ "sh" }, (char[]){ "-c" }, strdup(command), NULL };
+	posix_spawn_file_actions_t actions;
+	int err = argv[2] ? posix_spawn_file_actions_init(&actions) : ENOMEM;
+
+	if (err == 0) {
+		err = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+		if (err == 0)
+			err = posix_spawn_file_actions_adddup2(&actions, out_fd, 1);
+		if (err == 0)
+			err = posix_spawn(ret, "/bin/sh", &actions, NULL, argv, environ);
+		(void)posix_spawn_file_actions_destroy(&actions);
+	}
+	free(argv[2]);
+	return -err;
+}
+
+static int tell_end(pid_t pid, int r, struct qx_fail *fail)
+{
+	int status = 0;
+
+	if (r < 0)
+		(void)kill(pid, SIGKILL);
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	if (r == -ETIMEDOUT)
+		return fail_set(fail, ETIMEDOUT,
+		                "token_command has printed nothing within a minute");
+	if (r < 0)
+		return fail_set(fail, -r, "token_command: %s", strerror(-r));
+	if (WIFEXITED(status) && WEXITSTATUS(status) != 0)
+		return fail_set(fail, EINVAL, "token_command has failed with status %d",
+		                WEXITSTATUS(status));
+	if (WIFSIGNALED(status) && WTERMSIG(status) != SIGPIPE)
+		return fail_set(fail, EINVAL, "token_command was ended by signal %d",
+		                WTERMSIG(status));
+	return 0;
+}
+
+int profile_run_command(const char *command, char **ret, struct qx_fail *fail)
+{
+	char line[TOKEN_BYTES] = "";
+	int fds[2];
+	pid_t pid = -1;
+
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return fail_set(fail, errno, "token_command: %s", strerror(errno));
+	int r = spawn_shell(command, fds[1], &pid);
+	close(fds[1]);
+	if (r < 0) {
+		close(fds[0]);
+		return fail_set(fail, -r, "token_command cannot be run: %s", strerror(-r));
+	}
+	r = read_line(fds[0], line, sys_now_ms() + COMMAND_MS);
+	close(fds[0]);
+	r = tell_end(pid, r, fail);
+	*ret = r == 0 ? strdup(line) : NULL;
+	explicit_bzero(line, sizeof(line));
+	if (r == 0 && !*ret)
+		r = fail_set(fail, ENOMEM, "there is no memory left");
+	return r;
+}
