@@ -213,12 +213,25 @@ static int mount_account(struct mounting *m)
 	return daemon_run(&plan);
 }
 
+static bool resembles_command(const char *word)
+{
+	bool is_meant = nearest(word, command_at) != NULL;
+
+	for (size_t i = 0; i < countof(meant); i++)
+		is_meant = is_meant || strcmp(word, meant[i].word) == 0;
+	return is_meant;
+}
+
 /* Its options come first: what the command line says counts more. */
 static int read_profile(int argc, char *const argv[], struct mounting *m, struct qx_fail *fail)
 {
+	const char *name = m->options.profile;
+
 	if (!m->options.mountpoint) /* somebody asks for help */
 		return 0;
-	int r = profile_read(m->options.profile, &m->profile, fail);
+	int r = profile_read(name, &m->profile, fail);
+	if (r == -ENOENT && name && resembles_command(name))
+		(void)check_word(name, fail);
 	if (r < 0 || !m->profile.options)
 		return r;
 	options_done(&m->options);
