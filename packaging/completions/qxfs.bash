@@ -20,7 +20,7 @@ _qxfs_words() {
 			word=${word%,}
 			case $word in
 			*=*) printf '%s\n' "${word%%=*}=" ;;
-			-o) ;; # the list is completed behind it
+			-o) break ;; # its list is completed behind it
 			[a-z-]*) printf '%s\n' "$word" ;;
 			esac
 			[[ $word == -* ]] || break

@@ -11,7 +11,8 @@ function __qxfs_entries --argument-names heading
         else if string match -q -- "$heading*" $here
             for word in (string split ' ' -- $parts[2])
                 set word (string replace -r ',$' '' -- $word)
-                string match -q -- -o $word; or printf '%s\t%s\n' (string replace -r '=.*' '=' -- $word) $parts[3]
+                test $word = -o; and break # its list is completed behind it
+                printf '%s\t%s\n' (string replace -r '=.*' '=' -- $word) $parts[3]
                 string match -q -- '-*' $word; or break
             end
         end
@@ -22,12 +23,16 @@ function __qxfs_first
     test (count (commandline -opc)) -eq 1
 end
 
+function __qxfs_at_flag
+    string match -q -- '-*' (commandline -ct)
+end
+
 function __qxfs_command
     set -l given (commandline -opc)
     test (count $given) -gt 1; and contains -- $given[2] $argv
 end
 
-function __qxfs_mounts_or_is_one
+function __qxfs_takes_flags
     set -l given (commandline -opc)
     test (count $given) -eq 1; or test $given[2] = demo
     or not contains -- $given[2] (__qxfs_entries Commands | string replace -r '\t.*' '')
@@ -52,9 +57,9 @@ end
 
 complete -c qxfs -f
 complete -c qxfs -n __qxfs_first -k -a '(__qxfs_entries Commands)'
-complete -c qxfs -n __qxfs_mounts_or_is_one -k -a '(__qxfs_entries Flags)'
-complete -c qxfs -n __qxfs_mounts_or_is_one -s o -x -a '(__qxfs_options)' -d 'mount options'
-complete -c qxfs -n 'not __qxfs_mounts_or_is_one' -a '(__qxfs_flags_of_command)'
-complete -c qxfs -n '__qxfs_mounts_or_is_one; or __qxfs_command status' -a '(__fish_complete_directories)'
+complete -c qxfs -n '__qxfs_takes_flags; and __qxfs_at_flag' -k -a '(__qxfs_entries Flags)'
+complete -c qxfs -n __qxfs_takes_flags -s o -x -a '(__qxfs_options)' -d 'mount options'
+complete -c qxfs -n 'not __qxfs_takes_flags' -a '(__qxfs_flags_of_command)'
+complete -c qxfs -n '__qxfs_takes_flags; or __qxfs_command status' -a '(__fish_complete_directories)'
 complete -c qxfs -n '__qxfs_command why wait send discard' -F
 complete -c qxfs -n '__qxfs_command umount' -a '(__qxfs_mounts)'
