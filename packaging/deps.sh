@@ -17,7 +17,7 @@ BATTERY_PACKAGES=(borgbackup csvkit gnumeric gpg less libreoffice-calc-nogui nan
 # shellcheck disable=SC2034 # used by build-deb
 DEB_PACKAGES=(debhelper dpkg-dev)
 # shellcheck disable=SC2034 # used by run-tests: tests/package, and the shells whose completions are checked
-PACKAGE_PACKAGES=(bash-completion fish lintian man-db mmdebstrap shellcheck systemd zsh)
+PACKAGE_PACKAGES=(bash-completion fish lintian mmdebstrap systemd zsh)
 # What these start when they are installed, now and with the machine. Nobody asked for that.
 declare -A SERVICES=([nginx]=nginx [samba]="nmbd samba-ad-dc smbd")
 

@@ -42,7 +42,10 @@ def suite():
 
 
 class CleanRoot:
-    """A fresh system in a folder. One process holds its namespaces; when that ends, all in it ends."""
+    """A fresh system in a folder. One process holds its namespaces; when that ends, all in it ends.
+
+    /etc/mtab, which fusermount3 reads, is there on every machine, but made neither by a package nor by mmdebstrap.
+    """
 
     def __init__(self, folder):
         self.folder = folder
@@ -51,8 +54,8 @@ class CleanRoot:
             "mount -t tmpfs -o mode=755 dev dev && mkdir dev/pts && "
             "for name in null zero full random urandom tty fuse; do "
             "touch dev/$name && mount --bind /dev/$name dev/$name || exit; done && "
-            "ln -s /proc/self/fd dev/fd && cp /etc/resolv.conf etc/resolv.conf && "
-            "echo ready && exec chroot . sleep infinity"
+            "ln -s /proc/self/fd dev/fd && ln -sf ../proc/self/mounts etc/mtab && cp /etc/resolv.conf etc/resolv.conf && "
+            "echo ready && exec chroot . bash -c 'sleep infinity & wait'"  # an init: it takes the dead away
         )
         self.holder = subprocess.Popen(
             ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", hold],
@@ -67,7 +70,7 @@ class CleanRoot:
         clean = ["env", "-i", f"PATH={PATH}", "LC_ALL=C.UTF-8", "DEBIAN_FRONTEND=noninteractive"]
         as_user = [] if user == "root" else ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups"]
         home = [] if user == "root" else [f"HOME=/home/{user}", f"USER={user}"]
-        return done([*enter, *clean, *home, *as_user, "bash", "-c", f"cd && {script}" if home else script])
+        return done([*enter, *clean, *home, *as_user, "bash", "-c", f"cd && {{ {script}; }}" if home else script])
 
     def close(self):
         self.holder.send_signal(signal.SIGKILL)
@@ -127,8 +130,8 @@ def root(work, bootstrap):
 
 
 def ours_in(root):
-    """All that bears the name, but for what dpkg and apt remember of every package."""
-    return set(root.run(r"find / -xdev -iname '*qxfs*' -not -path '/var/log/*' -not -path '/proc/*'").split())
+    """All that bears the name, but for logs and pages that man has set."""
+    return set(root.run(r"find / -xdev -iname '*qxfs*' -not -path '/proc/*' -not -path '/var/log/*' -not -path '/var/cache/man/*'").split())
 
 
 @pytest.fixture(scope="module")
@@ -161,7 +164,7 @@ def test_lintian_has_neither_errors_nor_warnings(package):
 def test_a_demo_is_mounted_and_read(installed, demo):
     assert DEMO in demo
     assert "Customer satisfaction" in installed.run(f"ls {DEMO}/surveys/by-name", user="person")
-    csv = installed.run(f"cat '{DEMO}/surveys/by-name/Customer satisfaction/responses.csv'", user="person")
+    csv = installed.run(f"cat {DEMO}/surveys/by-name/Customer*/responses.csv", user="person")
     assert csv.startswith(("StartDate", "\ufeffStartDate", '"StartDate', "\ufeff\"StartDate"))
 
 
@@ -177,7 +180,7 @@ def test_unmounting_leaves_nothing(installed, demo):
 
 @pytest.mark.parametrize("page", ["1 qxfs", "8 mount.qxfs", "8 mount.fuse.qxfs"])
 def test_the_manual_is_found(installed, page):
-    assert f"/{page.split()[1]}." in installed.run(f"man -w {page}")
+    assert "qxfs." in installed.run(f"man -w {page}")
     assert "Qualtrics" in installed.run(f"MANPAGER=cat man {page}")
 
 
@@ -200,4 +203,4 @@ def test_files_are_as_files_of_a_package_should_be(installed):
 def test_removing_it_leaves_nothing(installed, package):
     assert "/usr/bin/qxfs" in ours_in(installed)
     installed.run("apt-get purge -y qxfs")
-    assert ours_in(installed) - {"/var/lib/systemd"} == set()
+    assert ours_in(installed) == set()
