@@ -55,7 +55,7 @@ class CleanRoot:
             "for name in null zero full random urandom tty fuse; do "
             "touch dev/$name && mount --bind /dev/$name dev/$name || exit; done && "
             "ln -s /proc/self/fd dev/fd && ln -sf ../proc/self/mounts etc/mtab && cp /etc/resolv.conf etc/resolv.conf && "
-            "echo ready && exec chroot . bash -c 'sleep infinity & wait'"  # an init: it takes the dead away
+            "exec chroot . bash -c 'echo ready; sleep infinity & wait'"  # an init: it takes the dead away
         )
         self.holder = subprocess.Popen(
             ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", hold],
@@ -64,6 +64,8 @@ class CleanRoot:
         assert self.holder.stdout.readline() == "ready\n"
         holder = self.holder.pid
         self.inside = pathlib.Path(f"/proc/{holder}/task/{holder}/children").read_text().split()[0]
+        # What follows must never meet the machine itself.
+        assert os.path.samefile(f"/proc/{self.inside}/root", folder), "the root is not the new one"
 
     def run(self, script, user="root"):
         enter = ["nsenter", f"--target={self.inside}", "--mount", "--pid", "--root", "--wd"]
