@@ -12,7 +12,7 @@ TEST_PACKAGES=(clang codespell curl e2fsprogs git libcmocka-dev libglib2.0-bin p
 # shellcheck disable=SC2034 # used by run-tests: the programs of tests/battery
 BATTERY_PACKAGES=(borgbackup csvkit gnumeric gpg less libreoffice-calc-nogui nano nginx nodejs
 	openssh-client openssh-sftp-server p7zip-full python3-numpy python3-pexpect r-base-core r-cran-data.table
-	r-cran-haven r-cran-readr r-cran-readxl rclone ripgrep samba smbclient sqlite3 unzip vim-tiny zip
+	r-cran-haven r-cran-readr r-cran-readxl rclone ripgrep samba samba-vfs-modules smbclient sqlite3 unzip vim-tiny zip
 	zstd)
 # shellcheck disable=SC2034 # used by build-deb
 DEB_PACKAGES=(debhelper dpkg-dev)
