@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# deps.sh: which systems, which packages, and how they come onto the machine. Sourced by quickstart
-# and run-tests.
+# deps.sh: which systems, which packages, and how they come onto the machine. Sourced by quickstart,
+# build-deb and run-tests.
 
 BUILD_PACKAGES=(gcc libc6-dev meson ninja-build pkg-config libfuse3-dev libcurl4-openssl-dev
 	libjson-c-dev libyajl-dev libarchive-dev libzip-dev zlib1g-dev libssl-dev libutf8proc-dev
@@ -12,8 +12,12 @@ TEST_PACKAGES=(clang codespell curl e2fsprogs git libcmocka-dev libglib2.0-bin p
 # shellcheck disable=SC2034 # used by run-tests: the programs of tests/battery
 BATTERY_PACKAGES=(borgbackup csvkit gnumeric gpg less libreoffice-calc-nogui nano nginx nodejs
 	openssh-client openssh-sftp-server p7zip-full python3-numpy python3-pexpect r-base-core r-cran-data.table
-	r-cran-haven r-cran-readr r-cran-readxl rclone ripgrep samba smbclient sqlite3 unzip vim-tiny zip
+	r-cran-haven r-cran-readr r-cran-readxl rclone ripgrep samba samba-vfs-modules smbclient sqlite3 unzip vim-tiny zip
 	zstd)
+# shellcheck disable=SC2034 # used by build-deb
+DEB_PACKAGES=(debhelper dpkg-dev)
+# shellcheck disable=SC2034 # used by run-tests: tests/package, and the shells whose completions are checked
+PACKAGE_PACKAGES=(bash-completion fish lintian mmdebstrap systemd zsh)
 # What these start when they are installed, now and with the machine. Nobody asked for that.
 declare -A SERVICES=([nginx]=nginx [samba]="nmbd samba-ad-dc smbd")
 

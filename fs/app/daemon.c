@@ -1,6 +1,7 @@
 /* daemon.c: the process that keeps a mount alive, and the one that waits for it to begin. */
 #include "daemon.h"
 
+#include "manager.h"
 #include "say.h"
 
 #include <qxfs/base/sys.h>
@@ -22,6 +23,7 @@
 struct daemon {
 	const struct daemon_plan *plan;
 	int report_fd; /* to the parent; -1: none waits */
+	struct manager manager;
 };
 
 static const int stop_signals[] = { SIGINT, SIGTERM, SIGHUP };
@@ -122,6 +124,7 @@ void daemon_ready(struct daemon *d)
 
 	if (d->report_fd < 0) {
 		d->plan->greet(d->plan->arg);
+		manager_tell(&d->manager, "READY=1", "Mounted at %s", d->plan->mountpoint);
 		return;
 	}
 	/* First the streams: who reads our output to its end must not wait for the daemon. */
@@ -131,9 +134,15 @@ void daemon_ready(struct daemon *d)
 	d->report_fd = -1;
 }
 
+void daemon_stopping(const struct daemon *d)
+{
+	manager_tell(&d->manager, "STOPPING=1", "Puts things in order");
+}
+
 static int keep(struct daemon *d)
 {
 	harden();
+	manager_find(&d->manager);
 	if (chdir("/") < 0) {
 		say("the daemon cannot work in /: %s", strerror(errno));
 		return STATUS_REFUSED;

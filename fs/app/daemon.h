@@ -9,6 +9,7 @@
  *     "ended by …"    │ ◄── nothing ── it died
  *
  * In the foreground there is no fork: run() is called here, and greet() when it is ready.
+ * What a service manager wants to know (manager.h) it hears from here.
  * Forks before any thread exists. Threads: main only.
  */
 #ifndef QXFS_APP_DAEMON_H
@@ -36,6 +37,8 @@ struct daemon_plan {
 int daemon_run(const struct daemon_plan *plan);
 /* From run(): the mount answers. */
 void daemon_ready(struct daemon *d);
+/* From run(): the mount ends. */
+void daemon_stopping(const struct daemon *d);
 
 /* From now on SIGINT, SIGTERM and SIGHUP end the session in good order; the second one ends the
  * process at once. Until then they end the process: what is on disk survives that. */

@@ -7,7 +7,7 @@
  *     options, values            the command line as tables
  *     credentials, places        token and host; where cache and state live
  *     mounts, mountpoint         what is mounted where; the folder that is mounted on
- *     daemon                     the fork, the wait until the mount answers, signals
+ *     daemon, manager            the fork, the wait until the mount answers, signals; systemd
  *     account, wiring            whose token it is; one mount from its parts, up and down
  *     commands, ask, report      status, why, umount: questions to a running mount
  *     import_commands            wait, send, discard

@@ -277,6 +277,7 @@ int wiring_run(struct daemon *d, const struct wiring *w)
 			         w->mountpoint);
 		daemon_ready(d);
 		session_wait(parts.session);
+		daemon_stopping(d);
 	}
 	take_down(&parts);
 	if (status == STATUS_OK)

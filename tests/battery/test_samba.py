@@ -54,12 +54,22 @@ class Share:
     The port is this process's: each connection is handed to an smbd as its stdin, as inetd did.
     """
 
+    command = ()  # that runs smbd
+    user = ("--no-pass",)
+    name = "share"
+
     def __init__(self, folder, path):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir()
         self.config = self.folder / "smb.conf"
-        self.config.write_text(CONFIG.format(user=getpass.getuser(), folder=self.folder, path=path))
+        self.config.write_text(self.configuration(path))
         self.running = set()
+        self.listen()
+
+    def configuration(self, path):
+        return CONFIG.format(user=getpass.getuser(), folder=self.folder, path=path)
+
+    def listen(self):
         share = self
 
         class Handler(socketserver.BaseRequestHandler):
@@ -74,7 +84,7 @@ class Share:
         with open(self.folder / "output", "ab") as output:
             # At its end it ends its process group, with the helpers it started: it needs one of its own.
             process = subprocess.Popen(
-                [SMBD, f"--configfile={self.config}"],
+                [*self.command, SMBD, f"--configfile={self.config}"],
                 stdin=connection, stdout=output, stderr=output, start_new_session=True,
             )
         self.running.add(process)
@@ -89,8 +99,8 @@ class Share:
 
     def run(self, *commands):
         return subprocess.run(
-            ["smbclient", f"--configfile={self.config}", f"--port={self.port}", "--no-pass",
-             f"--timeout={int(20 * SLOW)}", "//127.0.0.1/share", "-c", ";".join(commands)],
+            ["smbclient", f"--configfile={self.config}", f"--port={self.port}", *self.user,
+             f"--timeout={int(20 * SLOW)}", f"//127.0.0.1/{self.name}", "-c", ";".join(commands)],
             capture_output=True, text=True, timeout=60 * SLOW, env={**os.environ, "LC_ALL": "C.UTF-8"}, check=False,
         )
 
