@@ -30,11 +30,14 @@ _qxfs_words() {
 
 _qxfs_flags() { _qxfs_words "$1" Flags; [ "${2:-}" ] || printf '%s\n' -o; }
 
-# _qxfs_flags_of PROGRAM COMMAND: "[--json]" of "status [--json] [DIR]"
+# _qxfs_flags_of PROGRAM COMMAND: "-w" and "--json" of "status [-w] [--json] [DIR]"
 _qxfs_flags_of() {
-	local line
+	local line word
 	while IFS= read -r line; do
-		[[ ${line%% *} == "$2" && $line =~ \[(--?[a-z]+)\] ]] && printf '%s\n' "${BASH_REMATCH[1]}"
+		[[ ${line%% *} == "$2" ]] || continue
+		for word in ${line%%  *}; do
+			[[ $word != \[-* ]] || printf '%s\n' "${word:1:-1}"
+		done
 	done < <(_qxfs_entries "$1" Commands)
 }
 

@@ -48,7 +48,7 @@ end
 
 function __qxfs_flags_of_command
     set -l given (commandline -opc)
-    qxfs --help 2>/dev/null | string replace -r -f "^  $given[2] .*\[(--[a-z]+)\].*" '$1'
+    qxfs --help 2>/dev/null | string match -r "^  $given[2] .*" | string match -r -a '\[--?[a-z]+\]' | string trim -c '[]'
 end
 
 function __qxfs_mounts
@@ -61,5 +61,5 @@ complete -c qxfs -n '__qxfs_takes_flags; and __qxfs_at_flag' -k -a '(__qxfs_entr
 complete -c qxfs -n __qxfs_takes_flags -s o -x -a '(__qxfs_options)' -d 'mount options'
 complete -c qxfs -n 'not __qxfs_takes_flags' -a '(__qxfs_flags_of_command)'
 complete -c qxfs -n '__qxfs_takes_flags; or __qxfs_command status' -a '(__fish_complete_directories)'
-complete -c qxfs -n '__qxfs_command why wait send discard' -F
+complete -c qxfs -n '__qxfs_command why fetch refresh forget wait send discard' -F
 complete -c qxfs -n '__qxfs_command umount' -a '(__qxfs_mounts)'

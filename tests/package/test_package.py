@@ -138,9 +138,9 @@ def ours_in(root):
 
 @pytest.fixture(scope="module")
 def installed(root, package):
-    shutil.copy(package, root.folder / "root")
-    root.run(f"apt-get install -y --no-install-recommends /root/{package.name}")
-    (root.folder / "root" / package.name).unlink()
+    shutil.copy(package, root.folder / "srv")
+    root.run(f"apt-get install -y --no-install-recommends /srv/{package.name}")
+    (root.folder / "srv" / package.name).unlink()
     return root
 
 
