@@ -102,6 +102,11 @@ static void published(struct job *job)
 		job_succeed(job);
 		return;
 	}
+	if (job->asks == ASKS_NEW) {
+		export_all(job, job->disk_fail.err ? job->disk_fail.why
+		                                   : "what is new cannot be appended");
+		return;
+	}
 	fail_set(&job->fail, -job->disk_err, "%s could not be written to the cache",
 	         job->recipe.subject);
 	fail_remedy(&job->fail,
@@ -141,7 +146,7 @@ static const char *remedy_for(int err)
 void fetch_publish(struct job *job)
 {
 	job_move(job, JOB_PUBLISHING);
-	job_disk(job, publish, published);
+	job_disk(job, job->asks == ASKS_NEW ? append_publish : publish, published);
 }
 
 static void judge(struct job *job)
@@ -159,6 +164,10 @@ static void judge(struct job *job)
 		return;
 	}
 
+	if (job->asks == ASKS_NEW) {
+		export_all(job, "what is new could not be unpacked");
+		return;
+	}
 	int err = job->disk_err == -EBADMSG ? EIO : -job->disk_err;
 	fail_set(&job->fail, err, "%s",
 	         job->disk_fail.why[0] ? job->disk_fail.why : "the download could not be unpacked");

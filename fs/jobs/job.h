@@ -5,6 +5,7 @@
  *    ▼  │      └► READY     └───────────┘  └─poll    │  │ └────────┘ a damaged download, once more
  *  ELSEWHERE   (unchanged)    vanished: once anew ◄──┘  └► PUBLISHING (unpacked while it came)
  *  another has the key                                            any ──► FAILED
+ *  What was to be appended and cannot be goes from any of them back to STARTING, once.
  *
  * A document goes NEW ► FETCHING ► UNPACKING ► PUBLISHING ► READY; so do pages, collected;
  * a derived file NEW ► BASES ► RENDERING ► PUBLISHING ► READY; a live one NEW ► FETCHING ► READY.
@@ -37,6 +38,13 @@ enum job_state {
 	JOB_STATES_
 };
 
+/* What an export's POST asks for. */
+enum asks {
+	ASKS_ALL,
+	ASKS_ALL_AND_TOKEN, /* and for what the next one can continue with */
+	ASKS_NEW            /* what came since the old generation */
+};
+
 struct job;
 typedef void job_step(struct job *job);
 
@@ -59,6 +67,8 @@ struct job {
 	int64_t asked_ms; /* the content was asked for then; 0: not yet */
 	struct gen_facts facts;
 	char progress_id[130], file_id[130];
+	enum asks asks;
+	struct buf body;     /* of its POST */
 	char request_id[64]; /* the service's last word on it */
 	double percent;
 	int64_t started_ms, moved_ms, posted_ms;
@@ -186,6 +196,10 @@ void collect_begin(struct job *job);
 void derive_begin(struct job *job);
 /* exports.c */
 void export_file_missing(struct job *job); /* 404 of a finished export's file */
+/* What is new could not be had, or cannot be appended: all of it instead. */
+void export_all(struct job *job, const char *why);
+/* append.c; pool: publishes what came behind the old generation. */
+void append_publish(struct job *job);
 /* documents.c */
 void document_unpack(struct job *job); /* disk: cuts the result out of the envelope */
 /* fetch.c */

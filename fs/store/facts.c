@@ -58,6 +58,13 @@ int facts_text(const struct facts *f, struct buf *out)
 		buf_add_str(out, ",\n\"base\":");
 		buf_add_json(out, f->gen.base);
 	}
+	if (f->gen.full_s) {
+		buf_addf(out,
+		         ",\n\"questions\":\"%016" PRIx64 "\",\n\"full_s\":%" PRId64
+		         ",\n\"token_s\":%" PRId64 ",\n\"token\":",
+		         f->gen.questions, f->gen.full_s, f->gen.token_s);
+		buf_add_json(out, f->gen.token);
+	}
 	buf_addf(out,
 	         ",\n\"exported_s\":%" PRId64 ",\n\"mtime_s\":%" PRId64 ",\n\"took_ms\":%" PRId64,
 	         f->gen.exported_s, f->gen.mtime_s, f->gen.took_ms);
@@ -122,6 +129,22 @@ static bool read_data_name(const struct json *j, const char *hash, char name[64]
 	return true;
 }
 
+/* What allows to append to it: all of it, or nothing. */
+static void read_continuation(const struct json *j, struct gen_facts *gen)
+{
+	const char *questions = json_str(j, "questions");
+	const char *token = json_str(j, "token");
+	char *end;
+
+	if (!questions || !token || strlen(token) >= sizeof(gen->token) ||
+	    !json_int(j, "full_s", &gen->full_s) || !json_int(j, "token_s", &gen->token_s)) {
+		gen->full_s = gen->token_s = 0;
+		return;
+	}
+	gen->questions = strtoull(questions, &end, 16);
+	memcpy(gen->token, token, strlen(token) + 1);
+}
+
 static int read_members(const struct json *j, const char *hash, struct facts *f)
 {
 	int64_t version;
@@ -146,6 +169,7 @@ static int read_members(const struct json *j, const char *hash, struct facts *f)
 		return -EBADMSG;
 	if (base)
 		memcpy(f->gen.base, base, strlen(base) + 1);
+	read_continuation(j, &f->gen);
 	memcpy(f->gen.last_modified, modified, strlen(modified) + 1);
 	f->key = strdup(key);
 	return f->key ? 0 : -ENOMEM;
