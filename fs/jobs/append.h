@@ -4,7 +4,9 @@
 
 #include <qxfs/jobs/jobs.h>
 
-#define APPEND_TOKEN_S (7 * 86400 - 3600) /* a token lives for a week (API.md 3.6); clocks differ */
+#define APPEND_TOKEN_S \
+	(7 * 86400 - 3600) /* a token lives for a week (API.md 3.6); clocks differ \
+	                    */
 #define APPEND_FULL_S 86400
 
 /* What is known before the POST. Parameters need no condition: other ones are another cache key. */

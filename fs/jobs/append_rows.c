@@ -1,10 +1,10 @@
 /* append_rows.c: do these rows follow on those? The headings are the same, byte for byte, all new
  * rows are recorded at the last old one or later, in order, and none of them stands there already.
  *
- * The last old row is found from the end: rows end with CRLF, and a line end within a cell is a bare
- * LF (API.md 3.4). Where a cell holds a CRLF all the same, what follows it has not the columns of a
- * row, and the search goes on. ResponseIds are looked for as bytes, wherever they may stand: an
- * answer that quotes one costs a full export, which is no harm. */
+ * The last old row is found from the end: rows end with CRLF, and a line end within a cell is a
+ * bare LF (API.md 3.4). Where a cell holds a CRLF all the same, what follows it has not the columns
+ * of a row, and the search goes on. ResponseIds are looked for as bytes, wherever they may stand:
+ * an answer that quotes one costs a full export, which is no harm. */
 #include "append.h"
 
 #include <errno.h>
@@ -47,7 +47,8 @@ static int refuse(const struct judge *j, const char *why)
 
 /* --- a row ----------------------------------------------------------------------------------- */
 
-/* Moments are compared as texts: as both begin with the year and are equally long, that is right. */
+/* Moments are compared as texts: as both begin with the year and are equally long, that is right.
+ */
 static bool is_date(const char *text)
 {
 	size_t len = strlen(text);

@@ -3,8 +3,8 @@
  * The counts that the generation remembers are read before the POST: an export may hold more than
  * they say, never less, so "unchanged" is never said of a file that lacks a row. A job that
  * vanishes is started once more. Nothing is asked again for ever: a poll that shows no movement for
- * job_timeout ends it. Of what grows only the new responses are asked for, when append.c has nothing
- * against it; whatever becomes of that, all of them are asked for next. */
+ * job_timeout ends it. Of what grows only the new responses are asked for, when append.c has
+ * nothing against it; whatever becomes of that, all of them are asked for next. */
 #include "append.h"
 #include "job.h"
 #include "survey.h"
@@ -59,7 +59,7 @@ static void decide(struct job *job)
 		return;
 	const char *why = append_hindrance(&c);
 	log_debug("jobs", "%.*s: %s", JOB_LOGGED(job), why ? why : "only what is new");
-	job->asks = why ? ASKS_ALL_AND_TOKEN : ASKS_NEW;
+	job->asked.what = why ? ASKS_ALL_AND_TOKEN : ASKS_NEW;
 }
 
 static void checked(struct job *job)
@@ -122,15 +122,15 @@ static bool other_way(struct job *job)
 {
 	int http = job->call.fail.http;
 
-	if (job->asks == ASKS_NEW && http >= 400 && http != 401 && http != 403 && http != 429) {
+	if (job->asked.what == ASKS_NEW && http >= 400 && http != 401 && http != 403 &&
+	    http != 429) {
 		export_all(job, "the service does not take the continuation token");
 		return true;
 	}
-	if (job->asks == ASKS_ALL_AND_TOKEN && http == 400) {
-		log_info("jobs", "%.*s: asked for without a continuation token",
-		         JOB_LOGGED(job));
+	if (job->asked.what == ASKS_ALL_AND_TOKEN && http == 400) {
+		log_info("jobs", "%.*s: asked for without a continuation token", JOB_LOGGED(job));
 		call_clear(&job->call);
-		job->asks = ASKS_ALL;
+		job->asked.what = ASKS_ALL;
 		start(job);
 		return true;
 	}
@@ -165,20 +165,20 @@ static const char *make_body(struct job *job)
 {
 	const char *body = job->recipe.body;
 
-	if (job->asks == ASKS_ALL)
+	if (job->asked.what == ASKS_ALL)
 		return body;
-	buf_clear(&job->body);
-	buf_add(&job->body, body, strlen(body) - 1); /* without its } */
-	if (job->asks == ASKS_NEW) {
-		buf_add_str(&job->body, ",\"continuationToken\":");
-		buf_add_json(&job->body, job->old->facts.token);
+	buf_clear(&job->asked.body);
+	buf_add(&job->asked.body, body, strlen(body) - 1); /* without its } */
+	if (job->asked.what == ASKS_NEW) {
+		buf_add_str(&job->asked.body, ",\"continuationToken\":");
+		buf_add_json(&job->asked.body, job->old->facts.token);
 	} else {
-		buf_add_str(&job->body, ",\"allowContinuation\":true");
+		buf_add_str(&job->asked.body, ",\"allowContinuation\":true");
 	}
-	buf_add_str(&job->body, "}");
-	if (!buf_failed(&job->body))
-		return buf_text(&job->body);
-	job->asks = ASKS_ALL;
+	buf_add_str(&job->asked.body, "}");
+	if (!buf_failed(&job->asked.body))
+		return buf_text(&job->asked.body);
+	job->asked.what = ASKS_ALL;
 	return body;
 }
 
@@ -190,7 +190,8 @@ static void start(struct job *job)
 	job->call.body = make_body(job);
 	job->facts.token[0] = '\0';
 	job->facts.token_s = sys_wall_s();
-	job->facts.full_s = job->asks == ASKS_NEW ? job->old->facts.full_s : job->facts.token_s;
+	job->facts.full_s =
+		job->asked.what == ASKS_NEW ? job->old->facts.full_s : job->facts.token_s;
 	job_call(job, started);
 }
 
@@ -215,7 +216,7 @@ void export_all(struct job *job, const char *why)
 	log_info("jobs", "%.*s: %s; exported in full", JOB_LOGGED(job), why);
 	job_release_slot(job);
 	call_clear(&job->call);
-	job->asks = ASKS_ALL_AND_TOKEN;
+	job->asked.what = ASKS_ALL_AND_TOKEN;
 	job->missing = job->damages = 0;
 	job_disk(job, empty_draft, emptied);
 }
@@ -223,7 +224,7 @@ void export_all(struct job *job, const char *why)
 /* The service has forgotten the job, or its file: once more, then it is an error. */
 static void start_over(struct job *job, const char *what)
 {
-	if (job->asks == ASKS_NEW) {
+	if (job->asked.what == ASKS_NEW) {
 		export_all(job, what);
 		return;
 	}
@@ -252,7 +253,7 @@ static void start_over(struct job *job, const char *what)
 
 static void export_failed(struct job *job)
 {
-	if (job->asks == ASKS_NEW) {
+	if (job->asked.what == ASKS_NEW) {
 		export_all(job, "the service could not export what is new");
 		return;
 	}
@@ -301,7 +302,7 @@ static void take_token(struct job *job)
 {
 	const char *token = json_str(job->call.answer, "result.continuationToken");
 
-	if (job->asks != ASKS_ALL && token && strlen(token) < sizeof(job->facts.token))
+	if (job->asked.what != ASKS_ALL && token && strlen(token) < sizeof(job->facts.token))
 		memcpy(job->facts.token, token, strlen(token) + 1);
 }
 

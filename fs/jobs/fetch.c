@@ -102,7 +102,7 @@ static void published(struct job *job)
 		job_succeed(job);
 		return;
 	}
-	if (job->asks == ASKS_NEW) {
+	if (job->asked.what == ASKS_NEW) {
 		export_all(job, job->disk_fail.err ? job->disk_fail.why
 		                                   : "what is new cannot be appended");
 		return;
@@ -146,7 +146,7 @@ static const char *remedy_for(int err)
 void fetch_publish(struct job *job)
 {
 	job_move(job, JOB_PUBLISHING);
-	job_disk(job, job->asks == ASKS_NEW ? append_publish : publish, published);
+	job_disk(job, job->asked.what == ASKS_NEW ? append_publish : publish, published);
 }
 
 static void judge(struct job *job)
@@ -164,7 +164,7 @@ static void judge(struct job *job)
 		return;
 	}
 
-	if (job->asks == ASKS_NEW) {
+	if (job->asked.what == ASKS_NEW) {
 		export_all(job, "what is new could not be unpacked");
 		return;
 	}

@@ -27,8 +27,7 @@ static const struct {
 	                   TO(JOB_STARTING) | TO(JOB_READY) | TO(JOB_FAILED) },
 	/* to itself: in another way */
 	[JOB_STARTING] = { "starting", "waits for its turn at the service",
-	                   TO(JOB_STARTING) | TO(JOB_POLLING) | TO(JOB_READY) |
-	                           TO(JOB_FAILED) },
+	                   TO(JOB_STARTING) | TO(JOB_POLLING) | TO(JOB_READY) | TO(JOB_FAILED) },
 	[JOB_POLLING] = { "exporting", "is being prepared by the service",
 	                  TO(JOB_POLLING) | TO(JOB_STARTING) | TO(JOB_FETCHING) | TO(JOB_READY) |
 	                          TO(JOB_FAILED) },
@@ -269,7 +268,7 @@ void job_free(struct job *job)
 		generation_unref(job->bases[i]);
 	json_free(job->page);
 	free(job->page_url);
-	buf_done(&job->body);
+	buf_done(&job->asked.body);
 	circle_done(&job->pages);
 	spill_unref(job->answer);
 	spill_unref(job->result);

@@ -20,6 +20,7 @@
 #include <qxfs/store/unpack.h>
 
 #include "circle.h"
+#include "export.h"
 #include "list_job.h"
 
 enum job_state {
@@ -36,13 +37,6 @@ enum job_state {
 	JOB_READY,
 	JOB_FAILED,
 	JOB_STATES_
-};
-
-/* What an export's POST asks for. */
-enum asks {
-	ASKS_ALL,
-	ASKS_ALL_AND_TOKEN, /* and for what the next one can continue with */
-	ASKS_NEW            /* what came since the old generation */
 };
 
 struct job;
@@ -67,8 +61,7 @@ struct job {
 	int64_t asked_ms; /* the content was asked for then; 0: not yet */
 	struct gen_facts facts;
 	char progress_id[130], file_id[130];
-	enum asks asks;
-	struct buf body;     /* of its POST */
+	struct asked asked;  /* of an export */
 	char request_id[64]; /* the service's last word on it */
 	double percent;
 	int64_t started_ms, moved_ms, posted_ms;
@@ -194,14 +187,7 @@ void export_begin(struct job *job);
 void fetch_begin(struct job *job);
 void collect_begin(struct job *job);
 void derive_begin(struct job *job);
-/* exports.c */
-void export_file_missing(struct job *job); /* 404 of a finished export's file */
-/* What is new could not be had, or cannot be appended: all of it instead. */
-void export_all(struct job *job, const char *why);
-/* append.c; pool: publishes what came behind the old generation. */
-void append_publish(struct job *job);
-/* documents.c */
-void document_unpack(struct job *job); /* disk: cuts the result out of the envelope */
+void document_unpack(struct job *job); /* documents.c, disk: the result out of its envelope */
 /* fetch.c */
 void fetch_publish(struct job *job); /* the draft's data, as job->unpacked says */
 /* live.c */

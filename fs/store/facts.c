@@ -60,9 +60,9 @@ int facts_text(const struct facts *f, struct buf *out)
 	}
 	if (f->gen.full_s) {
 		buf_addf(out,
-		         ",\n\"questions\":\"%016" PRIx64 "\",\n\"full_s\":%" PRId64
+		         ",\n\"questions\":%" PRId64 ",\n\"full_s\":%" PRId64
 		         ",\n\"token_s\":%" PRId64 ",\n\"token\":",
-		         f->gen.questions, f->gen.full_s, f->gen.token_s);
+		         (int64_t)f->gen.questions, f->gen.full_s, f->gen.token_s);
 		buf_add_json(out, f->gen.token);
 	}
 	buf_addf(out,
@@ -132,16 +132,16 @@ static bool read_data_name(const struct json *j, const char *hash, char name[64]
 /* What allows to append to it: all of it, or nothing. */
 static void read_continuation(const struct json *j, struct gen_facts *gen)
 {
-	const char *questions = json_str(j, "questions");
 	const char *token = json_str(j, "token");
-	char *end;
+	int64_t questions;
 
-	if (!questions || !token || strlen(token) >= sizeof(gen->token) ||
-	    !json_int(j, "full_s", &gen->full_s) || !json_int(j, "token_s", &gen->token_s)) {
+	if (!token || !json_int(j, "questions", &questions) ||
+	    strlen(token) >= sizeof(gen->token) || !json_int(j, "full_s", &gen->full_s) ||
+	    !json_int(j, "token_s", &gen->token_s)) {
 		gen->full_s = gen->token_s = 0;
 		return;
 	}
-	gen->questions = strtoull(questions, &end, 16);
+	gen->questions = (uint64_t)questions;
 	memcpy(gen->token, token, strlen(token) + 1);
 }
 

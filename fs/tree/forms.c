@@ -15,7 +15,8 @@
 #define LABELS ",\"useLabels\":true"
 
 static const struct form forms[] = {
-	[FORM_CSV] = { FORM_CSV, "responses.csv", "\"format\":\"csv\"", 1000, FORM_LISTED | FORM_GROWS,
+	[FORM_CSV] = { FORM_CSV, "responses.csv", "\"format\":\"csv\"", 1000,
+	               FORM_LISTED | FORM_GROWS,
 	               "all finished responses, byte for byte as the service exports them; the "
 	               "first open waits for the export",
 	               0 },
@@ -40,10 +41,10 @@ static const struct form forms[] = {
 	                          FORM_LISTED | FORM_UNFINISHED,
 	                          "only the responses that are still in progress",
 	                          PARAMS_UNFINISHED },
-	[FORM_TSV] = { FORM_TSV, "responses.tsv", "\"format\":\"tsv\"", 1000, FORM_UTF16 | FORM_GROWS,
-	               "tabs instead of commas, as UTF-8", 0 },
-	[FORM_NDJSON] = { FORM_NDJSON, "responses.ndjson", "\"format\":\"ndjson\"", 1500, FORM_GROWS,
-	                  "JSON, a response on each line", PARAMS_JSON },
+	[FORM_TSV] = { FORM_TSV, "responses.tsv", "\"format\":\"tsv\"", 1000,
+	               FORM_UTF16 | FORM_GROWS, "tabs instead of commas, as UTF-8", 0 },
+	[FORM_NDJSON] = { FORM_NDJSON, "responses.ndjson", "\"format\":\"ndjson\"", 1500,
+	                  FORM_GROWS, "JSON, a response on each line", PARAMS_JSON },
 	[FORM_XML] = { FORM_XML, "responses.xml", "\"format\":\"xml\"", 1200, 0, "the same as XML",
 	               PARAMS_XML_SAV },
 	[FORM_LABELS_TSV] = { FORM_LABELS_TSV, "responses.labels.tsv", "\"format\":\"tsv\"" LABELS,

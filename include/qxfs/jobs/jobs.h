@@ -29,8 +29,8 @@ struct survey_seen {
 	const char *id, *name, *created, *last_modified; /* name … may be NULL */
 	int64_t counts[FACTS_COUNTS];                    /* -1: not said */
 	uint64_t questions; /* a hash of all but counts and dates; 0: not said */
-	int64_t columns;                                 /* of an export, about; -1 */
-	bool on_pool; /* told by a disk worker, which may write small files */
+	int64_t columns;    /* of an export, about; -1 */
+	bool on_pool;       /* told by a disk worker, which may write small files */
 };
 /* Nothing was added to, taken from, or changed in the survey since these facts were noted. */
 bool survey_is_as_in(const struct gen_facts *was, const struct survey_seen *seen);
@@ -42,12 +42,12 @@ struct jobs_config {
 	struct client *client; /* borrowed, outlives the jobs */
 	struct cache *cache;
 	struct dirs *dirs;
-	int64_t fresh_s;         /* what was checked so lately is not asked about */
-	int64_t max_stale_s;     /* … and so lately, served unchecked when the account is away */
+	int64_t fresh_s;          /* what was checked so lately is not asked about */
+	int64_t max_stale_s;      /* … and so lately, served unchecked when the account is away */
 	enum refresh_how refresh; /* full: never only what is new, and never on a survey's word */
-	int64_t job_timeout_ms;  /* an export that does not move for so long has failed */
-	double polls_per_minute; /* what polling may use of the account: share × limit */
-	const struct zone *zone; /* of dates in xlsx; borrowed */
+	int64_t job_timeout_ms;   /* an export that does not move for so long has failed */
+	double polls_per_minute;  /* what polling may use of the account: share × limit */
+	const struct zone *zone;  /* of dates in xlsx; borrowed */
 	enum legacy_contacts legacy;
 	/* From the jobs thread or a disk worker. */
 	void (*seen)(void *arg, const struct survey_seen *seen);

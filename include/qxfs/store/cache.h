@@ -2,10 +2,11 @@
  *
  * A key names account, object, row and every parameter that changes bytes (its hash is the file
  * name). Facts are one small JSON file, renamed into place after the data's fsync: only what a
- * facts file names exists. A data file may be longer than a generation: later ones were appended to it,
- * or a crash left a tail that is nobody's. The facts file's mtime is the moment the content was last known to be
- * current. A damaged or missing file is only a miss. Everything survives kill -9 at any point:
- * drafts carry their maker's lock and are swept by the next cache_new when nobody holds it.
+ * facts file names exists. A data file may be longer than a generation: later ones were appended to
+ * it, or a crash left a tail that is nobody's. The facts file's mtime is the moment the content was
+ * last known to be current. A damaged or missing file is only a miss. Everything survives kill -9
+ * at any point: drafts carry their maker's lock and are swept by the next cache_new when nobody
+ * holds it.
  *
  * Threads: any. Guards its index with cache.lock (rank 3); never calls back.
  * A generation is refcounted and immutable but for what is marked atomic.

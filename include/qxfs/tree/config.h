@@ -23,9 +23,9 @@ struct tree_config {
 	bool csv_bom;         /* a BOM before each .csv */
 	int64_t fresh_s;      /* 300 */
 	enum refresh_how refresh;
-	int64_t max_stale_s;  /* served without network: known to be current so lately; 0: never */
-	int64_t open_wait_s;  /* 0: as long as it takes */
-	double share;         /* of the account's limits: 0.8 */
+	int64_t max_stale_s; /* served without network: known to be current so lately; 0: never */
+	int64_t open_wait_s; /* 0: as long as it takes */
+	double share;        /* of the account's limits: 0.8 */
 	enum legacy_contacts legacy;
 	int64_t job_timeout_s;       /* an export that does not move for so long has failed */
 	struct client *client;       /* borrowed, outlives the tree */
