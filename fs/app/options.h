@@ -25,6 +25,7 @@ struct options {
 	int64_t fresh_s;
 	int64_t max_stale_s, keep_s;
 	bool strict;
+	int64_t refresh;       /* enum refresh_how */
 	int64_t open_wait_s;   /* 0: as long as it takes */
 	int64_t export_budget; /* 0: any number */
 	char *crawlers;        /* NULL: the usual ones */

@@ -5,6 +5,7 @@
 #include <qxfs/base/sys.h>
 #include <qxfs/base/zone.h>
 #include <qxfs/jobs/drops.h>
+#include <qxfs/jobs/jobs.h>
 #include <qxfs/jobs/lists.h>
 #include <qxfs/tree/config.h>
 
@@ -197,6 +198,17 @@ static int parse_hold(const char *text, struct range range, void *field)
 	return parse_word(text, words, countof(words), field);
 }
 
+static int parse_refresh(const char *text, struct range range, void *field)
+{
+	static const char *const words[] = {
+		[REFRESH_APPEND] = "append",
+		[REFRESH_FULL] = "full",
+	};
+
+	(void)range;
+	return parse_word(text, words, countof(words), field);
+}
+
 static int parse_span(const char *text, struct range range, void *field)
 {
 	static const struct {
@@ -351,6 +363,7 @@ static const struct {
 	[VALUE_ZONE] = { parse_zone, "the name of a time zone, as Europe/Berlin or UTC,",
 	                 hint_zone },
 	[VALUE_HOLD] = { parse_hold, "suspicious, always or never", NULL },
+	[VALUE_REFRESH] = { parse_refresh, "append or full", NULL },
 	[VALUE_SPAN] = { parse_span, "a whole number of seconds, or with m, h or d behind it,",
 	                 NULL },
 	[VALUE_CHARSET] = { parse_charset, "a character set such as windows-1252", NULL },

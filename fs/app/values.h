@@ -21,6 +21,7 @@ enum value_kind {
 	VALUE_LEGACY,  /* int64_t, enum legacy_contacts */
 	VALUE_ZONE,    /* char *, a time zone of this machine, owned; the former one is freed */
 	VALUE_HOLD,    /* int64_t, enum hold_when */
+	VALUE_REFRESH, /* int64_t, enum refresh_how */
 	VALUE_SPAN,    /* int64_t, seconds: "7d", "12h", "30m", "45" */
 	VALUE_CHARSET, /* char *, a character set this machine knows, owned; the former one is freed
 	                */

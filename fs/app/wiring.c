@@ -166,6 +166,7 @@ static int build_tree(const struct wiring *w, struct parts *p, struct qx_fail *f
 		.csv_bom = o->csv_bom,
 		.fresh_s = o->fresh_s,
 		.max_stale_s = o->strict ? 0 : o->max_stale_s,
+		.refresh = (enum refresh_how)o->refresh,
 		.open_wait_s = open_wait_s(o),
 		.export_budget = o->export_budget,
 		.crawlers = o->crawlers,

@@ -10,9 +10,33 @@
 #include <unistd.h>
 
 #include <qxfs/base/document.h>
+#include <qxfs/base/hash.h>
 #include <qxfs/base/json.h>
 
 #define SEEN_MAX (4u << 20) /* a larger survey is kept, but its counts are not read from it */
+
+static bool add_member(void *arg, const char *name, const struct json *value)
+{
+	struct buf *text = arg;
+
+	if (strcmp(name, "responseCounts") == 0 || strcmp(name, "lastModifiedDate") == 0)
+		return true;
+	buf_add_json(text, name);
+	json_add(value, NULL, text);
+	return !buf_failed(text);
+}
+
+/* Whatever is edited in it changes this, but no response does. */
+static uint64_t hash_of_questions(const struct json *envelope)
+{
+	struct buf text = { 0 };
+
+	json_each(envelope, "result", add_member, &text);
+	const char *const parts[] = { buf_text(&text), NULL };
+	uint64_t hash = text.len && !buf_failed(&text) ? hash_u64(parts) : 0;
+	buf_done(&text);
+	return hash;
+}
 
 void survey_read(const struct json *envelope, struct survey_seen *ret)
 {
@@ -31,6 +55,7 @@ void survey_read(const struct json *envelope, struct survey_seen *ret)
 			ret->counts[i] = -1;
 	/* 17 columns of metadata (API.md 3.4), one for each exported question part and embedded
 	 * field. */
+	ret->questions = hash_of_questions(envelope);
 	ret->columns = 17 + (int64_t)json_len(envelope, "result.exportColumnMap") +
 	               (int64_t)json_len(envelope, "result.embeddedData");
 }
@@ -38,6 +63,7 @@ void survey_read(const struct json *envelope, struct survey_seen *ret)
 void survey_note(const struct survey_seen *seen, struct gen_facts *ret)
 {
 	memcpy(ret->counts, seen->counts, sizeof(ret->counts));
+	ret->questions = seen->questions;
 	memset(ret->last_modified, 0, sizeof(ret->last_modified));
 	if (seen->last_modified)
 		strncpy(ret->last_modified, seen->last_modified, sizeof(ret->last_modified) - 1);

@@ -3,7 +3,9 @@
  * The counts that the generation remembers are read before the POST: an export may hold more than
  * they say, never less, so "unchanged" is never said of a file that lacks a row. A job that
  * vanishes is started once more. Nothing is asked again for ever: a poll that shows no movement for
- * job_timeout ends it. */
+ * job_timeout ends it. Of what grows only the new responses are asked for, when append.c has
+ * nothing against it; whatever becomes of that, all of them are asked for next. */
+#include "append.h"
 #include "job.h"
 #include "survey.h"
 
@@ -16,6 +18,7 @@
 #include <qxfs/base/sys.h>
 
 #include "poll.h"
+#include "recipe.h"
 
 #define MISSING_MAX 3 /* a finished file may be late by seconds */
 
@@ -42,6 +45,23 @@ static void bad_answer(struct job *job, const char *what)
 
 /* --- before: is there something newer, and has anything changed? ------------------------------ */
 
+/* What is asked for: of what grows, only what is new, if it can be appended. */
+static void decide(struct job *job)
+{
+	const struct append_case c = {
+		.grows = job->recipe.grows,
+		.full = job->full || job->jobs->config.refresh == REFRESH_FULL,
+		.old = job->old ? &job->old->facts : NULL,
+		.now = &job->facts,
+		.now_s = sys_wall_s(),
+	};
+	if (job->recipe.grows == GROWS_NOT || job->jobs->config.refresh == REFRESH_FULL)
+		return;
+	const char *why = append_hindrance(&c);
+	log_debug("jobs", "%.*s: %s", JOB_LOGGED(job), why ? why : "only what is new");
+	job->asked.what = why ? ASKS_ALL_AND_TOKEN : ASKS_NEW;
+}
+
 static void checked(struct job *job)
 {
 	if (job->call.fail.err) {
@@ -59,10 +79,11 @@ static void checked(struct job *job)
 		job->jobs->config.seen(job->jobs->config.arg, &seen);
 	call_clear(&job->call);
 
-	if (unchanged && !job->full) {
+	if (unchanged && !job->full && job->jobs->config.refresh != REFRESH_FULL) {
 		job->asked_ms = 1; /* it ends with what was asked for long ago */
 		job_renew(job);
 	} else {
+		decide(job);
 		start(job);
 	}
 }
@@ -95,8 +116,31 @@ static bool take_id(char *out, size_t size, const char *id)
 	return true;
 }
 
+/* A POST in a way that the service does not take: a token that is too old, for instance. Not when
+ * the account is the matter, or the network. */
+static bool other_way(struct job *job)
+{
+	int http = job->call.fail.http;
+
+	if (job->asked.what == ASKS_NEW && http >= 400 && http != 401 && http != 403 &&
+	    http != 429) {
+		export_all(job, "the service does not take the continuation token");
+		return true;
+	}
+	if (job->asked.what == ASKS_ALL_AND_TOKEN && http == 400) {
+		log_info("jobs", "%.*s: asked for without a continuation token", JOB_LOGGED(job));
+		call_clear(&job->call);
+		job->asked.what = ASKS_ALL;
+		start(job);
+		return true;
+	}
+	return false;
+}
+
 static void started(struct job *job)
 {
+	if (job->call.fail.err && other_way(job))
+		return;
 	if (job->call.fail.err) {
 		job_take_call_fail(job);
 		job_fail(job);
@@ -116,18 +160,74 @@ static void started(struct job *job)
 	poll_later(job);
 }
 
+/* The recipe's JSON, and how it continues. */
+static const char *make_body(struct job *job)
+{
+	const char *body = job->recipe.body;
+
+	if (job->asked.what == ASKS_ALL)
+		return body;
+	buf_clear(&job->asked.body);
+	buf_add(&job->asked.body, body, strlen(body) - 1); /* without its } */
+	if (job->asked.what == ASKS_NEW) {
+		buf_add_str(&job->asked.body, ",\"continuationToken\":");
+		buf_add_json(&job->asked.body, job->old->facts.token);
+	} else {
+		buf_add_str(&job->asked.body, ",\"allowContinuation\":true");
+	}
+	buf_add_str(&job->asked.body, "}");
+	if (!buf_failed(&job->asked.body))
+		return buf_text(&job->asked.body);
+	job->asked.what = ASKS_ALL;
+	return body;
+}
+
 static void start(struct job *job)
 {
 	job_move(job, JOB_STARTING);
 	job->asked_ms = sys_now_ms();
 	call_prepare(job, EP_EXPORT_START);
-	job->call.body = job->recipe.body;
+	job->call.body = make_body(job);
+	job->facts.token[0] = '\0';
+	job->facts.token_s = sys_wall_s();
+	job->facts.full_s =
+		job->asked.what == ASKS_NEW ? job->old->facts.full_s : job->facts.token_s;
 	job_call(job, started);
+}
+
+/* Pool. */
+static void empty_draft(struct job *job)
+{
+	job->disk_err = draft_rewind(job->draft);
+}
+
+static void emptied(struct job *job)
+{
+	if (job->disk_err < 0) {
+		fail_set(&job->fail, -job->disk_err, "the cache's disk fails");
+		job_fail(job);
+		return;
+	}
+	start(job);
+}
+
+void export_all(struct job *job, const char *why)
+{
+	log_info("jobs", "%.*s: %s; exported in full", JOB_LOGGED(job), why);
+	job_release_slot(job);
+	call_clear(&job->call);
+	job->asked.what = ASKS_ALL_AND_TOKEN;
+	job->missing = job->damages = 0;
+	job_disk(job, empty_draft, emptied);
 }
 
 /* The service has forgotten the job, or its file: once more, then it is an error. */
 static void start_over(struct job *job, const char *what)
 {
+	if (job->asked.what == ASKS_NEW) {
+		export_all(job, what);
+		return;
+	}
 	job_release_slot(job);
 	if (job->restarts++ == 0) {
 		log_warn("jobs", "%s: %s; started once more", job->recipe.subject, what);
@@ -153,6 +253,10 @@ static void start_over(struct job *job, const char *what)
 
 static void export_failed(struct job *job)
 {
+	if (job->asked.what == ASKS_NEW) {
+		export_all(job, "the service could not export what is new");
+		return;
+	}
 	const char *said = json_str(job->call.answer, "meta.error.errorMessage");
 	const char *code = json_str(job->call.answer, "meta.error.errorCode");
 	char why[200];
@@ -193,6 +297,15 @@ static void still_running(struct job *job, double percent)
 	job_fail(job);
 }
 
+/* Of what grows; without one the next export is a full one. */
+static void take_token(struct job *job)
+{
+	const char *token = json_str(job->call.answer, "result.continuationToken");
+
+	if (job->asked.what != ASKS_ALL && token && strlen(token) < sizeof(job->facts.token))
+		memcpy(job->facts.token, token, strlen(token) + 1);
+}
+
 static void polled(struct job *job)
 {
 	if (job->call.fail.http == 404) {
@@ -219,6 +332,7 @@ static void polled(struct job *job)
 			bad_answer(job, "says that the export is complete, but names no file");
 			return;
 		}
+		take_token(job);
 		call_clear(&job->call);
 		job->facts.polled_ms = sys_now_ms() - job->posted_ms;
 		job_release_slot(job);

@@ -103,6 +103,11 @@ static void published(struct job *job)
 		job_succeed(job);
 		return;
 	}
+	if (job->asked.what == ASKS_NEW) {
+		export_all(job, job->disk_fail.err ? job->disk_fail.why
+		                                   : "what is new cannot be appended");
+		return;
+	}
 	fail_set(&job->fail, -job->disk_err, "%s could not be written to the cache",
 	         job->recipe.subject);
 	fail_remedy(&job->fail,
@@ -142,7 +147,7 @@ static const char *remedy_for(int err)
 void fetch_publish(struct job *job)
 {
 	job_move(job, JOB_PUBLISHING);
-	job_disk(job, publish, published);
+	job_disk(job, job->asked.what == ASKS_NEW ? append_publish : publish, published);
 }
 
 static void judge(struct job *job)
@@ -160,6 +165,10 @@ static void judge(struct job *job)
 		return;
 	}
 
+	if (job->asked.what == ASKS_NEW) {
+		export_all(job, "what is new could not be unpacked");
+		return;
+	}
 	int err = job->disk_err == -EBADMSG ? EIO : -job->disk_err;
 	fail_set(&job->fail, err, "%s",
 	         job->disk_fail.why[0] ? job->disk_fail.why : "the download could not be unpacked");

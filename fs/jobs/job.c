@@ -25,8 +25,9 @@ static const struct {
 	                    TO(JOB_NEW) | TO(JOB_READY) | TO(JOB_FAILED) },
 	[JOB_CHECKING] = { "checking", "is being checked for changes",
 	                   TO(JOB_STARTING) | TO(JOB_READY) | TO(JOB_FAILED) },
+	/* to itself: in another way */
 	[JOB_STARTING] = { "starting", "waits for its turn at the service",
-	                   TO(JOB_POLLING) | TO(JOB_READY) | TO(JOB_FAILED) },
+	                   TO(JOB_STARTING) | TO(JOB_POLLING) | TO(JOB_READY) | TO(JOB_FAILED) },
 	[JOB_POLLING] = { "exporting", "is being prepared by the service",
 	                  TO(JOB_POLLING) | TO(JOB_STARTING) | TO(JOB_FETCHING) | TO(JOB_READY) |
 	                          TO(JOB_FAILED) },
@@ -38,9 +39,10 @@ static const struct {
 	[JOB_RENDERING] = { "rendering", "is being made from them",
 	                    TO(JOB_PUBLISHING) | TO(JOB_FAILED) },
 	[JOB_UNPACKING] = { "unpacking", "is being unpacked",
-	                    TO(JOB_FETCHING) | TO(JOB_PUBLISHING) | TO(JOB_FAILED) },
+	                    TO(JOB_FETCHING) | TO(JOB_STARTING) | TO(JOB_PUBLISHING) |
+	                            TO(JOB_FAILED) },
 	[JOB_PUBLISHING] = { "publishing", "is being written to the cache",
-	                     TO(JOB_READY) | TO(JOB_FAILED) },
+	                     TO(JOB_STARTING) | TO(JOB_READY) | TO(JOB_FAILED) },
 	[JOB_READY] = { "ready", "is ready", 0 },
 	[JOB_FAILED] = { "failed", "has failed", 0 },
 };
@@ -267,6 +269,7 @@ void job_free(struct job *job)
 		generation_unref(job->bases[i]);
 	json_free(job->page);
 	free(job->page_url);
+	buf_done(&job->asked.body);
 	circle_done(&job->pages);
 	spill_unref(job->answer);
 	spill_unref(job->result);

@@ -5,6 +5,7 @@
  *    ▼  │      └► READY     └───────────┘  └─poll    │  │ └────────┘ a damaged download, once more
  *  ELSEWHERE   (unchanged)    vanished: once anew ◄──┘  └► PUBLISHING (unpacked while it came)
  *  another has the key                                            any ──► FAILED
+ *  What was to be appended and cannot be goes from any of them back to STARTING, once.
  *
  * A document goes NEW ► FETCHING ► UNPACKING ► PUBLISHING ► READY; so do pages, collected;
  * a derived file NEW ► BASES ► RENDERING ► PUBLISHING ► READY; a live one NEW ► FETCHING ► READY.
@@ -19,6 +20,7 @@
 #include <qxfs/store/unpack.h>
 
 #include "circle.h"
+#include "export.h"
 #include "list_job.h"
 
 enum job_state {
@@ -59,6 +61,7 @@ struct job {
 	int64_t asked_ms; /* the content was asked for then; 0: not yet */
 	struct gen_facts facts;
 	char progress_id[130], file_id[130];
+	struct asked asked;  /* of an export */
 	char request_id[64]; /* the service's last word on it */
 	double percent;
 	int64_t started_ms, moved_ms, posted_ms;
@@ -184,10 +187,7 @@ void export_begin(struct job *job);
 void fetch_begin(struct job *job);
 void collect_begin(struct job *job);
 void derive_begin(struct job *job);
-/* exports.c */
-void export_file_missing(struct job *job); /* 404 of a finished export's file */
-/* documents.c */
-void document_unpack(struct job *job); /* disk: cuts the result out of the envelope */
+void document_unpack(struct job *job); /* documents.c, disk: the result out of its envelope */
 /* fetch.c */
 void fetch_publish(struct job *job); /* the draft's data, as job->unpacked says */
 /* live.c */

@@ -19,12 +19,14 @@
 /* --- wants ----------------------------------------------------------------------------------- */
 
 /* One that has ended is only waiting for the disk; whoever comes now wants a new one. What was
- * asked for before a touch may lack what the touch is about: the new one waits for the key. */
+ * asked for before a touch may lack what the touch is about, and so may one that asks only for what
+ * is new: the new one waits for the key. */
 static bool serves(const struct job *job, const struct want *w)
 {
 	return job->state < JOB_READY && job->recipe.kind != JOB_LIVE &&
 	       strcmp(job->recipe.key, w->recipe.key) == 0 &&
-	       (!w->full_since_ms || !job->asked_ms || job->asked_ms > w->full_since_ms);
+	       (!w->full_since_ms || !job->asked_ms || job->asked_ms > w->full_since_ms) &&
+	       (w->full_since_ms <= WANT_RUNNING || job->asked.what != ASKS_NEW);
 }
 
 static struct job *find_job(struct jobs *j, const struct want *w)

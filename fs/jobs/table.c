@@ -125,6 +125,8 @@ int table_read(const struct render_input *in, uint64_t from, uint64_t rows,
 	if (csv_init(&p, CSV_APPEND_NULL | CSV_REPALL_NL) != 0)
 		return -ENOMEM;
 	csv_set_space_func(&p, no_blank);
+	if (in->tabs)
+		csv_set_delim(&p, '\t');
 	csv_set_blk_size(&p, CELL_STEP);
 
 	int err = from == 0 ? skip_bom(in, &from) : 0;

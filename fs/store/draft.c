@@ -9,7 +9,10 @@
  * than one.)
  *
  * Publishing: data fsync, rename into gen/, fsync of the folder, then the facts in the same way.
- * Only now the new bytes exist for others; what stood there before goes last. */
+ * Only now the new bytes exist for others; what stood there before goes last.
+ *
+ * Appending: bytes behind the published length, fsync, then the facts. Bytes behind what the facts
+ * say are nobody's: a crash left them, and whoever gets the key next cuts them off. */
 #include <qxfs/store/cache.h>
 
 #include "cache_private.h"
@@ -23,6 +26,8 @@
 #include <unistd.h>
 
 #include <qxfs/base/sys.h>
+
+#include <zlib.h>
 
 #include "folder.h"
 
@@ -148,6 +153,32 @@ static int create_locked(struct draft *d)
 	return 0;
 }
 
+static int open_published(const struct draft *d, const char *data_name)
+{
+	char path[GEN_PATH_SIZE];
+	int fd = openat(d->cache->gen_fd, gen_path_of(path, data_name),
+	                O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+/* What was appended and never published. If it cannot be cut now, the next one tries again. */
+static void cut_tail(const struct draft *d)
+{
+	struct facts f = { 0 };
+	struct stamp stamp;
+	struct stat st;
+
+	if (facts_load(d->cache, d->hash, &f, &stamp) < 0)
+		return;
+	qx_auto_fd fd = open_published(d, f.data_name);
+	if (fd >= 0 && fstat(fd, &st) == 0 && (uint64_t)st.st_size > f.length &&
+	    ftruncate(fd, (off_t)f.length) == 0) {
+		uint64_t bytes = stat_bytes(&st);
+		cache_count(d->cache, fstat(fd, &st) == 0 ? stat_bytes(&st) : bytes, bytes, 0);
+	}
+	facts_done(&f);
+}
+
 static int open_draft(struct draft *d)
 {
 	int r = key_lock(d->cache, d->hash, KEY_MAKER);
@@ -165,6 +196,7 @@ static int open_draft(struct draft *d)
 	if (r < 0)
 		return r;
 	d->fds[DATA] = r;
+	cut_tail(d);
 	return 0;
 }
 
@@ -282,7 +314,7 @@ static int move_data(const struct draft *d, const char *data_name)
 }
 
 /* Under KEY_FACTS: from here on others find the new bytes. */
-static int name_data(struct draft *d, const struct facts *f, struct generation **ret)
+static int name_data(struct draft *d, const struct facts *f, bool verified, struct generation **ret)
 {
 	struct cache *c = d->cache;
 	struct stamp stamp;
@@ -298,7 +330,7 @@ static int name_data(struct draft *d, const struct facts *f, struct generation *
 	if (r < 0)
 		return r;
 
-	struct generation *g = cache_put(c, d->hash, f, &stamp, true);
+	struct generation *g = cache_put(c, d->hash, f, &stamp, verified);
 	if (!g)
 		return -ENOMEM;
 	cache_count(c, 0, 0, is_new ? 1 : 0);
@@ -318,7 +350,7 @@ static int publish(struct draft *d, const struct facts *f, struct generation **r
 	if (r == 0)
 		r = key_add_facts(d->lock_fd);
 	if (r == 0) {
-		r = name_data(d, f, ret);
+		r = name_data(d, f, true, ret);
 		key_drop_facts(d->lock_fd);
 	}
 	if (r == 0)
@@ -353,6 +385,94 @@ int draft_publish(struct draft *d, uint64_t length, uint32_t crc, const struct g
 	(void)snprintf(f.data_name, sizeof(f.data_name), "%s.%016" PRIx64 ".data", d->hash,
 	               sys_random());
 	int r = publish(d, &f, ret);
+	if (r == 0)
+		close_files(d);
+	return r;
+}
+
+/* --- append ---------------------------------------------------------------------------------- */
+
+/* Copies, and sums what it copies. */
+static int copy_behind(int from_fd, uint64_t from, uint64_t to, int fd, uint64_t at, uLong *sum)
+{
+	unsigned char piece[65536];
+
+	while (from < to) {
+		size_t want = to - from < sizeof(piece) ? (size_t)(to - from) : sizeof(piece);
+		ssize_t n = pread(from_fd, piece, want, (off_t)from);
+		if (n > 0) {
+			*sum = crc32_z(*sum, piece, (size_t)n);
+			from += (uint64_t)n;
+		}
+		for (ssize_t done = 0; n > 0 && done < n;) {
+			ssize_t w = pwrite(fd, piece + done, (size_t)(n - done), (off_t)at);
+			if (w < 0 && errno != EINTR)
+				return errno == EDQUOT ? -ENOSPC : -errno;
+			done += w > 0 ? w : 0;
+			at += w > 0 ? (uint64_t)w : 0;
+		}
+		if (n == 0 || (n < 0 && errno != EINTR))
+			return n < 0 ? -errno : -EBADMSG;
+	}
+	return 0;
+}
+
+/* Writes the bytes behind the published ones, for good; *f becomes the facts of both. */
+static int append_bytes(const struct draft *d, int fd, uint64_t from, uint64_t to, struct facts *f)
+{
+	struct stat st;
+	uLong sum = crc32_z(0, NULL, 0);
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	uint64_t before = stat_bytes(&st);
+	evict_to_limit(d->cache, to - from);
+	int r = copy_behind(d->fds[DATA], from, to, fd, f->length, &sum);
+	if (r == -ENOSPC) {
+		evict_for_disk(d->cache, to - from);
+		sum = crc32_z(0, NULL, 0);
+		r = copy_behind(d->fds[DATA], from, to, fd, f->length, &sum);
+	}
+	if (r == 0 && fsync(fd) < 0)
+		r = -errno;
+	if (r < 0) { /* if it cannot be cut, whoever has the key next does it */
+		if (ftruncate(fd, (off_t)f->length) < 0)
+			return -errno;
+		return r;
+	}
+	if (fstat(fd, &st) == 0)
+		cache_count(d->cache, stat_bytes(&st), before, 0);
+	/* 0: whoever made it told none */
+	f->crc = f->crc ? crc32_combine(f->crc, sum, (z_off_t)(to - from)) : 0;
+	f->length += to - from;
+	return 0;
+}
+
+int draft_append(struct draft *d, const struct generation *g, uint64_t from, uint64_t to,
+                 const struct gen_facts *facts, struct generation **ret)
+{
+	struct facts f = { 0 };
+	struct stamp stamp;
+
+	if (d->fds[DATA] < 0 || from > to)
+		return -EINVAL;
+	int r = facts_load(d->cache, d->hash, &f, &stamp);
+	if (r < 0)
+		return r == -ENOENT || r == -EBADMSG ? -ESTALE : r;
+	if (strcmp(f.data_name, g->data_name) != 0 || f.length != g->length || f.crc != g->crc)
+		r = -ESTALE;
+	qx_auto_fd fd = r < 0 ? -1 : open_published(d, f.data_name);
+	if (r == 0)
+		r = fd < 0 ? fd : append_bytes(d, fd, from, to, &f);
+	if (r == 0)
+		r = key_add_facts(d->lock_fd);
+	if (r == 0) {
+		/* If this fails it may have happened all the same, so the bytes stay. */
+		f.gen = *facts;
+		r = name_data(d, &f, false, ret);
+		key_drop_facts(d->lock_fd);
+	}
+	facts_done(&f);
 	if (r == 0)
 		close_files(d);
 	return r;

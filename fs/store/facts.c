@@ -58,6 +58,13 @@ int facts_text(const struct facts *f, struct buf *out)
 		buf_add_str(out, ",\n\"base\":");
 		buf_add_json(out, f->gen.base);
 	}
+	if (f->gen.full_s) {
+		buf_addf(out,
+		         ",\n\"questions\":%" PRId64 ",\n\"full_s\":%" PRId64
+		         ",\n\"token_s\":%" PRId64 ",\n\"token\":",
+		         (int64_t)f->gen.questions, f->gen.full_s, f->gen.token_s);
+		buf_add_json(out, f->gen.token);
+	}
 	buf_addf(out,
 	         ",\n\"exported_s\":%" PRId64 ",\n\"mtime_s\":%" PRId64 ",\n\"took_ms\":%" PRId64
 	         ",\n\"polled_ms\":%" PRId64,
@@ -123,6 +130,22 @@ static bool read_data_name(const struct json *j, const char *hash, char name[64]
 	return true;
 }
 
+/* What allows to append to it: all of it, or nothing. */
+static void read_continuation(const struct json *j, struct gen_facts *gen)
+{
+	const char *token = json_str(j, "token");
+	int64_t questions;
+
+	if (!token || !json_int(j, "questions", &questions) ||
+	    strlen(token) >= sizeof(gen->token) || !json_int(j, "full_s", &gen->full_s) ||
+	    !json_int(j, "token_s", &gen->token_s)) {
+		gen->full_s = gen->token_s = 0;
+		return;
+	}
+	gen->questions = (uint64_t)questions;
+	memcpy(gen->token, token, strlen(token) + 1);
+}
+
 static int read_members(const struct json *j, const char *hash, struct facts *f)
 {
 	int64_t version;
@@ -149,6 +172,7 @@ static int read_members(const struct json *j, const char *hash, struct facts *f)
 		return -EBADMSG;
 	if (base)
 		memcpy(f->gen.base, base, strlen(base) + 1);
+	read_continuation(j, &f->gen);
 	memcpy(f->gen.last_modified, modified, strlen(modified) + 1);
 	f->key = strdup(key);
 	return f->key ? 0 : -ENOMEM;

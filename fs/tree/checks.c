@@ -109,6 +109,9 @@ static void renew(struct tree *t, const struct node_row *row, const char *id,
 static bool is_current(struct tree *t, const struct node_row *row, const struct generation *gen,
                        const struct survey_seen *seen)
 {
+	/* What is made from an export is as current as that. */
+	if (row->source.kind == SOURCE_FORM && t->config.refresh == REFRESH_FULL)
+		return false;
 	if (row->source.kind == SOURCE_FORM)
 		return !content_is_always_new(row, seen->id) && survey_is_as_in(&gen->facts, seen);
 	int64_t base_s = 0;

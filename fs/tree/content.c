@@ -64,6 +64,20 @@ static enum unpack_join form_join(const struct form *form)
 	return strstr(form->members, "\"ndjson\"") ? UNPACK_JOIN_LINES : UNPACK_ONE;
 }
 
+/* Not in dates/ and with/: what is new in the survey need not be in them. */
+static enum grows grows_how(const struct node_row *row)
+{
+	enum hole hole = node_row(row->parent)->hole;
+	const struct form *form = row->source.form;
+
+	if (!(form->flags & FORM_GROWS) || hole == HOLE_DATES || hole == HOLE_WITH ||
+	    hole == HOLE_FILTER)
+		return GROWS_NOT;
+	if (strstr(form->members, "\"ndjson\""))
+		return GROWS_LINES;
+	return form->flags & FORM_UTF16 ? GROWS_TSV : GROWS_CSV;
+}
+
 static int make_export(struct tree *t, const struct node_row *row, const char *arg,
                        struct content *c)
 {
@@ -79,6 +93,7 @@ static int make_export(struct tree *t, const struct node_row *row, const char *a
 	c->recipe.body = buf_text(&c->body);
 	c->recipe.utf16 = form->flags & FORM_UTF16;
 	c->recipe.join = form_join(form);
+	c->recipe.grows = grows_how(row);
 	if (node_row(row->parent)->hole == HOLE_DATES && strstr(form->members, "\"csv\""))
 		c->recipe.has_span =
 			span_of(c->parts[1], t->zone, &c->recipe.from_s, &c->recipe.to_s) == 0;

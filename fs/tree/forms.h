@@ -26,7 +26,8 @@ enum form_id {
 enum form_flag {
 	FORM_LISTED = 1 << 0, /* else found by name */
 	FORM_UNFINISHED = 1 << 1,
-	FORM_UTF16 = 1 << 2 /* the service sends UTF-16, people get UTF-8 */
+	FORM_UTF16 = 1 << 2, /* the service sends UTF-16, people get UTF-8 */
+	FORM_GROWS = 1 << 3  /* new responses can be appended */
 };
 
 struct form {

@@ -22,7 +22,6 @@
 #define STALE_MS 30000 /* an unreachable account is asked again after so long */
 #define FOLDER_WAIT_S 10
 #define LOOK_WAIT_MS 2000 /* a folder that is known is not held up longer by its files */
-#define NOW_RUNNING 1     /* in now/: no comparing, but what was asked for just now is new enough */
 
 static void go_on(struct op *op);
 static void step_over(struct op *op);
@@ -248,7 +247,7 @@ static int64_t full_since(struct op *op)
 		at_ms = base ? base->touched_ms : 0; /* 0: its own open has settled it */
 	}
 	if (!at_ms && op->row->parent == ROW_NOW && !(base && place_is_fresh(op->tree, base)))
-		return NOW_RUNNING; /* a running job will do */
+		return WANT_RUNNING; /* a running job will do */
 	return at_ms;
 }
 

@@ -30,7 +30,7 @@
 struct shared {
 	atomic_uint next[KEYS];  /* changed under the key's lock */
 	atomic_uint acked[KEYS]; /* published: may never be missing again */
-	atomic_uint published;
+	atomic_uint published, appended;
 };
 
 static struct shared *shared;
@@ -87,11 +87,36 @@ static void write_pieces(struct draft *d, int fd, const unsigned char *bytes, si
 	}
 }
 
+#define HEADING 100 /* of what is to be appended: stands before it in the draft */
+
+/* Bytes behind those that are there, in the same file. -ENOENT: there are none. */
+static int append(struct mount *m, struct draft *d, const char *key, unsigned char *bytes,
+                  struct gen_facts *facts, struct generation **ret)
+{
+	struct generation *old = cache_find(m->cache, key);
+	if (!old || old->length + 1 >= LEN_MAX) {
+		generation_unref(old);
+		return -ENOENT;
+	}
+	size_t len = old->length + 1 + crash_below(LEN_MAX - old->length - 1);
+	facts->exported_s = old->facts.exported_s;
+	fill(bytes, len, (unsigned)facts->counts[0], (unsigned)facts->exported_s);
+	memmove(bytes + HEADING, bytes + old->length, len - old->length);
+	size_t end = HEADING + len - old->length;
+	write_pieces(d, draft_data_fd(d), bytes, end);
+	int r = draft_append(d, old, HEADING, end, facts, ret);
+	if (r < 0 || (*ret)->length != len || strcmp((*ret)->data_name, old->data_name) != 0)
+		crash_stop("not appended", -r);
+	generation_unref(old);
+	atomic_fetch_add(&shared->appended, 1);
+	return 0;
+}
+
 static void make_one(struct mount *m, unsigned char *bytes)
 {
 	char key[32];
 	struct draft *d = NULL;
-	struct generation *g = NULL;
+	struct generation *g = NULL; /* its took_ms: which one; exported_s: which bytes */
 	unsigned k = (unsigned)crash_below(KEYS);
 
 	crash_step();
@@ -104,7 +129,15 @@ static void make_one(struct mount *m, unsigned char *bytes)
 
 	unsigned seq = atomic_fetch_add(&shared->next[k], 1) + 1;
 	size_t len = crash_below(LEN_MAX);
-	struct gen_facts facts = { .took_ms = seq, .counts = { k }, .mtime_s = 5 };
+	struct gen_facts facts = {
+		.took_ms = seq, .exported_s = seq, .counts = { k }, .mtime_s = 5
+	};
+	if (crash_below(2) == 0 && append(m, d, key, bytes, &facts, &g) == 0) {
+		atomic_store(&shared->acked[k], seq);
+		generation_unref(g);
+		draft_free(d);
+		return;
+	}
 	fill(bytes, len, k, seq);
 	write_pieces(d, draft_raw_fd(d), bytes, len / 4);
 	if (crash_below(8) == 0 && draft_rewind(d) < 0)
@@ -125,7 +158,7 @@ static void make_one(struct mount *m, unsigned char *bytes)
 
 static void publish_for_ever(void)
 {
-	unsigned char *bytes = malloc(LEN_MAX);
+	unsigned char *bytes = malloc(LEN_MAX + HEADING);
 	struct mount m = open_mount();
 	while (bytes)
 		make_one(&m, bytes);
@@ -165,7 +198,7 @@ static void check_bytes(int fd, const struct generation *g, unsigned k)
 		crash_wrong("key %u: foreign facts", k);
 	if (pread(fd, got, g->length, 0) != (ssize_t)g->length)
 		crash_wrong("key %u, seq %u: cut", k, seq);
-	fill(want, g->length, k, seq);
+	fill(want, g->length, k, (unsigned)g->facts.exported_s);
 	if (memcmp(got, want, g->length) != 0)
 		crash_wrong("key %u, seq %u: wrong bytes", k, seq);
 }
@@ -236,6 +269,7 @@ int main(int argc, char **argv)
 	if (shared == MAP_FAILED)
 		return 2;
 	int r = crash_main(&cache_case, argc, argv);
-	printf("%u published\n", atomic_load(&shared->published));
+	printf("%u published, %u appended\n", atomic_load(&shared->published),
+	       atomic_load(&shared->appended));
 	return r;
 }

@@ -174,6 +174,7 @@ def test_now_is_never_older_than_a_minute_and_serves_the_plain_name_too(sandbox,
     until(lambda: time.time() > end, 70, "the end of the minute")  # by the calendar: there is no event for it
     assert now.read_bytes() == sandbox.entry(SMALL) != old
     assert sandbox.count("export_start") == 2
+    assert "continuationToken" not in sandbox.requests("export_start")[-1]["body"], "it never appends"
     assert now.read_bytes() == sandbox.entry(SMALL)
     assert sandbox.count("export_start") == 2, "a minute has not passed"
     assert os.stat(now).st_ino != os.stat(plain).st_ino

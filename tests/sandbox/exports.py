@@ -76,21 +76,29 @@ class Exports:
         shown = {name: value for name, value in params.items() if name not in ('compress', 'allowContinuation',
                                                                                'continuationToken')}
         text = json.dumps(shown, sort_keys=True)
-        return (id(survey), survey.version, snap.total, survey.big, text, since and (since.seen, since.moment),
-                self.box.settings.date_semantics, self.box.settings.max_rows_per_file, self.box.settings.later_files_heading)
+        settings = self.box.settings
+        again = since and (since.seen, since.moment, settings.continuation_repeats, settings.continuation_modified,
+                           settings.continuation_order, settings.continuation_heading)
+        return (id(survey), survey.version, snap.total, survey.big, text, again, settings.date_semantics,
+                settings.max_rows_per_file, settings.later_files_heading)
 
     def _render(self, survey: Survey, snap: Snapshot, params: dict, since: Token | None) -> Content:
         if survey.big:
             pack = big_entry(survey, snap, params)
             return Content([pack], pack.size)
         chosen = list(select(survey, snap, params, since, self.box.settings.date_semantics))
+        if since and not since.by_modified:
+            chosen = continued(chosen, survey, snap, since, self.box.settings)
         most = self.box.settings.max_rows_per_file
         packs = []
         for start in range(0, max(1, len(chosen)), most):
             part = chosen[start:start + most]
             made = (snap.row(item) if isinstance(item, int) else item for item in part)
             heading = start == 0 or self.box.settings.later_files_heading
-            packs.append(zips.pack(render.entry(survey, params, made, heading)))
+            entry = render.entry(survey, params, made, heading)
+            if since and self.box.settings.continuation_heading:
+                entry = retitled(entry, params, self.box.settings.continuation_heading)
+            packs.append(zips.pack(entry))
         return Content(packs, sum(pack.size for pack in packs))
 
     def new_token(self, survey: Survey, snap: Snapshot, by_modified: bool) -> str:
@@ -103,7 +111,7 @@ class Exports:
         settings = self.box.settings
         with self.lock:
             token = self.tokens.get(text)
-        if token is None or token.survey != survey.id:
+        if token is None or token.survey != survey.id or settings.continuation == 'refused':
             raise bad('Invalid request. Missing or invalid parameter continuationToken')
         if self.box.clock() - token.made > settings.token_lifetime:
             raise ApiError(settings.expired_token_status, 'The continuation token has expired.', 'SANDBOX_400')
@@ -141,6 +149,24 @@ def select(survey: Survey, snap: Snapshot, params: dict, since: Token | None, se
         if limit is not None and number >= limit:
             return
         yield index
+
+
+def continued(chosen: list, survey: Survey, snap: Snapshot, since: Token, settings) -> list:
+    """What a continuation brings as the knobs want it."""
+    known = [index for index in snap.indexes() if index < since.seen]
+    again = set(known[len(known) - settings.continuation_repeats:]) if settings.continuation_repeats else set()
+    if settings.continuation_modified:
+        again |= {index for index in known if snap.row(index)[MODIFIED] >= since.moment}
+    made = sorted(again) + chosen
+    return made[::-1] if settings.continuation_order == 'reversed' else made
+
+
+def retitled(entry, params: dict, text: str):
+    """The entry with a text behind its first export tag."""
+    code = 'utf-16-le' if params['format'] == 'tsv' else 'utf-8'
+    whole = b''.join(entry)
+    mark = ('\t' if params['format'] == 'tsv' else ',').encode(code)
+    return iter((whole.replace(mark, text.encode(code) + mark, 1),))
 
 
 def _tests(survey: Survey, params: dict, since: Token | None, place: int) -> list:
@@ -189,8 +215,11 @@ class ExportJob:
         self.file_id = str(uuid.uuid4()) + box.settings.file_id_suffix
         self.since = box.exports.token(params['continuationToken'], survey) if params['continuationToken'] else None
         self.snap = visible(survey, box.settings.export_lag)
+        if self.since and box.settings.continuation_misses:
+            self.snap.total = max(self.since.seen, self.snap.total - box.settings.continuation_misses)
         self.token = None
-        if params['allowContinuation'] or params['continuationToken']:
+        wanted = params['allowContinuation'] or params['continuationToken']
+        if wanted and box.settings.continuation != 'silent':
             self.token = box.exports.new_token(survey, self.snap, params['sortByLastModifiedDate'])
         self.content: Content | None = None
         self.moment = 0.0

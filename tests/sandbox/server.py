@@ -125,7 +125,7 @@ class Server:
         status: int | None = None
         try:
             reply = self._answer(request, route, in_flight)
-            status = reply.status
+            status, request.entry['bytes'] = reply.status, reply.length()
             return send_reply(sock, request, reply, lambda: box.stats.finish(request, status), box.faults.wait)
         except faults.Reset:
             box.stats.finish(request, None)

@@ -21,7 +21,8 @@ CHOICES = {'page_size_over': ('refuse', 'cut'), 'date_semantics': ('recorded', '
            'legacy_status': ('full', 'bare'), 'import_errors': ('job', 'post'),
            'charset_header': ('required', 'optional'), 'charset_in_type': ('ignored', 'used', 'refused'),
            'import_columns': ('ignore', 'fail'), 'import_recorded': ('now', 'file'),
-           'txt_without_questions': ('empty', 'refuse')}
+           'txt_without_questions': ('empty', 'refuse'), 'continuation': ('on', 'refused', 'silent'),
+           'continuation_order': ('recorded', 'reversed')}
 
 
 @dataclass
@@ -63,7 +64,14 @@ class Settings:
     null_file_id: bool = False           # fileId: null while running (the documentation's form)
     file_lifetime: float = 604800.0
     token_lifetime: float = 604800.0
-    expired_token_status: int = 400
+    expired_token_status: int = 400      # not documented; or 404
+    # what a continuation brings (API.md 3.6); whatever is not a default is unlikely, or a fault
+    continuation: str = 'on'             # a token is 'refused' (400) where it is used; 'silent': none is ever given
+    continuation_repeats: int = 0        # so many of the last responses before it come again
+    continuation_modified: bool = False  # those modified since come again, also when sorted by recorded date
+    continuation_order: str = 'recorded'     # or 'reversed'
+    continuation_heading: str = ''       # stands behind the first export tag
+    continuation_misses: int = 0         # so many of the newest do not come yet
     expired_file_status: int = 404
     file_id_suffix: str = '-def'
     export_lag: float = 0.0              # responses younger than this are not exported yet

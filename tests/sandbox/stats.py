@@ -37,6 +37,7 @@ class Stats:
                  'headers': request.header_names, 'endpoint': request.key, 'time': time.time(), 'status': None,
                  'token': 'x-api-token' in request.headers or 'authorization' in request.headers,
                  'body': request.body[:KEEP_BODY].decode('utf-8', 'replace'), 'body_bytes': len(request.body),
+                 'bytes': 0,
                  'idempotency_key': request.headers.get('idempotency-key'),
                  'accept_encoding': request.headers.get('accept-encoding'),
                  'user_agent': request.headers.get('user-agent'), 'seconds': None}

@@ -1463,6 +1463,157 @@ static void test_a_publish_that_fails_leaves_the_old_or_nothing(void **state)
 	close_mount(&m);
 }
 
+/* --- appending ------------------------------------------------------------------------------- */
+
+#define HEADING 5 /* stands before what is appended */
+
+/* The bytes of `g`, whose seed is `seq`, become `len`. */
+static int append_to(struct draft *d, const struct generation *g, unsigned seq, size_t len,
+                     struct generation **ret)
+{
+	char *bytes = bytes_of(seq, len);
+	struct gen_facts facts = facts_of(seq);
+	size_t more = len - (size_t)g->length;
+
+	facts.full_s = 77;
+	facts.token_s = 78;
+	facts.questions = UINT64_MAX - 1;
+	strcpy(facts.token, "to\"ken");
+	assert_int_equal(pwrite(draft_data_fd(d), "head\n", HEADING, 0), HEADING);
+	assert_int_equal(pwrite(draft_data_fd(d), bytes + g->length, more, HEADING), (ssize_t)more);
+	free(bytes);
+	return draft_append(d, g, HEADING, HEADING + more, &facts, ret);
+}
+
+static void test_what_is_appended_is_found_and_what_was_there_stays(void **state)
+{
+	(void)state;
+	struct mount a = open_mount(), b = open_mount();
+	struct generation *old = make(&a, "k", 1, 10), *new = NULL;
+	qx_auto_fd before = cache_open(a.cache, old);
+	struct draft *d = new_draft(&a, "k");
+
+	assert_int_equal(append_to(d, old, 1, 70000, &new), 0);
+	draft_free(d);
+	assert_string_equal(new->data_name, old->data_name);
+	assert_int_equal(files_in("gen", ".data"), 1);
+	assert_int_equal(files_in("draft", ""), 0);
+	expect_found(&a, "k", 1, 70000);
+	expect_found(&b, "k", 1, 70000); /* the sum of all bytes is looked at */
+	assert_int_equal(old->length, 10);
+	expect_bytes(before, 1, 10);
+	qx_auto_fd again = cache_open(a.cache, old);
+	assert_true(again >= 0);
+
+	struct generation *g = cache_find(b.cache, "k");
+	assert_string_equal(g->facts.token, "to\"ken");
+	assert_int_equal(g->facts.full_s, 77);
+	assert_int_equal(g->facts.token_s, 78);
+	assert_true(g->facts.questions == UINT64_MAX - 1);
+	drop(g);
+	drop(old);
+	drop(new);
+	close_mount(&b);
+	close_mount(&a);
+}
+
+static void test_nothing_is_appended_to_what_is_no_longer_published(void **state)
+{
+	(void)state;
+	struct mount m = open_mount();
+	struct generation *old = make(&m, "k", 1, 10), *new = NULL;
+	qx_auto_fd pin = cache_open(m.cache, old); /* so that its bytes stay */
+	assert_true(pin >= 0);
+	make_and_drop(&m, "k", 2, 20);
+	struct draft *d = new_draft(&m, "k");
+	assert_int_equal(append_to(d, old, 1, 30, &new), -ESTALE);
+	assert_null(new);
+	assert_int_equal(draft_rewind(d), 0);
+	assert_int_equal(publish_draft(d, 3, 30, &new), 0); /* the draft is good for another try */
+	draft_free(d);
+	expect_found(&m, "k", 3, 30);
+	drop(new);
+	drop(old);
+	close_mount(&m);
+}
+
+static off_t size_of(struct mount *m, struct generation *g)
+{
+	struct stat st;
+	qx_auto_fd fd = cache_open(m->cache, g);
+	return fstat(fd, &st) < 0 ? -1 : st.st_size;
+}
+
+static void test_a_tail_that_nobody_published_is_cut_by_the_next_maker(void **state)
+{
+	(void)state;
+	struct mount m = open_mount();
+	struct generation *g = make(&m, "k", 1, 10);
+	qx_auto_fd reader = cache_open(m.cache, g);
+	char path[60];
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", reader);
+	qx_auto_fd writer = open(path, O_WRONLY | O_APPEND);
+	assert_int_equal(write(writer, "tail", 4), 4);
+	expect_found(&m, "k", 1, 10);
+	draft_free(new_draft(&m, "k"));
+	assert_int_equal(size_of(&m, g), 10);
+	expect_bytes(reader, 1, 10);
+	drop(g);
+	close_mount(&m);
+}
+
+static void test_appending_is_safe_against_power_cuts(void **state)
+{
+	(void)state;
+	struct mount m = open_mount();
+	struct generation *old = make(&m, "k", 1, 10), *g = NULL;
+	struct draft *d = new_draft(&m, "k");
+	char facts[80];
+	snprintf(facts, sizeof(facts), "%s.facts", old->key_hash);
+
+	watched_count = 0;
+	watching = true;
+	assert_int_equal(append_to(d, old, 1, 20, &g), 0);
+	watching = false;
+	size_t at = seen(0, "fsync ", ".data");
+	at = seen(at + 1, "fsync .tmp-", "");
+	seen(at + 1, "rename .tmp-", facts);
+	draft_free(d);
+	drop(old);
+	drop(g);
+	close_mount(&m);
+}
+
+/* Each of the system calls that make it last fails once. */
+static void test_an_append_that_fails_leaves_what_was_there(void **state)
+{
+	(void)state;
+	struct mount m = open_mount();
+	int r = -1, failures = 0;
+	for (int n = 1; r < 0; n++) {
+		struct generation *g = NULL, *old = make(&m, "k", 1, 10);
+		struct draft *d = new_draft(&m, "k");
+		calls = 0;
+		fail_call = n;
+		r = append_to(d, old, 1, 20, &g);
+		fail_call = 0;
+		draft_free(d);
+		assert_true(r < 0 ? !g : calls < n);
+		failures += r < 0;
+		struct generation *found = cache_find(m.cache, "k");
+		assert_non_null(found);
+		expect_found(&m, "k", 1, found->length);
+		assert_true(found->length == 20 || (r < 0 && found->length == 10));
+		draft_free(new_draft(&m, "k"));
+		assert_int_equal(size_of(&m, found), (off_t)found->length);
+		drop(found);
+		drop(g);
+		drop(old);
+	}
+	assert_int_equal(failures, 4); /* data; facts, their name, folder */
+	close_mount(&m);
+}
+
 /* --- somebody else comes first --------------------------------------------------------------- */
 
 static struct mount *other_mount;
@@ -1649,6 +1800,11 @@ int main(void)
 		TEST(test_a_cache_that_is_removed_under_us_is_an_error_only),
 		TEST(test_publishing_is_safe_against_power_cuts),
 		TEST(test_a_publish_that_fails_leaves_the_old_or_nothing),
+		TEST(test_what_is_appended_is_found_and_what_was_there_stays),
+		TEST(test_nothing_is_appended_to_what_is_no_longer_published),
+		TEST(test_a_tail_that_nobody_published_is_cut_by_the_next_maker),
+		TEST(test_appending_is_safe_against_power_cuts),
+		TEST(test_an_append_that_fails_leaves_what_was_there),
 		TEST(test_what_is_removed_while_it_is_opened_is_gone),
 		TEST(test_a_lock_file_that_was_removed_is_no_lock),
 		TEST(test_a_draft_that_is_swept_before_its_lock_takes_another_name),

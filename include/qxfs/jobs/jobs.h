@@ -29,21 +29,26 @@ struct jobs;
 struct survey_seen {
 	const char *id, *name, *created, *last_modified; /* name … may be NULL */
 	int64_t counts[FACTS_COUNTS];                    /* -1: not said */
-	int64_t columns;                                 /* of an export, about; -1 */
-	bool on_pool; /* told by a disk worker, which may write small files */
+	uint64_t questions; /* a hash of all but counts and dates; 0: not said */
+	int64_t columns;    /* of an export, about; -1 */
+	bool on_pool;       /* told by a disk worker, which may write small files */
 };
 /* Nothing was added to, taken from, or changed in the survey since these facts were noted. */
 bool survey_is_as_in(const struct gen_facts *was, const struct survey_seen *seen);
+
+/* refresh=: what is fetched of a survey that has changed. */
+enum refresh_how { REFRESH_APPEND, REFRESH_FULL };
 
 struct jobs_config {
 	struct client *client; /* borrowed, outlives the jobs */
 	struct cache *cache;
 	struct dirs *dirs;
-	int64_t fresh_s;         /* what was checked so lately is not asked about */
-	int64_t max_stale_s;     /* … and so lately, served unchecked when the account is away */
-	int64_t job_timeout_ms;  /* an export that does not move for so long has failed */
-	double polls_per_minute; /* what polling may use of the account: share × limit */
-	const struct zone *zone; /* of dates in xlsx; borrowed */
+	int64_t fresh_s;          /* what was checked so lately is not asked about */
+	int64_t max_stale_s;      /* … and so lately, served unchecked when the account is away */
+	enum refresh_how refresh; /* full: never only what is new, and never on a survey's word */
+	int64_t job_timeout_ms;   /* an export that does not move for so long has failed */
+	double polls_per_minute;  /* what polling may use of the account: share × limit */
+	const struct zone *zone;  /* of dates in xlsx; borrowed */
 	enum legacy_contacts legacy;
 	/* From the jobs thread or a disk worker. */
 	void (*seen)(void *arg, const struct survey_seen *seen);
@@ -65,6 +70,14 @@ enum job_check {
 	JOB_CHECK_NONE    /* nothing tells: it is made anew */
 };
 
+/* How a form grows at its end: only then what is new can be appended. */
+enum grows {
+	GROWS_NOT,
+	GROWS_CSV,
+	GROWS_TSV,
+	GROWS_LINES /* a JSON object on each */
+};
+
 #define RECIPE_ARGS 2
 #define RECIPE_BASES 2
 
@@ -82,6 +95,7 @@ struct recipe {
 	bool verbatim;                     /* documents: the bytes as they came */
 	const char *body;                  /* exports, pages: JSON of the POST; NULL */
 	enum job_check check;              /* exports */
+	enum grows grows;                  /* exports */
 	bool has_span;                     /* exports in CSV: rows outside … */
 	int64_t from_s, to_s;              /* … are counted (calendar; to_s is behind it) */
 	enum unpack_join join;             /* exports: of several files in one archive */
@@ -94,6 +108,8 @@ struct recipe {
 	const char *pick;                  /* derived: for a render row that picks */
 	const struct recipe *bases[RECIPE_BASES]; /* derived: what from; NULL after the last */
 };
+
+#define WANT_RUNNING 1 /* as full_since_ms: no comparing, but a job that runs already will do */
 
 struct want;
 struct want_result {

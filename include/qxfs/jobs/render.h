@@ -21,6 +21,7 @@
 struct render_input {
 	int base_fd; /* the row's base; only pread */
 	uint64_t base_len;
+	bool tabs;     /* its cells are separated by tabs */
 	int schema_fd; /* schema.json for rows with needs_schema. -1: the account has none for it;
 	                  then only the metadata columns have types */
 	uint64_t schema_len;

@@ -2,9 +2,11 @@
  *
  * A key names account, object, row and every parameter that changes bytes (its hash is the file
  * name). Facts are one small JSON file, renamed into place after the data's fsync: only what a
- * facts file names exists. The facts file's mtime is the moment the content was last known to be
- * current. A damaged or missing file is only a miss. Everything survives kill -9 at any point:
- * drafts carry their maker's lock and are swept by the next cache_new when nobody holds it.
+ * facts file names exists. A data file may be longer than a generation: later ones were appended to
+ * it, or a crash left a tail that is nobody's. The facts file's mtime is the moment the content was
+ * last known to be current. A damaged or missing file is only a miss. Everything survives kill -9
+ * at any point: drafts carry their maker's lock and are swept by the next cache_new when nobody
+ * holds it.
  *
  * Threads: any. Guards its index with cache.lock (rank 3); never calls back.
  * A generation is refcounted and immutable but for what is marked atomic.
@@ -24,6 +26,7 @@ struct cache;
 
 #define FACTS_COUNTS 3
 #define FACTS_BASE 200
+#define FACTS_TOKEN 240
 enum { OUTSIDE_RECORDED, OUTSIDE_STARTED, OUTSIDE_DATES };
 struct gen_facts {
 	int64_t counts[FACTS_COUNTS];   /* auditable, generated, deleted, read before the POST; -1
@@ -36,6 +39,11 @@ struct gen_facts {
 	int64_t outside[OUTSIDE_DATES]; /* rows outside the span that was asked for, by either date;
 	                                   -1: no span, or not counted */
 	char base[FACTS_BASE];          /* of a file made here: which bytes from; "" else */
+	/* of an export that may be appended to */
+	uint64_t questions;      /* a hash of the survey but for its counts and dates; 0 unknown */
+	int64_t full_s;          /* its last full export was asked for then, calendar; 0 unknown */
+	int64_t token_s;         /* the token's */
+	char token[FACTS_TOKEN]; /* continues behind these bytes; "": none */
 };
 
 struct generation {
@@ -122,6 +130,11 @@ bool draft_equals(const struct draft *d, uint64_t length, struct generation *g);
 /* fsync, rename, facts. The draft keeps only its lock then. *ret has a reference. */
 int draft_publish(struct draft *d, uint64_t length, uint32_t crc, const struct gen_facts *facts,
                   struct generation **ret);
+/* Publishes the generation `g` with bytes `from` to `to` of the draft's data behind it, in the same
+ * data file: whoever reads `g` goes on reading it. -ESTALE: another one is published by now. On
+ * failure `g` is still what it was, and the draft may make something else. */
+int draft_append(struct draft *d, const struct generation *g, uint64_t from, uint64_t to,
+                 const struct gen_facts *facts, struct generation **ret);
 void draft_free(struct draft *d); /* removes what was not published; NULL is fine */
 
 #endif

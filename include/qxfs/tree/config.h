@@ -8,6 +8,7 @@
 
 #include <qxfs/api/client.h>
 #include <qxfs/jobs/drops.h>
+#include <qxfs/jobs/jobs.h>
 #include <qxfs/jobs/lists.h>
 #include <qxfs/store/cache.h>
 
@@ -23,6 +24,7 @@ struct tree_config {
 	const char *timezone; /* borrowed while the tree is made; NULL: the machine's */
 	bool csv_bom;         /* a BOM before each .csv */
 	int64_t fresh_s;      /* 300 */
+	enum refresh_how refresh;
 	int64_t max_stale_s;  /* served without network: known to be current so lately; 0: never */
 	int64_t open_wait_s;  /* 0: as long as it takes */
 	const char *crawlers; /* borrowed while the tree is made; see visitors.h */
