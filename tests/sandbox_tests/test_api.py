@@ -250,6 +250,37 @@ def test_continuation(box):
     assert start(box, SMALL, format='csv', continuationToken=done['continuationToken'])[0] == 400
 
 
+def continued(box, token, **params):
+    base = f'/surveys/{SMALL}/export-responses'
+    job = box.result(base, 'POST', {'format': 'csv', 'continuationToken': token, **params})['progressId']
+    done = box.result(f'{base}/{job}')
+    return parsed(unzip(box.api('GET', f'{V3}{base}/{done["fileId"]}/file')[2])), done
+
+
+def test_what_a_continuation_brings_has_knobs(box):
+    base = f'/surveys/{SMALL}/export-responses'
+    old = box.response_ids(SMALL)
+    job = box.result(base, 'POST', {'format': 'csv', 'allowContinuation': True})['progressId']
+    token = box.result(f'{base}/{job}')['continuationToken']
+    ids = box.append(SMALL, 3)
+    cases = (({'continuation_repeats': 2}, old[-2:] + ids), ({'continuation_order': 'reversed'}, ids[::-1]),
+             ({'continuation_misses': 1}, ids[:2]), ({'continuation_modified': True}, [old[1], *ids]))
+    defaults = {'continuation_repeats': 0, 'continuation_order': 'recorded', 'continuation_misses': 0,
+                'continuation_modified': False}
+    for settings, expected in cases:
+        if 'continuation_modified' in settings:
+            box.edit(SMALL, old[1], {'QID1': '1'})
+        box.settings(**defaults | settings)
+        assert [row[8] for row in continued(box, token)[0][3:]] == expected
+    box.settings(**defaults, continuation_heading='?')
+    assert continued(box, token)[0][0][:2] == ['StartDate?', 'EndDate']
+    box.settings(continuation_heading='', continuation='silent')
+    assert 'continuationToken' not in continued(box, token)[1]
+    box.settings(continuation='refused')
+    assert start(box, SMALL, format='csv', continuationToken=token)[0] == 400
+    assert start(box, SMALL, format='csv', allowContinuation=True)[0] == 200
+
+
 def test_data_changes(box):
     ids = box.response_ids(SMALL)
     before = box.result(f'/surveys/{SMALL}')['responseCounts']
