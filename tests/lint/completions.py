@@ -90,6 +90,7 @@ class Asked:
         if self.shell == 'zsh':  # its own functions put the list before it, and choose
             before = words[-1].rpartition(',')
             found = {before[0] + before[1] + word for word in found}
+        if self.shell in ('zsh', 'fish'):  # fish offers what has the letters somewhere, if nothing begins so
             found = {word for word in found if word.startswith(words[-1])}
         return found
 
@@ -125,21 +126,24 @@ def differences(asked, words, wanted):
         yield f'offers {word}, which qxfs --help does not name'
 
 
-def main():
-    program = Path(sys.argv[1]).resolve()
-    root = Path(sys.argv[2]) if len(sys.argv) > 2 else source.here()
-    shells = [shell for shell in SHELLS if shutil.which(shell) and (shell != 'bash' or BASH_COMPLETION.exists())]
-    if not shells:
-        sys.exit(SKIPPED)
+def shells():
+    return [shell for shell in SHELLS if shutil.which(shell) and (shell != 'bash' or BASH_COMPLETION.exists())]
+
+
+def problems(root, program):
     text = subprocess.run([program, '--help'], capture_output=True, text=True, check=True).stdout
-    problems = []
     with tempfile.TemporaryDirectory() as folder:
-        for shell in shells:
+        for shell in shells():
             asked = Asked(shell, root / FOLDER, program, Path(folder))
             for words, wanted in expected(docs.Offer(text), text):
-                problems += [f"{shell}: after '{' '.join(words)}': {difference}"
-                             for difference in differences(asked, words, wanted)]
-    source.report(problems)
+                for difference in differences(asked, words, wanted):
+                    yield f"{shell}: after '{' '.join(words)}': {difference}"
+
+
+def main():
+    if not shells():
+        sys.exit(SKIPPED)
+    source.report(list(problems(Path(sys.argv[2]) if len(sys.argv) > 2 else source.here(), Path(sys.argv[1]).resolve())))
 
 
 if __name__ == '__main__':

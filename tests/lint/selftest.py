@@ -7,6 +7,7 @@ import unittest
 from pathlib import Path
 
 import banned
+import completions
 import docs
 import format as formatting
 import layers
@@ -46,6 +47,29 @@ MAN = r'''.TH QXFS 1
 .BI "\-o fresh=" SECONDS ,uid= N ,gid= N
 '''
 MARK = 'TO' + 'DO'
+
+
+# As qxfs prints it, with the words that completions.py asks for.
+ASKED = '''Usage: qxfs [-f] [-o OPTIONS] MOUNTPOINT
+
+Environment:
+  QUALTRICS_BASE_URL      your data centre
+
+Commands:
+  demo [DIR]              mount a made-up account
+  status [--json] [DIR]   what runs
+  umount DIR              end a mount
+
+Flags:
+  -f                      stay in the foreground
+  -h, --help              print this text
+  -o OPTIONS              mount options, see below
+
+Mount options (-o NAME=VALUE):
+  fresh=SECONDS           how long a file counts as current (default 300)
+  hold=WHEN               imports that wait for a word
+  ro                      read-only for the kernel too
+'''
 
 
 class Tree(unittest.TestCase):
@@ -307,6 +331,30 @@ class Docs(Tree):
     def test_a_build_folder_is_not_read(self):
         self.plant({'build/a.txt': f'{MARK}\n', '.git/config': f'{MARK}\n'})
         self.assert_clean(self.found())
+
+
+class Completions(Tree):
+    def setUp(self):
+        super().setUp()
+        if not completions.shells():
+            self.skipTest('none of the shells')
+        for path in (source.here() / completions.FOLDER).iterdir():
+            self.plant({str(completions.FOLDER / path.name): path.read_text()})
+        self.plant({'qxfs': "#!/bin/sh\ncat <<'END'\n" + ASKED + 'END\n'})
+        (self.root / 'qxfs').chmod(0o755)
+
+    def found(self):
+        return list(completions.problems(self.root, self.root / 'qxfs'))
+
+    def test_what_agrees(self):
+        self.assert_clean(self.found())
+
+    def test_words_of_another_heading(self):
+        for name in ('qxfs.bash', '_qxfs', 'qxfs.fish'):
+            path = self.root / completions.FOLDER / name
+            path.write_text(path.read_text().replace('Mount options', 'Environment'))
+        self.assert_found(self.found(), *(f"{shell}: after 'qxfs -o ': does not offer fresh="
+                                          for shell in completions.shells()))
 
 
 class Format(Tree):

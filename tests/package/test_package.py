@@ -4,6 +4,7 @@ Root only: it makes a root folder (mmdebstrap) and lives in it, in namespaces of
 The tests run in the order of the file: a package's life.
 """
 
+import contextlib
 import os
 import pathlib
 import re
@@ -13,6 +14,7 @@ import signal
 import stat
 import subprocess
 import tempfile
+import time
 
 import pytest
 
@@ -20,7 +22,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 DEMO = "/home/person/qualtrics-demo"
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # What a person has on his machine anyway.
-THEIRS = ("bash-completion", "man-db")
+THEIRS = ("bash-completion", "man-db", "systemd", "dbus", "libpam-systemd")
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="a root folder needs root")
 
@@ -41,42 +43,94 @@ def suite():
     return re.search(r"^VERSION_CODENAME=(\w+)", text, re.M)[1]
 
 
-class CleanRoot:
-    """A fresh system in a folder. One process holds its namespaces; when that ends, all in it ends.
+def wait_until(fact, seconds, what):
+    end = time.monotonic() + seconds * float(os.environ.get("QXFS_SLOW", "1"))
+    while not (value := fact()):
+        assert time.monotonic() < end, f"{what} did not happen within {seconds} s"
+        time.sleep(0.05)
+    return value
 
-    /etc/mtab, which fusermount3 reads, is there on every machine, but made neither by a package nor by mmdebstrap.
+
+def own_cgroup():
+    """A folder of its own for what systemd makes below it; None: this machine does not allow that."""
+    mounts = [line.split()[4] for line in open("/proc/self/mountinfo") if " - cgroup2 " in line]
+    paths = [line.strip()[3:] for line in open("/proc/self/cgroup") if line.startswith("0::")]
+    try:
+        folder = pathlib.Path(mounts[0] + paths[0]) / f"qxfs-package-{os.getpid()}"
+        folder.mkdir()
+        return folder
+    except (IndexError, OSError):
+        return None
+
+
+class CleanRoot:
+    """A fresh system in a folder, booted: its systemd is the first process of its namespaces, and all ends with it.
+
+    It cannot reach the kernel's settings, modules and clock, which are the machine's. Where it may have no cgroup,
+    as in some containers, bash is the first process, and there are no units. /etc/mtab, which fusermount3 reads, is
+    there on every machine, but made neither by a package nor by mmdebstrap.
     """
 
     def __init__(self, folder):
-        self.folder = folder
+        self.folder, self.cgroup = folder, own_cgroup()
+        self.boots = self.cgroup is not None
         hold = (
             f"mount --bind {folder} {folder} && cd {folder} && mount -t proc proc proc && "
-            "mount -t tmpfs -o mode=755 dev dev && mkdir dev/pts && "
+            "mount --bind proc/sys proc/sys && mount -o remount,bind,ro proc/sys && mount -t sysfs -o ro sys sys && "
+            "mount -t tmpfs -o mode=755 dev dev && mkdir dev/pts dev/shm && mount -t tmpfs -o mode=755 run run && "
             "for name in null zero full random urandom tty fuse; do "
             "touch dev/$name && mount --bind /dev/$name dev/$name || exit; done && "
             "ln -s /proc/self/fd dev/fd && ln -sf ../proc/self/mounts etc/mtab && cp /etc/resolv.conf etc/resolv.conf && "
-            "exec chroot . bash -c 'echo ready; sleep infinity & wait'"  # an init: it takes the dead away
         )
+        if self.boots:
+            hold += (
+                "mount -t cgroup2 cgroup2 sys/fs/cgroup && exec chroot . env -i container=other setpriv "
+                "--bounding-set=-sys_module,-sys_boot,-sys_time,-sys_rawio,-syslog /lib/systemd/systemd"
+            )
+        else:
+            hold += "exec chroot . bash -c 'sleep infinity & wait'"  # it takes the dead away
+        enter = f"echo $$ >{self.cgroup}/cgroup.procs && " if self.boots else ""
+        spaces = "unshare --mount --pid --uts --ipc --fork --kill-child" + (" --cgroup" if self.boots else "")
         self.holder = subprocess.Popen(
-            ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", hold],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
+            ["sh", "-c", f'{enter}exec {spaces} sh -c "$1"', "sh", hold], stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip
-        assert self.holder.stdout.readline() == "ready\n"
+        self.inside = wait_until(self.first_process, 60, "the start of the clean root")
+        if self.boots:
+            wait_until(lambda: os.path.exists(folder / "run") and self.state() in ("running", "degraded"), 60, "the boot")
+
+    def first_process(self):
+        """Once its root is the new one: no command must ever meet the machine itself."""
         holder = self.holder.pid
-        self.inside = pathlib.Path(f"/proc/{holder}/task/{holder}/children").read_text().split()[0]
-        # What follows must never meet the machine itself.
-        assert os.path.samefile(f"/proc/{self.inside}/root", folder), "the root is not the new one"
+        assert self.holder.poll() is None, self.holder.stdout.read()
+        children = pathlib.Path(f"/proc/{holder}/task/{holder}/children").read_text().split()
+        name = "systemd" if self.boots else "bash"
+        if not children or pathlib.Path(f"/proc/{children[0]}/comm").read_text().strip() != name:
+            return None
+        return os.path.samefile(f"/proc/{children[0]}/root", self.folder) and children[0]
+
+    def state(self):
+        return self.run("systemctl is-system-running --wait 2>/dev/null || true").strip()
 
     def run(self, script, user="root"):
         enter = ["nsenter", f"--target={self.inside}", "--mount", "--pid", "--root", "--wd"]
         clean = ["env", "-i", f"PATH={PATH}", "LC_ALL=C.UTF-8", "DEBIAN_FRONTEND=noninteractive"]
         as_user = [] if user == "root" else ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups"]
-        home = [] if user == "root" else [f"HOME=/home/{user}", f"USER={user}"]
+        home = [] if user == "root" else [f"HOME=/home/{user}", f"USER={user}", "XDG_RUNTIME_DIR=/run/user/1000"]
         return done([*enter, *clean, *home, *as_user, "bash", "-c", f"cd && {{ {script}; }}" if home else script])
 
     def close(self):
         self.holder.send_signal(signal.SIGKILL)
         self.holder.wait()
+        self.holder.stdout.close()
+        if self.cgroup:
+            wait_until(self.cgroup_is_gone, 30, "the end of its last process")
+
+    def cgroup_is_gone(self):
+        for folder, _, _ in os.walk(self.cgroup, topdown=False):
+            with contextlib.suppress(OSError):  # somebody in it is about to end
+                os.rmdir(folder)
+        return not self.cgroup.exists()
 
 
 @pytest.fixture(scope="module")
@@ -138,9 +192,9 @@ def ours_in(root):
 
 @pytest.fixture(scope="module")
 def installed(root, package):
-    shutil.copy(package, root.folder / "srv")
-    root.run(f"apt-get install -y --no-install-recommends /srv/{package.name}")
-    (root.folder / "srv" / package.name).unlink()
+    shutil.copy(package, root.folder / "tmp")
+    root.run(f"apt-get install -y --no-install-recommends ./tmp/{package.name}")
+    (root.folder / "tmp" / package.name).unlink()
     return root
 
 
@@ -202,7 +256,107 @@ def test_files_are_as_files_of_a_package_should_be(installed):
         assert info.st_uid == info.st_gid == 0, path
 
 
-def test_removing_it_leaves_nothing(installed, package):
+# The account of the units below: the demo's, not a profile's. All else of the unit is as it was installed.
+DROP_IN = """[Service]
+ExecStart=
+ExecStart=/usr/bin/qxfs demo -f -o ${{QXFS_OPTIONS}} {folder}/%i
+RestartSec=50ms
+{more}
+"""
+
+
+class Unit:
+    """qxfs@work of a manager: `systemctl`, or `systemctl --user` of the person."""
+
+    def __init__(self, root, user, settings, folder, more=""):
+        self.root, self.user = root, user
+        self.at = f"{folder.replace('%h', '/home/person')}/work"
+        self.control = "systemctl --user" if user == "person" else "systemctl"
+        text = DROP_IN.format(folder=folder, more=more)
+        self.sh(f"mkdir -p '{settings}/qxfs@.service.d' && printf '%s' {shlex.quote(text)} "
+                f">'{settings}/qxfs@.service.d/test.conf' && {self.control} daemon-reload")
+        self.settings = settings
+
+    def sh(self, script):
+        return self.root.run(script, self.user)
+
+    def ctl(self, words):
+        return self.sh(f"{self.control} {words}")
+
+    def show(self, name):
+        return self.ctl(f"show --value -p {name} qxfs@work").strip()
+
+    def is_mounted(self):
+        return f" {self.at} fuse.qxfs " in self.root.run("cat /proc/self/mounts")
+
+    def close(self):
+        self.ctl("stop qxfs@work")
+        self.sh(f"rm -r '{self.settings}/qxfs@.service.d' && {self.control} daemon-reload")
+
+
+@pytest.fixture(params=["user", "system"])
+def unit(request, installed):
+    if not installed.boots:
+        pytest.skip("no cgroup can be made here, so no systemd can be started")
+    if request.param == "user":
+        installed.run("loginctl enable-linger person && systemctl start user@1000")
+        made = Unit(installed, "person", "/home/person/.config/systemd/user", "%h/qualtrics")
+    else:
+        made = Unit(installed, "root", "/etc/systemd/system", "/srv/qualtrics",
+                    "Environment=QXFS_OPTIONS=allow_other,umask=022")  # fmt: skip
+    yield made
+    made.close()
+
+
+def test_a_unit_is_started_when_its_mount_answers(unit):
+    unit.ctl("start qxfs@work")
+    assert "account" in unit.root.run(f"cat {unit.at}/README.txt", "person")
+    assert unit.show("StatusText") == f"Mounted at {unit.at}"
+
+
+def test_a_unit_stops_cleanly(unit):
+    unit.ctl("start qxfs@work")
+    unit.ctl("stop qxfs@work")
+    assert not unit.is_mounted()
+    assert (unit.show("Result"), unit.show("ExecMainStatus")) == ("success", "0")
+
+
+def test_a_unit_whose_daemon_was_killed_mounts_again(unit):
+    unit.ctl("start qxfs@work")
+    before = unit.show("MainPID")
+    unit.ctl("kill --signal=KILL --kill-who=main qxfs@work")
+    wait_until(lambda: unit.show("MainPID") not in ("0", before) and unit.show("ActiveState") == "active", 60,
+               "its second start")  # fmt: skip
+    assert "account" in unit.root.run(f"cat {unit.at}/README.txt", "person")
+
+
+def test_a_unit_that_needs_another_setting_is_not_tried_again(unit):
+    unit.sh(f"sed -i 's/demo -f/demo -f -o no_such_option/' '{unit.settings}/qxfs@.service.d/test.conf'")
+    unit.ctl("daemon-reload")
+    unit.ctl("start qxfs@work || true")
+    assert (unit.show("ActiveState"), unit.show("NRestarts"), unit.show("ExecMainStatus")) == ("failed", "0", "1")
+    unit.ctl("reset-failed qxfs@work")
+
+
+def test_mount_mounts_the_account_of_the_environment(installed):
+    """A line of fstab, with the words for mount(8) and systemd that qxfs must not see."""
+    line = "none /mnt fuse.qxfs noauto,user,_netdev,nofail,x-systemd.automount,allow_other,umask=022 0 0"
+    script = (
+        f"echo '{line}' >>/etc/fstab; coproc python3 -B /usr/share/qxfs/sandbox --port 0 --until-stdin-closes; "
+        "read -r QUALTRICS_BASE_URL QUALTRICS_API_TOKEN <&${COPROC[0]}; export ${!QUALTRICS_*}; "
+        "mount /mnt && findmnt -no FSTYPE /mnt && cat /mnt/README.txt && umount /mnt; status=$?; "
+        "sed -i '/fuse.qxfs/d' /etc/fstab; rm -rf /var/cache/qxfs /var/lib/qxfs; exit $status"
+    )
+    told = installed.run(script)
+    assert "\nfuse.qxfs\n" in told and "account" in told
+
+
+def test_removing_it_leaves_nothing(installed):
     assert "/usr/bin/qxfs" in ours_in(installed)
-    installed.run("apt-get purge -y qxfs")
+    installed.run("for folder in /var/cache/qxfs/A /var/lib/qxfs/A/spool /var/lib/qxfs/B/spool; "
+                  "do mkdir -p $folder; done; touch /var/lib/qxfs/A/journal.db /var/lib/qxfs/B/spool/given")
+    told = installed.run("apt-get purge -y qxfs")
+    # Never thrown away: what somebody gave to be imported.
+    assert installed.run("cd /var/lib/qxfs && find . -type f") == "./B/spool/given\n" and "/var/lib/qxfs/B" in told
+    installed.run("rm -r /var/lib/qxfs")
     assert ours_in(installed) == set()
