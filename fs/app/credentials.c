@@ -239,6 +239,12 @@ static int read_base(const struct profile *profile, bool own, struct base_url *r
 	return r;
 }
 
+const char *credentials_in_environment(void)
+{
+	const char *name = NULL;
+	return token_of_environment(&name) ? name : NULL;
+}
+
 int credentials_read(const struct profile *profile, const char *token_file, struct credentials *ret,
                      struct qx_fail *fail)
 {
