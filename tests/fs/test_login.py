@@ -222,11 +222,3 @@ def test_the_terminal_is_loud_again_after_a_signal(key, sandbox, person):
     _, shown = shell.end()
     assert re.search(r"status 1(30|31)\b", shown) and re.search(r"[^-]echo\b", shown), shown
     assert not person.config.exists()
-
-
-def test_a_notice_to_a_host_that_is_not_the_services_is_not_followed(sandboxes, person):
-    theirs = sandboxes()
-    ours = sandboxes(notice=f"Request proxied. For faster response times, use this host instead: {theirs.url}")
-    answer = person.run("login", "work", given=f"{ours.url}\n{ours.token}\n")
-    assert answer.returncode == 0, answer.stderr
-    assert f"host = {ours.url}\n" in person.config.read_text() and theirs.count() == 0
