@@ -179,6 +179,14 @@ static void on_moved(void *arg, const char *new_origin)
 	pthread_mutex_unlock(&a->lock);
 }
 
+bool account_moved(struct account *a, struct base_url *ret)
+{
+	pthread_mutex_lock(&a->lock);
+	*ret = a->moved;
+	pthread_mutex_unlock(&a->lock);
+	return ret->origin[0] != '\0';
+}
+
 void account_follow(struct account *a, struct client *c)
 {
 	client_on_moved(c, on_moved, a);

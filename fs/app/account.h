@@ -30,6 +30,8 @@ void account_free(struct account *a);
 bool account_is_known(const struct account *a);
 /* Where to send calls: the configured host, or the one that it was moved to. */
 const struct base_url *account_base(const struct account *a);
+/* The host that a notice named in this run; false: none did. */
+bool account_moved(struct account *a, struct base_url *ret);
 /* The name of its folders; "" while it is not known. */
 const char *account_id(const struct account *a);
 /* The user's id, "" before the account is known. */

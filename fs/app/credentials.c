@@ -188,7 +188,8 @@ static int no_token(struct qx_fail *fail)
 	                 "there is no API token: neither %s nor -o token_file=FILE is set, nor "
 	                 "has the profile one",
 	                 token_names[0]);
-	fail_remedy(fail, WHERE_TOKENS_ARE "; 'qxfs demo' needs none");
+	fail_remedy(fail,
+	            WHERE_TOKENS_ARE ", and 'qxfs login' asks for it; 'qxfs demo' needs none");
 	return r;
 }
 
@@ -234,9 +235,16 @@ static int read_base(const struct profile *profile, bool own, struct base_url *r
 		return r;
 	}
 	r = fail_set(fail, ENOENT, HOST_NAME " is not set");
-	fail_remedy(fail, "It names your data centre, as in 'export " HOST_NAME
+	fail_remedy(fail, "'qxfs login' asks for your account, once; or name your data centre, as "
+	                  "in 'export " HOST_NAME
 	                  "=fra1.qualtrics.com': Account Settings > Qualtrics IDs shows it");
 	return r;
+}
+
+const char *credentials_in_environment(void)
+{
+	const char *name = NULL;
+	return token_of_environment(&name) ? name : NULL;
 }
 
 int credentials_read(const struct profile *profile, const char *token_file, struct credentials *ret,

@@ -11,6 +11,7 @@
  *     account, wiring            whose token it is; one mount from its parts, up and down
  *     commands, ask, report      status, why, umount: questions to a running mount
  *     import_commands            wait, send, discard
+ *     login                      asks for a token, checks it, writes it into a profile
  *     demo, sandbox              a made-up account to try it with
  *     say                        sentences for the person who started it
  *   fs/front/   the kernel's protocol: operations, parked requests, notifications, control
@@ -29,6 +30,7 @@
 #include "credentials.h"
 #include "daemon.h"
 #include "demo.h"
+#include "login.h"
 #include "mountpoint.h"
 #include "options.h"
 #include "places.h"
@@ -55,6 +57,8 @@ static const struct {
 	int (*run)(int argc, char *const argv[]);
 } commands[] = {
 	{ "demo", "[DIR]", "mount a made-up account (default ~/qualtrics-demo)", command_demo },
+	{ "login", "[PROFILE]", "ask for host and token, check them and keep them as a profile",
+	  command_login },
 	{ "status", "[-w] [--json] [--check] [DIR]",
 	  "what runs, waits and failed; of one mount or of all", command_status },
 	{ "why", "PATH", "what happened to this file, and what to do", command_why },
@@ -297,7 +301,7 @@ int main(int argc, char *argv[])
 			continue;
 		if (argc > 2 && (strcmp(argv[2], "--help") == 0 || strcmp(argv[2], "-h") == 0))
 			return print_help();
-		if (commands[i].run != command_demo)
+		if (commands[i].run != command_demo && commands[i].run != command_login)
 			credentials_wipe_environment();
 		return commands[i].run(argc - 2, argv + 2);
 	}

@@ -51,7 +51,7 @@ void profile_done(struct profile *p)
 
 /* --- the file --- */
 
-static char *config_path(void)
+char *profile_path(void)
 {
 	const char *base = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
 	char *path = NULL;
@@ -138,11 +138,14 @@ static int take(void *arg, const char *section, const char *name, const char *va
 	return 1;
 }
 
-static int parse(const char *text, const char *path, const char *name, struct profile *ret,
-                 struct qx_fail *fail)
+int profile_parse(const char *text, const char *path, const char *name, struct profile *ret,
+                  struct qx_fail *fail)
 {
 	struct reading r = { .name = name, .profile = ret };
 
+	int bad = check_lines(text, path, fail);
+	if (bad < 0)
+		return bad;
 	int line = ini_parse_string(text, take, &r);
 	if (r.no_memory || line < 0)
 		return fail_set(fail, ENOMEM, "there is no memory left");
@@ -166,7 +169,7 @@ static int parse(const char *text, const char *path, const char *name, struct pr
 	return 0;
 }
 
-static int read_text(const char *path, char **ret, struct qx_fail *fail)
+int profile_read_text(const char *path, char **ret, struct qx_fail *fail)
 {
 	struct buf text = { 0 };
 	qx_auto_fd fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
@@ -190,16 +193,14 @@ static int read_text(const char *path, char **ret, struct qx_fail *fail)
 
 int profile_read(const char *name, struct profile *ret, struct qx_fail *fail)
 {
-	qx_auto_free char *path = config_path();
+	qx_auto_free char *path = profile_path();
 	char *text = NULL;
 
 	*ret = (struct profile){ 0 };
 	fail_clear(fail);
-	int r = path ? read_text(path, &text, fail) : -ENOENT;
+	int r = path ? profile_read_text(path, &text, fail) : -ENOENT;
 	if (r == 0)
-		r = check_lines(text, path, fail);
-	if (r == 0)
-		r = parse(text, path, name ? name : PROFILE_DEFAULT, ret, fail);
+		r = profile_parse(text, path, name ? name : PROFILE_DEFAULT, ret, fail);
 	wipe_and_free(text);
 	if (r == -ENOENT && !fail->err)
 		r = 0;
@@ -207,7 +208,7 @@ int profile_read(const char *name, struct profile *ret, struct qx_fail *fail)
 		r = fail_set(fail, ENOENT, "there is no profile '%s' in %s", name,
 		             path ? path : "~/.config/qxfs/config");
 		fail_remedy(fail,
-		            "write it there: [%s], host = ..., token = ...; a mount point has a "
+		            "this asks for its host and token: qxfs login %s; a mount point has a "
 		            "slash, as ./%s",
 		            name, name);
 	}

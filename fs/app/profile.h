@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 
+#include <qxfs/base/buf.h>
 #include <qxfs/base/fail.h>
 
 #define PROFILE_DEFAULT "default"
@@ -26,6 +27,24 @@ struct profile {
  * and a remedy. profile_done() in any case. */
 int profile_read(const char *name, struct profile *ret, struct qx_fail *fail);
 void profile_done(struct profile *p); /* wipes the token; accepts zeroed memory */
+
+/* profile_write.c: has host and token in the section `name`, in place of what it had of them; the
+ * rest of the file stays. Makes folder, file and section where they are missing. *ret_path: the
+ * file, to be freed. -errno with words: nothing is changed. */
+int profile_write(const char *name, const char *host, const char *token, char **ret_path,
+                  struct qx_fail *fail);
+/* Letters, digits, '.', '_' and '-': what is neither a path nor a flag. */
+bool profile_is_name(const char *name);
+/* The text of a file of profiles with that change; pure. */
+void profile_edit(const char *text, const char *name, const char *host, const char *token,
+                  struct buf *out);
+
+/* For profile_write.c. */
+char *profile_path(void); /* NULL: there is no home */
+/* *ret is wiped and freed by the caller. -ENOENT without words: there is none. */
+int profile_read_text(const char *path, char **ret, struct qx_fail *fail);
+int profile_parse(const char *text, const char *path, const char *name, struct profile *ret,
+                  struct qx_fail *fail);
 
 /* What the command prints on its first line, run by /bin/sh with nothing on its standard input; it
  * has a minute. wipe what is in *ret. -ETIMEDOUT, -EINVAL, with words. */

@@ -85,6 +85,8 @@ _qxfs() {
 	elif [ "$cword" -eq 1 ]; then
 		mapfile -t COMPREPLY < <(compgen -W "$(_qxfs_words "$program" Commands)" -- "$cur")
 		[ ${#COMPREPLY[@]} -gt 0 ] || _filedir -d
+	elif [ "$command" = login ]; then
+		COMPREPLY=()
 	elif [ "$command" = umount ]; then
 		local IFS=$'\n'
 		mapfile -t COMPREPLY < <(compgen -W "$(_qxfs_mounts)" -- "$cur")

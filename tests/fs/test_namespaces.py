@@ -193,6 +193,47 @@ def test_a_notice_of_any_other_place_moves_nothing(sandbox, door, away, host):
     assert door.hosts() == {"co1.qualtrics.com"}
 
 
+@pytest.fixture
+def log_in(door, sandbox, tmp_path):
+    """qxfs login to co1.qualtrics.com; what was kept, and what was said."""
+
+    def run():
+        env = {k: v for k, v in os.environ.items() if not k.startswith(("QUALTRICS_", "XDG_"))}
+        env |= {"HOME": str(tmp_path), "https_proxy": door.url}
+        script = 'mount --bind "$0" "$1" && exec "$2" login work'
+        command = ["unshare", "-m", "--propagation", "private", "sh", "-c", script, door.certificate, TRUSTED, QXFS]
+        answer = subprocess.run(command, env=env, input=f"co1.qualtrics.com\n{sandbox.token}\n", capture_output=True,
+                                text=True, check=False)
+        assert answer.returncode == 0, answer.stderr
+        return (tmp_path / ".config" / "qxfs" / "config").read_text(), answer.stderr
+
+    return run
+
+
+@needs_root
+def test_a_login_follows_the_notice_and_asks_there(sandbox, door, log_in):
+    sandbox.settings(notice=NOTICE + "az1.qualtrics.com")
+    kept, said = log_in()
+    assert kept == f"[work]\nhost = az1.qualtrics.com\ntoken = {sandbox.token}\n"
+    assert "lives at az1.qualtrics.com" in said
+    assert door.asked == {host: ["GET /API/v3/whoami"] for host in ("co1.qualtrics.com", "az1.qualtrics.com")}
+
+
+@needs_root
+def test_a_login_keeps_the_host_of_a_profile_in_use(sandbox, log_in):
+    """It names the folders of the cache and of what waits to be imported."""
+    log_in()
+    sandbox.settings(notice=NOTICE + "az1.qualtrics.com")
+    assert log_in()[0].startswith("[work]\nhost = co1.qualtrics.com\n")
+
+
+@needs_root
+def test_a_login_follows_no_notice_to_another_place(sandbox, door, log_in):
+    sandbox.settings(notice=NOTICE + "evil.example")
+    assert log_in()[0].startswith("[work]\nhost = co1.qualtrics.com\n")
+    assert door.hosts() == {"co1.qualtrics.com"}
+
+
 @needs_root
 def test_a_proxied_list_is_followed_to_the_data_centre_it_names(sandbox, door, away):
     sandbox.add_surveys(150, prefix="Page")
