@@ -9,8 +9,11 @@
 
 #include <pthread.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <syslog.h>
 #include <time.h>
 #include <unistd.h>
@@ -31,6 +34,7 @@ static const struct {
 static struct {
 	enum log_level highest; /* set before the first thread */
 	bool to_syslog;         /* set before the first thread */
+	bool to_journal;        /* standard error is systemd's: set before the first thread */
 	pthread_mutex_t lock;   /* log.lock: keeps lines whole */
 } sink = { .highest = LOG_LEVEL_INFO, .lock = PTHREAD_MUTEX_INITIALIZER };
 
@@ -66,15 +70,32 @@ static size_t put_head(char *out, size_t room, enum log_level level, const char 
 	(void)pthread_getname_np(pthread_self(), thread, sizeof(thread)); /* "?" will do */
 	if (sink.to_syslog)
 		return (size_t)snprintf(out, room, "[%s] %.20s: ", thread, topic);
+	if (sink.to_journal) /* it knows the time; the number is the priority, sd-daemon(3) */
+		return (size_t)snprintf(out, room, "<%d>[%s] %.20s: ", levels[level].priority,
+		                        thread, topic);
 	return (size_t)snprintf(out, room,
 	                        "%s %s [%s] %.20s: ", sys_format_time(sys_wall_s(), when),
 	                        levels[level].name, thread, topic);
+}
+
+/* JOURNAL_STREAM is "DEVICE:INODE" of the stream that a service was started with. */
+static bool stderr_is_journal(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	struct stat st;
+	char own[64];
+
+	if (!stream || fstat(STDERR_FILENO, &st) < 0)
+		return false;
+	(void)snprintf(own, sizeof(own), "%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
+	return strcmp(stream, own) == 0;
 }
 
 void log_setup(enum log_level highest, bool to_syslog)
 {
 	sink.highest = highest;
 	sink.to_syslog = to_syslog;
+	sink.to_journal = !to_syslog && stderr_is_journal();
 	if (to_syslog)
 		openlog("qxfs", LOG_PID, LOG_DAEMON);
 }

@@ -79,3 +79,22 @@ def test_what_the_daemon_starts_does_not_speak_for_it(manager, tmp_path):
         finally:
             demo.terminate()
             assert demo.wait(30 * SLOW) == 0
+
+
+def test_lines_in_the_journal_carry_their_priority(sandbox, mounts):
+    mount = mounts(sandbox, start=False)
+    mount.log.touch()
+    info = mount.log.stat()
+    mount.extra_env["JOURNAL_STREAM"] = f"{info.st_dev}:{info.st_ino}"
+    mount.start()
+    assert mount.stop() == 0
+    lines = [line for line in mount.text_of_log().splitlines() if not line.startswith("qxfs: ")]
+    assert lines and all(line[:4] in ("<3>[", "<4>[", "<6>[", "<7>[") for line in lines), lines
+    assert any(line.startswith("<6>") and "is unmounted" in line for line in lines)
+
+
+def test_lines_elsewhere_carry_their_time(sandbox, mounts):
+    """JOURNAL_STREAM is inherited by all that a service starts, wherever that writes."""
+    mount = mounts(sandbox, env={"JOURNAL_STREAM": "1:2"})
+    assert mount.stop() == 0
+    assert not [line for line in mount.text_of_log().splitlines() if line.startswith("<")]

@@ -40,7 +40,8 @@ def done(command, **options):
 def suite():
     """The system's own: there the package was built."""
     text = pathlib.Path("/etc/os-release").read_text()
-    return re.search(r"^VERSION_CODENAME=(\w+)", text, re.M)[1]
+    ubuntu = re.search(r"^ID=ubuntu$", text, re.M)
+    return f"--components=main{',universe' if ubuntu else ''}", re.search(r"^VERSION_CODENAME=(\w+)", text, re.M)[1]
 
 
 def wait_until(fact, seconds, what):
@@ -147,7 +148,7 @@ def bootstrap(work):
     log = open(work / "mmdebstrap.log", "w+")
     command = [
         "mmdebstrap", "--mode=root", "--variant=apt", f"--include={','.join(THEIRS)}", "--skip=cleanup/apt/lists",
-        '--aptopt=Acquire::Languages "none"', suite(), work / "root",
+        '--aptopt=Acquire::Languages "none"', *suite(), work / "root",
     ]  # fmt: skip
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     yield process, log
@@ -308,6 +309,12 @@ def unit(request, installed):
     made.close()
 
 
+def test_systemd_has_nothing_to_say_against_the_units(installed):
+    for manager in ("--user", "--system"):
+        told = installed.run(f"systemd-analyze {manager} verify --man=no --recursive-errors=no qxfs@work.service")
+        assert "qxfs" not in told, told
+
+
 def test_a_unit_is_started_when_its_mount_answers(unit):
     unit.ctl("start qxfs@work")
     assert "account" in unit.root.run(f"cat {unit.at}/README.txt", "person")
@@ -319,6 +326,7 @@ def test_a_unit_stops_cleanly(unit):
     unit.ctl("stop qxfs@work")
     assert not unit.is_mounted()
     assert (unit.show("Result"), unit.show("ExecMainStatus")) == ("success", "0")
+    assert f"{unit.at} is unmounted" in unit.root.run("journalctl -t qxfs -p info -o cat")
 
 
 def test_a_unit_whose_daemon_was_killed_mounts_again(unit):

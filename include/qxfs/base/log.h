@@ -12,7 +12,8 @@
 
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 
-/* Before the first thread. to_syslog: the journal; else stderr. */
+/* Before the first thread. to_syslog: the journal; else stderr, with priorities if systemd reads
+ * it. */
 void log_setup(enum log_level highest, bool to_syslog);
 void log_line(enum log_level level, const char *topic, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
