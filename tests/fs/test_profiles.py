@@ -156,7 +156,7 @@ def test_the_token_is_nowhere(source, sandbox, home, place, tmp_path):
         home.config(profile(sandbox, token=None, token_command=f"env >'{seen}'; cat '{tmp_path}/vault'"))
     elif source == "environment":
         home.config(profile(sandbox, token=WRONG))
-        env = {"QUALTRICS_API_TOKEN": sandbox.token}
+        env = {"QUALTRICS_API_TOKEN": sandbox.token, "QUALTRICS_API_KEY": sandbox.token}
     else:
         given = subprocess.run([QXFS, "login", "work"], input=f"{sandbox.url}\n{sandbox.token}\n", env=home.env,
                                capture_output=True, text=True, check=True).stderr
