@@ -158,17 +158,20 @@ def test_enter_keeps_the_host(sandbox, person):
     assert person.config.read_text() == f"[work]\nhost = {sandbox.url}\ntoken = {sandbox.token}\n"
 
 
-@pytest.mark.parametrize("text", [
-    "[work]\nhost = a.invalid\n  options = csv_bom\n",  # goes on with the host, which goes
-    "[work]\n  options = csv_bom\n",  # would go on with the token
-])
-def test_what_cannot_be_changed_safely_is_left(text, sandbox, person):
+def test_a_setting_of_several_lines_goes_whole(sandbox, person):
+    person.write("[work]\nhost = a.invalid\n  b.invalid\noptions = csv_bom\n")
+    answer = person.run("login", "work", given=f"{sandbox.url}\n{sandbox.token}\n")
+    assert answer.returncode == 0, answer.stderr
+    assert person.config.read_text() == f"[work]\nhost = {sandbox.url}\ntoken = {sandbox.token}\noptions = csv_bom\n"
+
+
+def test_what_cannot_be_changed_safely_is_left(sandbox, person):
+    """Indented, it would go on with the token that login puts above it."""
+    text = "[work]\n  options = csv_bom\n"
     person.write(text)
     answer = person.run("login", "work", given=f"{sandbox.url}\n{sandbox.token}\n")
-    if answer.returncode == 0:
-        assert "[work]" in person.config.read_text() and sandbox.token in person.config.read_text()
-    else:
-        assert "cannot be changed" in answer.stderr and person.config.read_text() == text
+    assert answer.returncode == 1 and "cannot be changed" in answer.stderr
+    assert person.config.read_text() == text
 
 
 def test_a_link_stays_one(sandbox, person, tmp_path):

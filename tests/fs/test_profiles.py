@@ -1,6 +1,8 @@
 """Accounts that a person has named in ~/.config/qxfs/config, and which credentials win (DESIGN.md 6)."""
 
+import json
 import os
+import pathlib
 import subprocess
 
 import pytest
@@ -145,14 +147,28 @@ def test_without_profiles_a_name_is_none(home, place):
     assert answer.returncode == 1 and "no profile 'work'" in answer.stderr
 
 
-def test_the_token_is_nowhere(sandbox, home, place, tmp_path):
-    home.config(profile(sandbox, token=None, token_command=f"echo {sandbox.token}; env > {tmp_path}/env"))
-    assert home.qxfs("work", place).returncode == 0
+@pytest.mark.parametrize("source", ["command", "environment", "login"])
+def test_the_token_is_nowhere(source, sandbox, home, place, tmp_path):
+    """Not in the daemon's command line or environment, not in a child's, not in what it writes or tells."""
+    env, given, seen = {}, "", tmp_path / "env"
+    if source == "command":
+        (tmp_path / "vault").write_text(sandbox.token)
+        home.config(profile(sandbox, token=None, token_command=f"env >'{seen}'; cat '{tmp_path}/vault'"))
+    elif source == "environment":
+        home.config(profile(sandbox, token=WRONG))
+        env = {"QUALTRICS_API_TOKEN": sandbox.token, "QUALTRICS_API_KEY": sandbox.token}
+    else:
+        given = subprocess.run([QXFS, "login", "work"], input=f"{sandbox.url}\n{sandbox.token}\n", env=home.env,
+                               capture_output=True, text=True, check=True).stderr
+    answer = home.qxfs("work", place, **env)
+    assert answer.returncode == 0, answer.stderr
     assert (place / "surveys" / SMALL / "survey.json").read_bytes()
-    pid = subprocess.run(["findmnt", "-n", "-o", "SOURCE", place], capture_output=True, text=True, check=True).stdout
-    assert pid.startswith("qxfs:")
-    shown = [(place / ".qxfs" / name).read_text() for name in ("errors", "status.json", "jobs", "limits.json")]
+    pid = json.loads((place / ".qxfs" / "status.json").read_text())["pid"]
+    shown = [given, answer.stdout, answer.stderr] + ([seen.read_text()] if source == "command" else [])
+    shown += [pathlib.Path(f"/proc/{pid}/{name}").read_text() for name in ("cmdline", "environ")]
+    assert str(place) in shown[-2] and "HOME=" in shown[-1]
+    shown += [(place / ".qxfs" / name).read_text() for name in ("errors", "status.json", "jobs", "limits.json")]
+    before = len(shown)
     for folder in (".cache", ".local"):
-        for where, _, files in os.walk(home.path / folder):
-            shown += [open(os.path.join(where, name), "rb").read().decode("latin-1") for name in files]
-    assert all(sandbox.token not in text for text in shown) and len(shown) > 6
+        shown += [path.read_text("latin-1") for path in (home.path / folder).rglob("*") if path.is_file()]
+    assert all(sandbox.token not in text for text in shown) and len(shown) > before + 2
