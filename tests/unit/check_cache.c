@@ -1523,6 +1523,7 @@ static void test_nothing_is_appended_to_what_is_no_longer_published(void **state
 	struct mount m = open_mount();
 	struct generation *old = make(&m, "k", 1, 10), *new = NULL;
 	qx_auto_fd pin = cache_open(m.cache, old); /* so that its bytes stay */
+	assert_true(pin >= 0);
 	make_and_drop(&m, "k", 2, 20);
 	struct draft *d = new_draft(&m, "k");
 	assert_int_equal(append_to(d, old, 1, 30, &new), -ESTALE);
