@@ -1,5 +1,6 @@
 """A refresh fetches what is new and puts it behind the rest, or makes a full export (DESIGN.md 3, Append)."""
 
+import concurrent.futures
 import json
 import os
 import random
@@ -248,15 +249,42 @@ def test_a_touch_makes_a_full_export_and_appending_goes_on(sandbox, mounts, refr
     assert refresh(path) == (full(sandbox, SMALL, "responses.csv"), ["new"])
 
 
-def test_refresh_full_never_appends_nor_takes_the_surveys_word(sandbox, mounts, refresh):
+def test_a_touch_while_new_ones_are_fetched_does_not_join_that(sandbox, mounts, expire, parked):
+    mount = mounts(sandbox, "fresh=1")
+    path = responses(mount, SMALL)
+    read_all(path)
+    sandbox.append(SMALL, 1)
+    expire()
+    sandbox.reset_stats()
+    sandbox.hold("survey")
+    sandbox.fault("export_start", "delay", seconds=20)
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        first = pool.submit(read_all, path)
+        assert sandbox.wait_held("survey", 1)
+        os.utime(path)
+        sandbox.release()
+        assert sandbox.wait_held("export_start", 1)  # asked for after the touch, but not in full
+        (edited,) = sandbox.response_ids(SMALL, 2, 1)
+        sandbox.edit(SMALL, edited, {"QID1": "3"})
+        second = pool.submit(read_all, path)
+        parked(mount, 2)
+        sandbox.clear_faults()
+        first.result(30)
+        assert second.result(30) == full(sandbox, SMALL, "responses.csv")
+    assert posts(sandbox) == ["new", "all"]
+
+
+def test_refresh_full_never_appends_nor_takes_the_surveys_word(sandbox, mounts, expire):
     mount = mounts(sandbox, "fresh=1", "refresh=full")
     path = responses(mount, SMALL)
     read_all(path)
     for count in (1, 0):
         if count:
             sandbox.append(SMALL, count)
-        os.listdir(path.parent)
-        data, asked = refresh(path)
+        expire()
+        list(os.scandir(path.parent))  # its check takes nobody's word either
+        sandbox.reset_stats()
+        data, asked = read_all(path), posts(sandbox)
         assert (data, asked) == (full(sandbox, SMALL, "responses.csv"), ["all"])
         assert "ontinuation" not in sandbox.requests("export_start")[-1]["body"]
 

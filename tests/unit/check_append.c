@@ -166,10 +166,12 @@ static void test_counts_advance_by_what_came(void **state)
 
 /* --- what came ------------------------------------------------------------------------------- */
 
-#define HEAD \
-	"Recorded,Id,Answer\r\n\"Recorded, when\",Id,\"Two\nlines\"\r\n" \
+#define HEAD "R" HEAD_REST
+#define HEAD_REST \
+	"ecorded,Id,Answer\r\n\"Recorded, when\",Id,\"Two\nlines\"\r\n" \
 	"\"{\"\"ImportId\"\":\"\"recordedDate\"\"}\",\"{\"\"ImportId\"\":\"\"_recordId\"\"}\"," \
 	"\"{\"\"ImportId\"\":\"\"QID1\"\"}\"\r\n"
+#define OTHER_HEAD "r" HEAD_REST
 #define A "2026-01-15 08:00:00,R_aaaaaaaaaaaaaaa,first\r\n"
 #define B "2026-01-15 08:00:01,R_bbbbbbbbbbbbbbb,\"a, \"\"b\"\"\nand\r\nmore\"\r\n"
 #define C "2026-01-15 08:00:01,R_ccccccccccccccc,\r\n"
@@ -234,6 +236,7 @@ static void test_rows_that_do_not_follow_are_refused(void **state)
 		{ HEAD A B, HEAD B, 3 },     /* there already */
 		{ HEAD A B C, HEAD B D, 3 }, /* … further up */
 		{ HEAD A, HEAD B B, 3 },     /* twice */
+		{ HEAD A, OTHER_HEAD B, 3 }, /* another heading */
 		{ HEAD A, "x" HEAD B, 3 },   /* another heading */
 		{ HEAD A "x", HEAD B, 3 },   /* the old one is cut */
 		{ HEAD A, HEAD "2026-01-15 08:00:01,R_bbbbbbbbbbb", 3 }, /* the new one is */
