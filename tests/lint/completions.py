@@ -62,7 +62,8 @@ def zsh(files, *words):
 
 
 def fish(files, *words):
-    return ['fish', '--no-config', '-c', 'source $argv[1]; complete -C "$argv[2]"', files / 'qxfs.fish', ' '.join(words)]
+    script = 'source $argv[1]; complete -C "$argv[2]"'
+    return ['fish', '--no-config', '-c', script, files / 'qxfs.fish', ' '.join(words)]
 
 
 SHELLS = {'bash': bash, 'zsh': zsh, 'fish': fish}
@@ -143,7 +144,8 @@ def problems(root, program):
 def main():
     if not shells():
         sys.exit(SKIPPED)
-    source.report(list(problems(Path(sys.argv[2]) if len(sys.argv) > 2 else source.here(), Path(sys.argv[1]).resolve())))
+    root = Path(sys.argv[2]) if len(sys.argv) > 2 else source.here()
+    source.report(list(problems(root, Path(sys.argv[1]).resolve())))
 
 
 if __name__ == '__main__':
