@@ -4,6 +4,7 @@
 #define DELAY_FIRST_MS 250
 #define DELAY_MAX_MS 30000
 #define RETRY_AFTER_MAX_S 120
+#define NEAR_MS 1000
 /* Whoever answers with a login page does so again; a proxy's hiccup is over by then. */
 #define DAMAGED_ATTEMPTS 3
 
@@ -96,8 +97,10 @@ int64_t retry_delay_ms(const struct attempt *a, uint64_t dice)
 	if (a->bound_ms <= 0 || a->elapsed_ms + delay <= a->bound_ms)
 		return delay;
 	/* The last look at a network that is away is at the bound itself, not a backoff before it.
-	 */
-	if (network_is_away(a) && a->elapsed_ms < a->bound_ms)
+	 * Not after an answer was waited for until then: clocks differ by a moment, and the look
+	 * would be as long again. */
+	int64_t near_ms = a->outcome == OUTCOME_TIMEOUT ? NEAR_MS : 0;
+	if (network_is_away(a) && a->elapsed_ms < a->bound_ms - near_ms)
 		return a->bound_ms - a->elapsed_ms;
 	return -1;
 }

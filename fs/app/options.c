@@ -55,7 +55,7 @@ static const struct option_row rows[] = {
 	{ "strict", NULL, NULL, VALUE_NONE, FIELD(strict), 0, 0,
 	  "without network serve only what is fresh, as max_stale=0" },
 	{ "refresh", "HOW", "append", VALUE_REFRESH, FIELD(refresh), 0, 0,
-	  "what changed surveys export: append: only new responses, where that is safe; full" },
+	  "of changed surveys: append: only what is new, where that is safe; full: all" },
 	{ "open_wait", "SECONDS", "0", VALUE_NUMBER, FIELD(open_wait_s), 0, YEAR_S,
 	  "how long opening a file may wait; 0: as long as it takes" },
 	{ "export_budget", "NUMBER", "300", VALUE_COUNT, FIELD(export_budget), 0, INT32_MAX,

@@ -10,6 +10,27 @@
 #define HEADING_ROWS 3 /* API.md 3.4: tags, texts, ImportIds */
 #define HEADING_MAX (4 << 20)
 
+static bool is_table(const struct join *j)
+{
+	return j->kind == UNPACK_JOIN_CSV || j->kind == UNPACK_JOIN_TSV;
+}
+
+static char separator(const struct join *j)
+{
+	return j->kind == UNPACK_JOIN_TSV ? '\t' : ',';
+}
+
+/* The first row of a later file that has no heading. */
+static int check_first(struct join *j, const char *bytes, size_t len)
+{
+	for (size_t n = 0; n < len && j->in_first; n++) {
+		j->first_quoted ^= bytes[n] == '"';
+		j->first_cells += !j->first_quoted && bytes[n] == separator(j);
+		j->in_first = bytes[n] != '\n' || j->first_quoted;
+	}
+	return !j->in_first && j->first_cells != j->cells ? -EBADMSG : 0;
+}
+
 /* A quote opens and closes cells; two within one close and open it again. */
 static void keep_heading(struct join *j, const char *bytes, size_t len)
 {
@@ -17,6 +38,7 @@ static void keep_heading(struct join *j, const char *bytes, size_t len)
 
 	while (n < len && j->rows < HEADING_ROWS) {
 		j->quoted ^= bytes[n] == '"';
+		j->cells += j->rows == 0 && !j->quoted && bytes[n] == separator(j);
 		j->rows += bytes[n] == '\n' && !j->quoted;
 		n++;
 	}
@@ -31,10 +53,12 @@ static int pass(struct join *j, const char *bytes, size_t len)
 {
 	if (len == 0)
 		return 0;
-	if (j->kind == UNPACK_JOIN_TABLE && j->files == 0 && j->rows < HEADING_ROWS)
+	if (is_table(j) && j->files == 0 && j->rows < HEADING_ROWS)
 		keep_heading(j, bytes, len);
 	if (buf_failed(&j->heading))
 		return -ENOMEM;
+	if (j->in_first && check_first(j, bytes, len) < 0)
+		return -EBADMSG;
 	j->last = bytes[len - 1];
 	return j->sink(j->arg, bytes, len);
 }
@@ -42,7 +66,7 @@ static int pass(struct join *j, const char *bytes, size_t len)
 /* What the last file left open. */
 static int end_line(struct join *j)
 {
-	const char *end = j->kind == UNPACK_JOIN_TABLE ? "\r\n" : "\n";
+	const char *end = is_table(j) ? "\r\n" : "\n";
 
 	if (!j->last || j->last == '\n')
 		return 0;
@@ -57,6 +81,9 @@ static int give_back(struct join *j)
 	j->differs = true;
 	j->same = 0;
 	int r = end_line(j);
+	j->in_first = is_table(j);
+	j->first_quoted = false;
+	j->first_cells = 0;
 	size_t bom =
 		held >= UTF8_BOM_BYTES && memcmp(j->heading.data, UTF8_BOM, UTF8_BOM_BYTES) == 0
 			? UTF8_BOM_BYTES
@@ -100,6 +127,9 @@ int join_end(struct join *j)
 {
 	int r = j->files > 0 && !j->differs && j->same > 0 ? give_back(j) : 0;
 
+	if (r == 0 && j->in_first && j->first_cells != j->cells) /* it ended within its first row */
+		r = -EBADMSG;
+	j->in_first = false;
 	j->files++;
 	j->differs = false;
 	j->same = 0;

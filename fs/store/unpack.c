@@ -5,8 +5,7 @@
  *   follow_end(whole) -----------> verify: libzip reads the central directory
  *
  * libarchive reads a cut archive without complaint, because the central directory at the end is not
- * needed to unpack; libzip cannot follow a growing file. So the one unpacks and the other judges.
- */
+ * needed to unpack; libzip cannot follow a growing file. So one unpacks and the other judges. */
 #include <qxfs/store/unpack.h>
 
 #include <errno.h>
@@ -30,11 +29,6 @@
 /* Behind its entries an archive has a directory of them and a comment: 4 × 64 kB for one. */
 #define TAIL_MAX (1024 * 1024)
 #define FILES_MAX 1000 /* of 1,000,000 rows each */
-
-static int wait_whole(struct follow *f, uint64_t *ret_written)
-{
-	return follow_wait(f, UINT64_MAX, ret_written);
-}
 
 /* --- what came instead of an archive --------------------------------------------------------- */
 
@@ -211,10 +205,18 @@ static int write_joined(void *arg, const void *bytes, size_t len)
 	return s->job->bom ? bom_feed(&s->bom, bytes, len) : write_piece(s, bytes, len);
 }
 
+static int tell_join(struct stream *s, int r)
+{
+	return r == -EBADMSG && !s->fail->err ? refuse(s->fail, "its files do not belong together")
+	                                      : r;
+}
+
 static int write_text(void *arg, const void *bytes, size_t len)
 {
 	struct stream *s = arg;
-	return s->job->join ? join_feed(&s->join, bytes, len) : write_joined(s, bytes, len);
+	if (!s->job->join)
+		return write_joined(s, bytes, len);
+	return tell_join(s, join_feed(&s->join, bytes, len));
 }
 
 /* A piece of the entry. */
@@ -225,7 +227,7 @@ static int take_piece(struct stream *s, const void *bytes, size_t len)
 	if (!s->utf16)
 		return write_text(s, bytes, len);
 	int r = utf16_feed(s->utf16, bytes, len);
-	if (r == -EBADMSG)
+	if (r == -EBADMSG && !s->fail->err)
 		return fail_set(s->fail, EBADMSG, "its text is no whole UTF-16");
 	return r;
 }
@@ -233,9 +235,9 @@ static int take_piece(struct stream *s, const void *bytes, size_t len)
 static int end_entry(struct stream *s)
 {
 	int r = s->utf16 ? utf16_end(s->utf16) : 0;
-	if (r == -EBADMSG)
+	if (r == -EBADMSG && !s->fail->err)
 		return fail_set(s->fail, EBADMSG, "its text ends inside a character");
-	return r == 0 && s->job->join ? join_end(&s->join) : r;
+	return r == 0 && s->job->join ? tell_join(s, join_end(&s->join)) : r;
 }
 
 static int note_file(struct stream *s)
@@ -307,9 +309,8 @@ static int too_many(struct stream *s, struct qx_fail *fail)
 	int r = fail_set(fail, EBADMSG, "the archive holds more than one file");
 	if (s->job->join == UNPACK_ONE)
 		fail_remedy(fail,
-		            "An export of over 1,000,000 rows comes in several files, which only "
-		            "CSV, TSV and ndjson can be joined from: open one of these, or a "
-		            "span of it in dates/.");
+		            "Over 1,000,000 rows come in several files, which are joined for CSV, "
+		            "TSV and ndjson: open one of these, or a span of it in dates/.");
 	return r;
 }
 
@@ -462,7 +463,7 @@ static int check_length(const struct stream *s, struct qx_fail *fail)
 	uint64_t written;
 	struct stat st;
 
-	if (wait_whole(s->job->follow, &written) < 0)
+	if (follow_wait(s->job->follow, UINT64_MAX, &written) < 0)
 		return cancelled(fail);
 	if (fstat(s->job->raw_fd, &st) < 0 || (uint64_t)st.st_size != written)
 		return lost_bytes(fail);
@@ -473,6 +474,7 @@ static int check_length(const struct stream *s, struct qx_fail *fail)
 
 int unpack_run(const struct unpack_job *job, struct unpacked *ret, struct qx_fail *fail)
 {
+	fail_clear(fail);
 	int r = check_head(job, fail);
 	if (r < 0)
 		return r;

@@ -59,8 +59,10 @@ bool content_is_always_new(const struct node_row *row, const char *arg)
 /* Several files of one export, as the bytes allow. */
 static enum unpack_join form_join(const struct form *form)
 {
-	if (strstr(form->members, "\"csv\"") || strstr(form->members, "\"tsv\""))
-		return UNPACK_JOIN_TABLE;
+	if (strstr(form->members, "\"csv\""))
+		return UNPACK_JOIN_CSV;
+	if (strstr(form->members, "\"tsv\""))
+		return UNPACK_JOIN_TSV;
 	return strstr(form->members, "\"ndjson\"") ? UNPACK_JOIN_LINES : UNPACK_ONE;
 }
 

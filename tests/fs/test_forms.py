@@ -335,6 +335,15 @@ def test_the_mount_ends_while_files_are_made(sandbox, mount, until):
 # --- exports of several files ------------------------------------------------------------------------------------
 
 
+def test_a_file_of_another_table_is_not_joined(sandbox, mount):
+    sandbox.fault("export_file", "zip_two", text="a,b,c\r\n1,2,3\r\n")
+    path = folder(mount) / "responses.csv"
+    with pytest.raises(OSError) as caught:
+        path.read_bytes()
+    assert caught.value.errno == errno.EIO
+    assert "do not belong together" in mount.run("why", path).stdout
+
+
 @pytest.mark.parametrize("heading", [True, False], ids=["with headings", "without"])
 def test_an_export_of_several_files_is_one(heading, sandboxes, mounts, tmp_path):
     """Over 1,000,000 rows, or as many as the sandbox is told, an export comes in several files."""

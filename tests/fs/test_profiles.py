@@ -153,7 +153,7 @@ def test_the_token_is_nowhere(source, sandbox, home, place, tmp_path):
     env, given, seen = {}, "", tmp_path / "env"
     if source == "command":
         (tmp_path / "vault").write_text(sandbox.token)
-        home.config(profile(sandbox, token=None, token_command=f"env >'{seen}'; cat '{tmp_path}/vault'"))
+        home.config(profile(sandbox, token=None, token_command="cd; cd ..; env >env; cat vault"))
     elif source == "environment":
         home.config(profile(sandbox, token=WRONG))
         env = {"QUALTRICS_API_TOKEN": sandbox.token, "QUALTRICS_API_KEY": sandbox.token}

@@ -941,7 +941,7 @@ def test_the_control_folder_is_found_by_name_only_and_its_owner_s(mount):
     folder = mount.path / ".qxfs"
     st = os.stat(folder)
     assert stat.S_ISDIR(st.st_mode) and stat.S_IMODE(st.st_mode) == 0o500
-    assert set(os.listdir(folder)) == {"status.json", "jobs", "errors"}
+    assert set(os.listdir(folder)) == {"status.json", "limits.json", "jobs", "errors"}
     for name in os.listdir(folder):
         assert stat.S_IMODE(os.stat(folder / name).st_mode) == 0o400
 

@@ -39,22 +39,22 @@ static void test_joined_texts(void **state)
 		const char *files[5];
 		const char *text;
 	} rows[] = {
-		{ UNPACK_JOIN_TABLE,
+		{ UNPACK_JOIN_CSV,
 		  { HEAD "1,2\r\n", HEAD "3,4\r\n", HEAD "5,6\r\n" },
 		  HEAD "1,2\r\n3,4\r\n5,6\r\n" },
-		{ UNPACK_JOIN_TABLE,
+		{ UNPACK_JOIN_CSV,
 		  { HEAD "1,2\r\n", "3,4\r\n", "5,6\r\n" },
 		  HEAD "1,2\r\n3,4\r\n5,6\r\n" },
 		/* the last line has no end */
-		{ UNPACK_JOIN_TABLE, { HEAD "1,2", HEAD "3,4", "5,6" }, HEAD "1,2\r\n3,4\r\n5,6" },
+		{ UNPACK_JOIN_CSV, { HEAD "1,2", HEAD "3,4", "5,6" }, HEAD "1,2\r\n3,4\r\n5,6" },
 		/* a row that begins as the heading does; a file that is cut within it */
-		{ UNPACK_JOIN_TABLE,
+		{ UNPACK_JOIN_CSV,
 		  { HEAD "1,2\r\n", "a,b\r\n3,4\r\n", "a,b\r\n\"x" },
 		  HEAD "1,2\r\na,b\r\n3,4\r\na,b\r\n\"x" },
 		/* nothing but a heading; nothing at all */
-		{ UNPACK_JOIN_TABLE, { HEAD, HEAD, "", HEAD "3,4\r\n" }, HEAD "3,4\r\n" },
-		{ UNPACK_JOIN_TABLE, { "", "" }, "" },
-		{ UNPACK_JOIN_TABLE,
+		{ UNPACK_JOIN_CSV, { HEAD, HEAD, "", HEAD "3,4\r\n" }, HEAD "3,4\r\n" },
+		{ UNPACK_JOIN_CSV, { "", "" }, "" },
+		{ UNPACK_JOIN_CSV,
 		  { "\xef\xbb\xbf" HEAD "1,2\r\n", "\xef\xbb\xbf" HEAD "3,4\r\n" },
 		  "\xef\xbb\xbf" HEAD "1,2\r\n3,4\r\n" },
 		{ UNPACK_JOIN_LINES,
@@ -69,6 +69,23 @@ static void test_joined_texts(void **state)
 			assert_string_equal(buf_text(&out), rows[i].text);
 			buf_done(&out);
 		}
+	}
+}
+
+static void test_a_file_of_another_table_is_refused(void **state)
+{
+	static const char *const others[] = { "a,b,c\r\n", "a\r\n1\r\n", "\"a,b\"\r\n", "x",
+		                              "a,b,c" };
+	(void)state;
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		struct buf out = { 0 };
+		struct join j = { .kind = UNPACK_JOIN_CSV, .sink = take, .arg = &out };
+		assert_int_equal(join_feed(&j, HEAD "1,2\r\n", strlen(HEAD "1,2\r\n")), 0);
+		assert_int_equal(join_end(&j), 0);
+		int r = join_feed(&j, others[i], strlen(others[i]));
+		assert_int_equal(r == 0 ? join_end(&j) : r, -EBADMSG);
+		join_done(&j);
+		buf_done(&out);
 	}
 }
 
@@ -90,6 +107,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_joined_texts),
+		cmocka_unit_test(test_a_file_of_another_table_is_refused),
 		cmocka_unit_test(test_what_the_sink_says_is_told),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

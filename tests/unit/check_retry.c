@@ -153,8 +153,10 @@ static void test_a_network_that_is_away_is_tried_until_the_bound(void **state)
 		a.bound_ms = 30000;
 		a.elapsed_ms = 1000;
 		assert_int_equal(retry_delay_ms(&a, 0), 15000);
-		a.elapsed_ms = 29000; /* the last attempt is at the bound, not beyond */
-		assert_int_equal(retry_delay_ms(&a, 0), 1000);
+		a.elapsed_ms = 28500; /* the last attempt is at the bound, not beyond */
+		assert_int_equal(retry_delay_ms(&a, 0), 1500);
+		a.elapsed_ms = 29990; /* an answer was waited for until then: no second time */
+		assert_int_equal(retry_delay_ms(&a, 0), away[i] == OUTCOME_TIMEOUT ? -1 : 10);
 		a.elapsed_ms = 30000;
 		assert_false(goes_again(a));
 		a.elapsed_ms = INT64_MAX / 2;

@@ -38,9 +38,10 @@ struct unpacked {
 
 /* What becomes of several entries: see join.h. */
 enum unpack_join {
-	UNPACK_ONE,        /* they are refused */
-	UNPACK_JOIN_TABLE, /* CSV, TSV: rows below one heading */
-	UNPACK_JOIN_LINES  /* ndjson */
+	UNPACK_ONE,      /* they are refused */
+	UNPACK_JOIN_CSV, /* rows below one heading */
+	UNPACK_JOIN_TSV,
+	UNPACK_JOIN_LINES /* ndjson */
 };
 
 struct unpack_job {
