@@ -55,7 +55,7 @@ void job_show(struct job *job)
 		.phrase = job_rules[job->state].phrase,
 		.percent = job->state == JOB_POLLING ? job->percent : -1,
 		.started_s = job->facts.exported_s,
-		.expected_s = job->old ? (job->old->facts.took_ms + 999) / 1000 : 0,
+		.expected_s = job->expected_s,
 	};
 	strncpy(row.subject, job->recipe.subject, sizeof(row.subject) - 1);
 	for (const struct want *w = job->wants; w; w = w->next)
@@ -217,6 +217,8 @@ static void try_again(struct job *job)
 
 static void draft_made(struct job *job)
 {
+	/* `old` is the pool's while it looks; people are told at any time. */
+	job->expected_s = job->old ? (job->old->facts.took_ms + 999) / 1000 : 0;
 	/* Somebody else had the key, and has published since. When he asked is not known. */
 	bool newer = !job->full && job->waited && job->recipe.kind != JOB_DERIVED && job->old &&
 	             job->old->checked_s >= job->facts.exported_s;

@@ -64,7 +64,7 @@ struct job {
 	struct asked asked;  /* of an export */
 	char request_id[64]; /* the service's last word on it */
 	double percent;
-	int64_t started_ms, moved_ms, posted_ms;
+	int64_t started_ms, moved_ms, posted_ms, expected_s;
 	int restarts, damages, missing;
 	struct qx_fail fail;
 
