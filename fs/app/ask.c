@@ -1,6 +1,8 @@
 /* ask.c: a question to the daemon of a mount. */
 #include "ask.h"
 
+#include "spot.h"
+
 #include <qxfs/base/sys.h>
 
 #include <errno.h>
@@ -181,4 +183,20 @@ int ask(const char *mountpoint, enum control_verb verb, const char *path, struct
 	buf_done(&text);
 	*ret_parsed = parsed;
 	return 0;
+}
+
+int ask_about(const char *given, enum control_verb verb, struct json **ret_parsed, char **ret_point,
+              struct qx_fail *fail)
+{
+	struct buf answer = { 0 };
+	struct spot spot;
+
+	int r = find_spot(given, &spot, fail);
+	if (r == 0)
+		r = ask(spot.mount->point, verb, spot.below, &answer, ret_parsed, fail);
+	if (r == 0 && ret_point)
+		*ret_point = strdup(spot.mount->point);
+	buf_done(&answer);
+	spot_done(&spot);
+	return r;
 }

@@ -17,4 +17,9 @@
 int ask(const char *mountpoint, enum control_verb verb, const char *path, struct buf *answer,
         struct json **ret_parsed, struct qx_fail *fail);
 
+/* The same about a path that a person gave, of the mount that it lies in; *ret_point: where that is
+ * mounted, malloc'ed; may be NULL. */
+int ask_about(const char *given, enum control_verb verb, struct json **ret_parsed, char **ret_point,
+              struct qx_fail *fail);
+
 #endif

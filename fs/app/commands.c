@@ -166,10 +166,8 @@ int command_umount(int argc, char *const argv[])
 int command_why(int argc, char *const argv[])
 {
 	struct qx_fail fail = { 0 };
-	struct buf answer = { 0 };
 	struct buf text = { 0 };
 	struct json *parsed = NULL;
-	struct spot spot;
 	const char *path;
 
 	if (!take_arguments(argc, argv, NULL, &path))
@@ -178,17 +176,13 @@ int command_why(int argc, char *const argv[])
 		say("why what? qxfs why PATH");
 		return STATUS_REFUSED;
 	}
-	int r = find_spot(path, &spot, &fail);
-	if (r == 0)
-		r = ask(spot.mount->point, CONTROL_WHY, spot.below, &answer, &parsed, &fail);
+	int r = ask_about(path, CONTROL_WHY, &parsed, NULL, &fail);
 	int status = r < 0 ? (int)say_fail(&fail) : STATUS_OK;
 	if (r == 0) {
 		report_why(parsed, &text);
 		status = print(&text);
 	}
 	json_free(parsed);
-	buf_done(&answer);
 	buf_done(&text);
-	spot_done(&spot);
 	return status;
 }

@@ -1,6 +1,9 @@
 /* credentials.c: whose account, and where. */
 #include "credentials.h"
 
+#include "private.h"
+
+#include <qxfs/base/secret.h>
 #include <qxfs/base/sys.h>
 
 #include <errno.h>
@@ -38,13 +41,6 @@ void credentials_wipe_environment(void)
 }
 
 /* --- what a token looks like --- */
-
-static void wipe_and_free(char *text)
-{
-	if (text)
-		explicit_bzero(text, strlen(text));
-	free(text);
-}
 
 /* Also the mark that Windows' editors put in front of a text. */
 static const char *skip_blanks(const char *text)
@@ -89,29 +85,6 @@ int credentials_take_token(char *text, const char *where, char **ret, struct qx_
 
 /* --- the file --- */
 
-static int check_file(int fd, const char *path, struct qx_fail *fail)
-{
-	struct stat st;
-	int r = 0;
-	qx_auto_free char *word = sys_shell_word(path);
-
-	if (fstat(fd, &st) < 0)
-		return fail_set(fail, errno, "the token file %s cannot be read: %s", path,
-		                strerror(errno));
-	if (!S_ISREG(st.st_mode) && !S_ISFIFO(st.st_mode)) {
-		r = fail_set(fail, EINVAL, "the token file %s is not a file", path);
-	} else if (st.st_uid != geteuid()) {
-		r = fail_set(fail, EPERM, "the token file %s belongs to another user", path);
-		fail_remedy(fail, "sudo chown %u %s && chmod 600 %s", geteuid(), word, word);
-	} else if (st.st_mode & 077) {
-		r = fail_set(fail, EPERM,
-		             "the token file %s can be used by other users (mode %04o)", path,
-		             st.st_mode & 07777);
-		fail_remedy(fail, "chmod 600 %s", word);
-	}
-	return r;
-}
-
 static int read_file(const char *path, char **ret, struct qx_fail *fail)
 {
 	char text[TOKEN_MAX + 512]; /* room for white space around it */
@@ -122,7 +95,7 @@ static int read_file(const char *path, char **ret, struct qx_fail *fail)
 	if (fd < 0)
 		return fail_set(fail, errno, "the token file %s cannot be read: %s", path,
 		                strerror(errno));
-	int r = check_file(fd, path, fail);
+	int r = private_check(fd, "the token file ", path, true, fail);
 	if (r < 0)
 		return r;
 
@@ -178,7 +151,7 @@ static int token_of_profile(const struct profile *p, char **ret, struct qx_fail 
 	if (r == 0)
 		r = text ? credentials_take_token(text, "the profile", ret, fail)
 		         : fail_set(fail, ENOMEM, "there is no memory left");
-	wipe_and_free(text);
+	secret_free_text(text);
 	return r;
 }
 
@@ -193,21 +166,25 @@ static int no_token(struct qx_fail *fail)
 	return r;
 }
 
-/* `from`: the setting's name. */
-static int parse_base(const char *text, const char *from, struct base_url *ret,
-                      struct qx_fail *fail)
+int credentials_parse_host(const char *text, struct base_url *ret, struct qx_fail *fail)
 {
 	qx_auto_free char *host = strdup(skip_blanks(text));
-	struct qx_fail why;
 
 	if (!host)
 		return fail_set(fail, ENOMEM, "there is no memory left");
 	for (size_t len = strlen(host); len > 0 && strchr(BLANKS, host[len - 1]); len--)
 		host[len - 1] = '\0';
-	if (!*host)
-		return -ENOENT;
-	int r = url_parse_base(host, ret, &why);
-	if (r < 0) {
+	return *host ? url_parse_base(host, ret, fail) : -ENOENT;
+}
+
+/* `from`: the setting's name. */
+static int parse_base(const char *text, const char *from, struct base_url *ret,
+                      struct qx_fail *fail)
+{
+	struct qx_fail why;
+
+	int r = credentials_parse_host(text, ret, &why);
+	if (r < 0 && r != -ENOENT) {
 		fail_set(fail, why.err, "%s: %s", from, why.why);
 		fail_remedy(fail, "%s", why.remedy);
 	}
@@ -272,6 +249,6 @@ int credentials_read(const struct profile *profile, const char *token_file, stru
 
 void credentials_done(struct credentials *c)
 {
-	wipe_and_free(c->token);
+	secret_free_text(c->token);
 	*c = (struct credentials){ 0 };
 }

@@ -26,6 +26,8 @@ int credentials_read(const struct profile *profile, const char *token_file, stru
 /* Checks and takes a token from elsewhere; `text` is wiped. `where` names the place for messages.
  */
 int credentials_take_token(char *text, const char *where, char **ret, struct qx_fail *fail);
+/* A host as a person gives it, with blanks around it. -ENOENT: nothing but blanks, no words. */
+int credentials_parse_host(const char *text, struct base_url *ret, struct qx_fail *fail);
 /* The variable that holds a token, NULL: none does. */
 const char *credentials_in_environment(void);
 /* For commands that need no token. */

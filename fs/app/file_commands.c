@@ -4,7 +4,6 @@
 #include "ask.h"
 #include "paths.h"
 #include "say.h"
-#include "spot.h"
 
 #include <qxfs/base/sys.h>
 #include <qxfs/base/worker.h>
@@ -24,22 +23,16 @@
 #define LOOK_MS 500
 #define CLEAR_LINE "\r\033[K"
 
-/* One question about a path; NULL after a sentence. json_free() it. */
+/* NULL after a sentence. json_free() it. */
 static struct json *put(const char *path, enum control_verb verb)
 {
 	struct qx_fail fail = { 0 };
-	struct buf answer = { 0 };
 	struct json *parsed = NULL;
-	struct spot spot;
 
-	int r = find_spot(path, &spot, &fail);
-	if (r == 0)
-		r = ask(spot.mount->point, verb, spot.below, &answer, &parsed, &fail);
-	if (r < 0)
-		say_fail(&fail);
-	buf_done(&answer);
-	spot_done(&spot);
-	return r < 0 ? NULL : parsed;
+	if (ask_about(path, verb, &parsed, NULL, &fail) == 0)
+		return parsed;
+	say_fail(&fail);
+	return NULL;
 }
 
 static void say_why(const char *path, const struct json *answer)
@@ -73,14 +66,14 @@ int command_refresh(int argc, char *const argv[])
 	return status;
 }
 
-static bool forget_one(const char *path)
+static int forget_one(const char *path)
 {
 	struct json *answer = put(path, CONTROL_FORGET);
 	bool found = false;
 	int64_t removed = 0, open = 0;
 
 	if (!answer)
-		return false;
+		return STATUS_REFUSED;
 	if (!json_bool(answer, "found", &found) || !found) {
 		say_why(path, answer);
 	} else if (json_int(answer, "removed", &removed) && json_int(answer, "open", &open)) {
@@ -91,25 +84,13 @@ static bool forget_one(const char *path)
 			    path, (long long)open);
 	}
 	json_free(answer);
-	return found && open == 0;
+	return found && open == 0 ? STATUS_OK : STATUS_REFUSED;
 }
 
 /* Not a folder's files but all that is cached of what the folder stands for. */
 int command_forget(int argc, char *const argv[])
 {
-	int i = argc > 0 && strcmp(argv[0], "--") == 0 ? 1 : 0;
-	int status = STATUS_OK;
-
-	if (i == argc || (i == 0 && argv[0][0] == '-')) {
-		if (i == argc)
-			say("which files? qxfs forget PATH...");
-		else
-			say("there is no flag '%s' here; 'qxfs --help' lists them", argv[0]);
-		return STATUS_REFUSED;
-	}
-	for (; i < argc; i++)
-		if (!forget_one(argv[i]))
-			status = STATUS_REFUSED;
+	int status = paths_each(argc, argv, "forget", forget_one);
 	return fflush(stdout) == 0 ? status : STATUS_REFUSED;
 }
 
@@ -118,7 +99,7 @@ int command_forget(int argc, char *const argv[])
 /* Opening is fetching; several threads, for each waits. */
 struct fetching {
 	struct paths paths;
-	int *errs; /* of each, when `ended` counts it; -1: not opened yet */
+	int *errs; /* of each, when `ended` counts it */
 	atomic_size_t next, ended;
 };
 
@@ -142,16 +123,13 @@ static void *open_them(void *arg)
 static void show(const struct fetching *f, bool terminal)
 {
 	struct qx_fail fail = { 0 };
-	struct buf answer = { 0 }, line = { 0 };
+	struct buf line = { 0 };
 	struct json *status = NULL;
-	struct spot spot;
 	double percent = 0;
 
 	if (!terminal)
 		return;
-	if (find_spot(f->paths.list[0], &spot, &fail) == 0)
-		(void)ask(spot.mount->point, CONTROL_STATUS, "", &answer, &status, &fail);
-	spot_done(&spot);
+	(void)ask_about(f->paths.list[0], CONTROL_STATUS, &status, NULL, &fail);
 	buf_addf(&line, "%zu of %zu", atomic_load(&f->ended), f->paths.n);
 	const struct json *job = json_len(status, "jobs") ? json_at(status, "jobs", 0) : NULL;
 	const char *path = json_str(job, "path"), *state = json_str(job, "state");
@@ -164,7 +142,6 @@ static void show(const struct fetching *f, bool terminal)
 	}
 	fprintf(stderr, CLEAR_LINE "%.120s", buf_text(&line));
 	json_free(status);
-	buf_done(&answer);
 	buf_done(&line);
 }
 

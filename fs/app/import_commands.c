@@ -2,8 +2,8 @@
 #include "commands.h"
 
 #include "ask.h"
+#include "paths.h"
 #include "say.h"
-#include "spot.h"
 
 #include <qxfs/base/sys.h>
 
@@ -70,22 +70,13 @@ static void tell(const struct json *one)
 	buf_done(&line);
 }
 
-/* *ret_point: where it is mounted; malloc'ed; may be NULL. */
 static int put(const char *given, enum control_verb verb, struct json **ret, char **ret_point)
 {
 	struct qx_fail fail = { 0 };
-	struct buf answer = { 0 };
-	struct spot spot;
+	int r = ask_about(given, verb, ret, ret_point, &fail);
 
-	int r = find_spot(given, &spot, &fail);
-	if (r == 0)
-		r = ask(spot.mount->point, verb, spot.below, &answer, ret, &fail);
-	if (r == 0 && ret_point)
-		*ret_point = strdup(spot.mount->point);
 	if (r < 0)
 		say_fail(&fail);
-	buf_done(&answer);
-	spot_done(&spot);
 	return r;
 }
 
@@ -208,24 +199,6 @@ static int do_one(const char *path, enum control_verb verb)
 	return status;
 }
 
-static int for_each(int argc, char *const argv[], const char *name, int (*run)(const char *path))
-{
-	int status = STATUS_OK;
-	int i = argc > 0 && strcmp(argv[0], "--") == 0 ? 1 : 0;
-
-	if (i == argc) {
-		say("which files? qxfs %s PATH...", name);
-		return STATUS_REFUSED;
-	}
-	if (i == 0 && argv[0][0] == '-') {
-		say("there is no flag '%s' here; 'qxfs --help' lists them", argv[0]);
-		return STATUS_REFUSED;
-	}
-	for (; i < argc; i++)
-		status = higher(status, run(argv[i]));
-	return status;
-}
-
 static int send_one(const char *path)
 {
 	return do_one(path, CONTROL_SEND);
@@ -238,15 +211,15 @@ static int discard_one(const char *path)
 
 int command_wait(int argc, char *const argv[])
 {
-	return for_each(argc, argv, "wait", wait_for);
+	return paths_each(argc, argv, "wait", wait_for);
 }
 
 int command_send(int argc, char *const argv[])
 {
-	return for_each(argc, argv, "send", send_one);
+	return paths_each(argc, argv, "send", send_one);
 }
 
 int command_discard(int argc, char *const argv[])
 {
-	return for_each(argc, argv, "discard", discard_one);
+	return paths_each(argc, argv, "discard", discard_one);
 }

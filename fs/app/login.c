@@ -108,12 +108,11 @@ static int ask_host(const char *known, struct base_url *ret, struct qx_fail *fai
 	if (r < 0)
 		return tell_unread(r, "data centre", fail);
 
-	char *host = line + strspn(line, " \t\r");
-	for (size_t len = strlen(host); len > 0 && strchr(" \t\r", host[len - 1]); len--)
-		host[len - 1] = '\0';
-	if (!*host && !known)
-		return tell_unread(-ENODATA, "data centre", fail);
-	return url_parse_base(*host ? host : known, ret, fail);
+	r = credentials_parse_host(line, ret, fail);
+	if (r == -ENOENT)
+		r = known ? url_parse_base(known, ret, fail)
+		          : tell_unread(-ENODATA, "data centre", fail);
+	return r;
 }
 
 static int ask_token(char **ret, struct qx_fail *fail)
@@ -278,9 +277,7 @@ int command_login(int argc, char *const argv[])
 		tell_kept(&l, path, winner);
 	if (ended_by)
 		status = STATUS_INTERRUPTED + ended_by;
-	if (l.token)
-		explicit_bzero(l.token, strlen(l.token));
-	free(l.token);
+	secret_free_text(l.token);
 	free(path);
 	profile_done(&l.before);
 	places_done(&l.places);

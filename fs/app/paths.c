@@ -56,21 +56,42 @@ static bool add_folder(struct paths *p, const char *folder)
 	return good;
 }
 
-bool paths_take(int argc, char *const argv[], const char *name, struct paths *ret)
+/* Where the paths begin; -1 after a sentence. */
+static int first_path(int argc, char *const argv[], const char *name)
 {
-	struct stat st;
 	int i = argc > 0 && strcmp(argv[0], "--") == 0 ? 1 : 0;
-	bool good = true;
 
-	*ret = (struct paths){ 0 };
 	if (i == argc) {
 		say("which files? qxfs %s PATH...", name);
-		return false;
+		return -1;
 	}
 	if (i == 0 && argv[0][0] == '-') {
 		say("there is no flag '%s' here; 'qxfs --help' lists them", argv[0]);
-		return false;
+		return -1;
 	}
+	return i;
+}
+
+int paths_each(int argc, char *const argv[], const char *name, int (*run)(const char *path))
+{
+	int status = STATUS_OK, i = first_path(argc, argv, name);
+
+	if (i < 0)
+		return STATUS_REFUSED;
+	for (; i < argc; i++) {
+		int one = run(argv[i]);
+		status = one > status ? one : status;
+	}
+	return status;
+}
+
+bool paths_take(int argc, char *const argv[], const char *name, struct paths *ret)
+{
+	struct stat st;
+	int i = first_path(argc, argv, name);
+	bool good = i >= 0;
+
+	*ret = (struct paths){ 0 };
 	for (; good && i < argc; i++)
 		good = stat(argv[i], &st) == 0 && S_ISDIR(st.st_mode) ? add_folder(ret, argv[i])
 		                                                      : add(ret, argv[i]);

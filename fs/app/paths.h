@@ -10,8 +10,11 @@ struct paths {
 	size_t n;
 };
 
-/* Of a folder, the files that ls shows in it. False after a sentence: there are none, or a flag is
- * no flag. `name`: of the command. paths_done() in any case. */
+/* `run` for each of them; the highest status, or STATUS_REFUSED after a sentence if there is none
+ * or a flag is no flag. `name`: of the command. */
+int paths_each(int argc, char *const argv[], const char *name, int (*run)(const char *path));
+/* Of a folder, the files that ls shows in it. False after a sentence, likewise.
+ * paths_done() in any case. */
 bool paths_take(int argc, char *const argv[], const char *name, struct paths *ret);
 void paths_done(struct paths *p);
 

@@ -1,7 +1,10 @@
 /* profile.c: accounts that a person has named. */
 #include "profile.h"
 
+#include "private.h"
+
 #include <qxfs/base/buf.h>
+#include <qxfs/base/secret.h>
 #include <qxfs/base/sys.h>
 
 #include <errno.h>
@@ -35,17 +38,10 @@ static const struct {
 	{ "options", offsetof(struct profile, options) },
 };
 
-static void wipe_and_free(char *text)
-{
-	if (text)
-		explicit_bzero(text, strlen(text));
-	free(text);
-}
-
 void profile_done(struct profile *p)
 {
 	for (size_t i = 0; i < countof(keys); i++)
-		wipe_and_free(*(char **)((char *)p + keys[i].where));
+		secret_free_text(*(char **)((char *)p + keys[i].where));
 	*p = (struct profile){ 0 };
 }
 
@@ -68,28 +64,6 @@ char *profile_path(void)
 	else if (home)
 		len = asprintf(&path, "%s/.config/qxfs/config", home);
 	return len < 0 ? NULL : path;
-}
-
-static int check_private(int fd, const char *path, struct qx_fail *fail)
-{
-	struct stat st;
-	qx_auto_free char *word = sys_shell_word(path);
-
-	if (fstat(fd, &st) < 0)
-		return fail_set(fail, errno, "%s cannot be read: %s", path, strerror(errno));
-	if (S_ISREG(st.st_mode) && st.st_uid == geteuid() && !(st.st_mode & 077))
-		return 0;
-	if (!S_ISREG(st.st_mode))
-		return fail_set(fail, EINVAL, "%s is not a file", path);
-	if (st.st_uid != geteuid()) {
-		fail_set(fail, EPERM, "%s belongs to another user", path);
-		fail_remedy(fail, "sudo chown %u %s && chmod 600 %s", geteuid(), word, word);
-	} else {
-		fail_set(fail, EPERM, "%s can be used by other users (mode %04o)", path,
-		         st.st_mode & 07777);
-		fail_remedy(fail, "chmod 600 %s", word);
-	}
-	return -EPERM;
 }
 
 static int check_lines(const char *text, const char *path, struct qx_fail *fail)
@@ -132,7 +106,7 @@ static int take(void *arg, const char *section, const char *name, const char *va
 		return 1;
 	}
 	char **field = (char **)((char *)r->profile + keys[i].where);
-	wipe_and_free(*field);
+	secret_free_text(*field);
 	*field = strdup(value);
 	r->no_memory = r->no_memory || !*field;
 	return 1;
@@ -178,7 +152,7 @@ int profile_read_text(const char *path, char **ret, struct qx_fail *fail)
 		return errno == ENOENT ? -ENOENT
 		                       : fail_set(fail, errno, "%s cannot be read: %s", path,
 		                                  strerror(errno));
-	int r = check_private(fd, path, fail);
+	int r = private_check(fd, "", path, false, fail);
 	if (r < 0)
 		return r;
 	r = sys_read_file_at(AT_FDCWD, path, FILE_MAX, &text);
@@ -201,7 +175,7 @@ int profile_read(const char *name, struct profile *ret, struct qx_fail *fail)
 	int r = path ? profile_read_text(path, &text, fail) : -ENOENT;
 	if (r == 0)
 		r = profile_parse(text, path, name ? name : PROFILE_DEFAULT, ret, fail);
-	wipe_and_free(text);
+	secret_free_text(text);
 	if (r == -ENOENT && !fail->err)
 		r = 0;
 	if (r == 0 && name && !ret->found) {

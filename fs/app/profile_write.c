@@ -2,6 +2,7 @@
 #include "profile.h"
 
 #include <qxfs/base/buf.h>
+#include <qxfs/base/secret.h>
 #include <qxfs/base/sys.h>
 
 #include <errno.h>
@@ -183,9 +184,7 @@ int profile_write(const char *name, const char *host, const char *token, char **
 		r = check_edited(old ? old : "", buf_text(&text), path, name, host, token, fail);
 	if (r == 0)
 		r = write_text(path, &text, fail);
-	if (old)
-		explicit_bzero(old, strlen(old));
-	free(old);
+	secret_free_text(old);
 	wipe(&text);
 	if (r == 0) {
 		*ret_path = path;

@@ -23,7 +23,7 @@ enum { CHECK_OK, CHECK_WARNING, CHECK_CRITICAL };
 struct look {
 	bool json, watch, check;
 	struct buf text;
-	size_t found, silent;
+	size_t silent;
 	int worst; /* of a check */
 };
 
@@ -116,7 +116,7 @@ static void add_silence(const char *point, const struct qx_fail *fail, struct lo
 }
 
 /* Other users' mounts are none of ours. one: the daemon's own answer is the whole. */
-static int add_mount(const char *point, bool one, struct look *look)
+static void add_mount(const char *point, bool one, struct look *look)
 {
 	struct qx_fail fail = { 0 };
 	struct buf answer = { 0 };
@@ -124,7 +124,7 @@ static int add_mount(const char *point, bool one, struct look *look)
 
 	int r = ask(point, CONTROL_STATUS, "", &answer, &parsed, &fail);
 	if (r == -EACCES && !one)
-		return 0;
+		return;
 	if (r < 0)
 		add_silence(point, &fail, look);
 	else if (look->check)
@@ -137,7 +137,6 @@ static int add_mount(const char *point, bool one, struct look *look)
 		report_status(point, parsed, look->watch, &look->text);
 	json_free(parsed);
 	buf_done(&answer);
-	return r;
 }
 
 /* --- one, or all --- */
@@ -148,12 +147,10 @@ static int look_at_one(const char *path, struct look *look)
 	struct spot spot;
 
 	int r = find_spot(path, &spot, &fail);
-	if (r < 0) {
+	if (r < 0)
 		add_silence(path, &fail, look);
-	} else {
-		look->found++;
-		(void)add_mount(spot.mount->point, true, look);
-	}
+	else
+		add_mount(spot.mount->point, true, look);
 	spot_done(&spot);
 	return look->silent ? STATUS_REFUSED : STATUS_OK;
 }
@@ -161,6 +158,7 @@ static int look_at_one(const char *path, struct look *look)
 static int look_at_all(struct look *look)
 {
 	struct mounts mounts;
+	size_t found = 0;
 
 	int r = mounts_read(&mounts);
 	if (r < 0) {
@@ -173,16 +171,15 @@ static int look_at_all(struct look *look)
 		/* Not what another mount covers. */
 		if (!mount_is_qxfs(one) || mounts_holding(&mounts, one->point) != one)
 			continue;
-		look->found++;
-		(void)add_mount(one->point, false, look);
+		found++;
+		add_mount(one->point, false, look);
 	}
 	if (look->json)
 		buf_add_str(&look->text, "]\n");
 	else if (look->text.len == 0 && look->silent == 0)
-		buf_add_str(&look->text, look->found == 0
-		                                 ? "There is no qxfs mount on this machine.\n"
-		                                 : "No qxfs mount on this machine is yours.\n");
-	if (look->check && look->found == 0)
+		buf_add_str(&look->text, found == 0 ? "There is no qxfs mount on this machine.\n"
+		                                    : "No qxfs mount on this machine is yours.\n");
+	if (look->check && found == 0)
 		look->worst = CHECK_CRITICAL;
 	mounts_done(&mounts);
 	return look->silent ? STATUS_REFUSED : STATUS_OK;
@@ -190,7 +187,7 @@ static int look_at_all(struct look *look)
 
 static int look_once(const char *path, struct look *look)
 {
-	look->text.len = look->found = look->silent = 0;
+	look->text.len = look->silent = 0;
 	int status = path ? look_at_one(path, look) : look_at_all(look);
 	if (look->watch)
 		(void)fputs(HOME_AND_CLEAR, stdout);

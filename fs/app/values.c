@@ -234,6 +234,7 @@ static int parse_span(const char *text, struct range range, void *field)
 	return 0;
 }
 
+/* Any text, copied. */
 static int parse_names(const char *text, struct range range, void *field)
 {
 	(void)range;
@@ -293,34 +294,20 @@ static int parse_hide(const char *text, struct range range, void *field)
 
 static int parse_charset(const char *text, struct range range, void *field)
 {
-	(void)range;
 	iconv_t known = iconv_open("UTF-8", text);
 	if (known == (iconv_t)-1)
 		return -EINVAL;
 	(void)iconv_close(known);
-	char *copy = strdup(text);
-	if (!copy)
-		return -ENOMEM;
-	free(*(char **)field);
-	*(char **)field = copy;
-	return 0;
+	return parse_names(text, range, field);
 }
 
 static int parse_zone(const char *text, struct range range, void *field)
 {
 	struct zone *zone = NULL;
 
-	(void)range;
 	int r = *text ? zone_new(text, &zone) : -EINVAL;
 	zone_free(zone);
-	char *name = r == 0 ? strdup(text) : NULL;
-	if (r == 0 && !name)
-		r = -ENOMEM;
-	if (r < 0)
-		return r;
-	free(*(char **)field);
-	*(char **)field = name;
-	return 0;
+	return r < 0 ? r : parse_names(text, range, field);
 }
 
 static void hint_zone(const char *text, char ret[VALUE_HINT_BYTES])

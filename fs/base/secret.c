@@ -2,6 +2,7 @@
  * wiping touch nothing else and malloc never holds a copy. */
 #include <qxfs/base/secret.h>
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -49,4 +50,11 @@ size_t secret_len(const struct secret *s)
 const char *secret_reveal(const struct secret *s)
 {
 	return s->text;
+}
+
+void secret_free_text(char *text)
+{
+	if (text)
+		explicit_bzero(text, strlen(text));
+	free(text);
 }

@@ -212,6 +212,17 @@ static bool begins_with_hash(const char *name)
 	return strspn(name, "0123456789abcdef") == HASH_LEN && name[HASH_LEN] == '.';
 }
 
+static bool is_facts_name(const char *name)
+{
+	return begins_with_hash(name) && strcmp(name + HASH_LEN, ".facts") == 0;
+}
+
+/* A folder of gen/: two digits. */
+static bool is_folder_name(const char *name)
+{
+	return strspn(name, "0123456789abcdef") == 2 && !name[2];
+}
+
 /* Only counts tell that a key needs repair, so a start reads no facts: one that names a missing
  * file is found out when it is asked for. */
 static void repair_folder(struct cache *c, const struct folder *names)
@@ -240,8 +251,7 @@ static int take_inventory_of(const struct cache *c, const struct folder *names,
 
 	for (size_t i = 0; r == 0 && i < names->count; i++) {
 		const char *name = names->names[i];
-		if (begins_with_hash(name) && strcmp(name + HASH_LEN, ".facts") == 0)
-			inv->generations++;
+		inv->generations += is_facts_name(name);
 		if (is_data_name(name) &&
 		    fstatat(c->gen_fd, gen_path_of(path, name), &st, AT_SYMLINK_NOFOLLOW) == 0)
 			r = add_candidate(inv, name, &st);
@@ -284,7 +294,7 @@ static int take_inventory(struct cache *c, bool repair, struct inventory *ret)
 
 	int r = folder_read(c->gen_fd, ".", &folders);
 	for (size_t i = 0; r == 0 && i < folders.count; i++)
-		if (strspn(folders.names[i], "0123456789abcdef") == 2 && !folders.names[i][2])
+		if (is_folder_name(folders.names[i]))
 			r = walk_folder(c, folders.names[i], repair, &inv);
 	folder_done(&folders);
 	if (r < 0) {
@@ -443,7 +453,7 @@ static int remove_in(struct cache *c, const char *folder,
 
 	for (size_t i = 0; r == 0 && i < names.count; i++) {
 		const char *name = names.names[i];
-		if (!begins_with_hash(name) || strcmp(name + HASH_LEN, ".facts") != 0)
+		if (!is_facts_name(name))
 			continue;
 		int one = remove_matching(c, name, matches, arg);
 		gone += one > 0;
@@ -462,10 +472,9 @@ int cache_remove(struct cache *c, bool (*matches)(void *arg, const char *key), v
 	*ret_busy = 0;
 	int r = folder_read(c->gen_fd, ".", &folders);
 	for (size_t i = 0; r >= 0 && i < folders.count; i++) {
-		const char *name = folders.names[i];
-		if (strspn(name, "0123456789abcdef") != 2 || name[2])
+		if (!is_folder_name(folders.names[i]))
 			continue;
-		r = remove_in(c, name, matches, arg, ret_busy);
+		r = remove_in(c, folders.names[i], matches, arg, ret_busy);
 		gone += r > 0 ? r : 0;
 	}
 	folder_done(&folders);

@@ -112,9 +112,8 @@ int tree_forget_files(struct tree *t, const char *path, struct buf *out)
 	if (found && r == 0)
 		r = cache_remove(t->config.cache, is_wanted, &w, &open);
 	content_done(&c);
-	if (r == -ENOENT || r == -EAGAIN) { /* its list was never fetched: so is what it names */
+	if (r == -ENOENT || r == -EAGAIN) /* its list was never fetched: so is what it names */
 		r = 0;
-	}
 	buf_addf(out, "{\"found\": %s, \"removed\": %d, \"open\": %zu, \"why\": ",
 	         found ? "true" : "false", r > 0 ? r : 0, open);
 	buf_add_json(out, why.why);

@@ -23,16 +23,13 @@ SMBD = shutil.which("smbd", path=f"{os.environ.get('PATH', '')}:/usr/sbin") or "
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="smbd needs root")
 
-# The share is not read only: it is qxfs that has to refuse.
-CONFIG = """
+# What any server of these tests is, with all folders in one.
+GLOBAL = """
 [global]
 server role = standalone server
 disable netbios = yes
 load printers = no
 disable spoolss = yes
-map to guest = bad user
-guest account = {user}
-passdb backend = tdbsam:{folder}/passdb.tdb
 private dir = {folder}
 lock directory = {folder}
 state directory = {folder}
@@ -40,6 +37,13 @@ cache directory = {folder}
 pid directory = {folder}
 ncalrpc dir = {folder}/ncalrpc
 log file = {folder}/log
+"""
+
+# The share is not read only: it is qxfs that has to refuse.
+CONFIG = GLOBAL + """
+map to guest = bad user
+guest account = {user}
+passdb backend = tdbsam:{folder}/passdb.tdb
 
 [share]
 path = {path}

@@ -16,7 +16,7 @@ import pytest
 import imports
 from common import ROOT
 from control import SLOW  # tests/sandbox/control.py
-from test_samba import SMALL, SMBD, Share
+from test_samba import GLOBAL, SMALL, SMBD, Share
 
 RECIPE = ROOT / "packaging" / "samba" / "smb.conf"
 OPTIONS = "allow_other,uid=54320,gid=54320,umask=077,open_wait=15,hold=always"
@@ -25,22 +25,8 @@ PEOPLE = imports.people(2)
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="smbd needs root")
 
-# What Debian's own smb.conf says or stands for, with all folders in one; the recipe tells to include it.
-CONFIG = """
-[global]
-server role = standalone server
-disable netbios = yes
-load printers = no
-disable spoolss = yes
-private dir = {folder}
-lock directory = {folder}
-state directory = {folder}
-cache directory = {folder}
-pid directory = {folder}
-ncalrpc dir = {folder}/ncalrpc
-log file = {folder}/log
-include = {recipe}
-"""
+# What Debian's own smb.conf says or stands for; the recipe tells to include it.
+CONFIG = GLOBAL + "include = {recipe}\n"
 
 USERS = {
     "passwd": ("qualtrics:x:54320:54320::/nonexistent:/usr/sbin/nologin", "ann:x:54321:54321::/nonexistent:/bin/sh",

@@ -1,5 +1,6 @@
 """qxfs status: watched on a terminal, and as a check for monitoring."""
 
+import contextlib
 import json
 import os
 import pty
@@ -17,12 +18,21 @@ def responses(mount):
     return mount.path / "surveys" / SMALL / "responses.csv"
 
 
-def test_watching_shows_a_bar_for_each_job(sandbox, mount, parked):
+@contextlib.contextmanager
+def exported_again(sandbox, mount, parked):
+    """The second export of a file is under way, and one program waits for it."""
     responses(mount).read_bytes()
     os.utime(responses(mount))
     sandbox.hold_jobs()
     with subprocess.Popen(["cat", responses(mount)], stdout=subprocess.DEVNULL) as cat:
         parked(mount, 1)
+        yield
+        sandbox.release_jobs()
+        assert cat.wait() == 0
+
+
+def test_watching_shows_a_bar_for_each_job(sandbox, mount, parked):
+    with exported_again(sandbox, mount, parked):
         ours, theirs = pty.openpty()
         with subprocess.Popen([QXFS, "status", "-w", mount.path], env=mount.env(), stdout=theirs) as watch:
             os.close(theirs)
@@ -31,8 +41,6 @@ def test_watching_shows_a_bar_for_each_job(sandbox, mount, parked):
                 seen += os.read(ours, 4000)
             watch.terminate()
         os.close(ours)
-        sandbox.release_jobs()
-        assert cat.wait() == 0
     assert b"] surveys/" in seen and b"[" in seen and b"s before, 1 waiting" in seen
 
 
@@ -43,14 +51,8 @@ def test_watching_wants_a_terminal_and_no_other_flag(mount):
 
 
 def test_jobs_tell_how_long_they_took_before(sandbox, mount, parked):
-    responses(mount).read_bytes()
-    os.utime(responses(mount))
-    sandbox.hold_jobs()
-    with subprocess.Popen(["cat", responses(mount)], stdout=subprocess.DEVNULL) as cat:
-        parked(mount, 1)
+    with exported_again(sandbox, mount, parked):
         (job,) = json.loads(mount.run("status", "--json", mount.path).stdout)["jobs"]
-        sandbox.release_jobs()
-        assert cat.wait() == 0
     assert job["expected_s"] >= 1 and job["age_s"] >= 0
 
 

@@ -13,5 +13,7 @@ void secret_free(struct secret *s);
 size_t secret_len(const struct secret *s);
 /* The text, for the one place that sends it (api/http.c) and for hashing; borrowed. */
 const char *secret_reveal(const struct secret *s);
+/* Wipes and frees a text that holds one; NULL is fine. */
+void secret_free_text(char *text);
 
 #endif
