@@ -52,7 +52,7 @@ def test_fetch_runs_many_at_once(sandbox, mount):
     sandbox.hold_jobs()
     paths = files(mount, SMALL, *(f"responses.{form}" for form in ("csv", "json", "sav", "tsv", "xml", "ndjson")))
     with subprocess.Popen([QXFS, "fetch", *paths], env=mount.env(), stderr=subprocess.PIPE) as fetch:
-        assert sandbox.wait_for("export_progress", 6)
+        assert sandbox.wait_for("export_start", 6)  # all of them, before one has ended
         sandbox.release_jobs()
         assert fetch.communicate()[1] == b"" and fetch.returncode == 0
 
