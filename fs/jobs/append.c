@@ -13,7 +13,7 @@
 
 static bool grows(const struct append_case *c)
 {
-	return c->grows != GROWS_NOT;
+	return c->grows;
 }
 
 static bool all_not_wanted(const struct append_case *c)
@@ -131,7 +131,7 @@ static int append(struct job *job)
 	if (old < 0)
 		return old;
 	const struct append_files files = {
-		.grows = job->recipe.grows,
+		.rows_as = job->recipe.rows,
 		.old_fd = old,
 		.old_length = job->old->length,
 		.new_fd = draft_data_fd(job->draft),

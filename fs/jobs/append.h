@@ -11,7 +11,7 @@
 
 /* What is known before the POST. Parameters need no condition: other ones are another cache key. */
 struct append_case {
-	enum grows grows;
+	bool grows;
 	bool full;                   /* somebody wants all of it */
 	const struct gen_facts *old; /* NULL: there is none */
 	const struct gen_facts *now; /* as the survey was just read */
@@ -28,7 +28,7 @@ void append_counts(const struct gen_facts *old, const struct gen_facts *now, int
 
 /* What came. */
 struct append_files {
-	enum grows grows;
+	enum text_rows rows_as;
 	int old_fd;
 	uint64_t old_length;
 	int new_fd;

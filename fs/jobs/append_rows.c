@@ -125,7 +125,7 @@ static struct render_input input_of(const struct append_files *f, int fd, uint64
 	return (struct render_input){
 		.base_fd = fd,
 		.base_len = length,
-		.tabs = f->grows == GROWS_TSV,
+		.tabs = f->rows_as == ROWS_TSV,
 		.schema_fd = -1,
 	};
 }
@@ -380,7 +380,7 @@ static int check_end(const struct judge *j)
 	const struct append_files *f = j->files;
 	char end[2] = "";
 
-	if (f->grows == GROWS_LINES) /* each of its lines was seen to end */
+	if (f->rows_as == ROWS_LINES) /* each of its lines was seen to end */
 		return 0;
 	if (f->new_length < 2 || pread(f->new_fd, end, 2, (off_t)f->new_length - 2) != 2 ||
 	    memcmp(end, "\r\n", 2) != 0)
@@ -402,7 +402,7 @@ int append_judge(const struct append_files *f, struct append_found *ret, struct 
 	struct judge j = { .files = f, .fail = fail };
 
 	*ret = (struct append_found){ 0 };
-	int r = f->grows == GROWS_LINES ? judge_lines(&j) : judge_table(&j, &ret->from);
+	int r = f->rows_as == ROWS_LINES ? judge_lines(&j) : judge_table(&j, &ret->from);
 	if (r == 0)
 		r = check_end(&j);
 	if (r == 0)

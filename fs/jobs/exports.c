@@ -55,7 +55,7 @@ static void decide(struct job *job)
 		.now = &job->facts,
 		.now_s = sys_wall_s(),
 	};
-	if (job->recipe.grows == GROWS_NOT || job->jobs->config.refresh == REFRESH_FULL)
+	if (!job->recipe.grows || job->jobs->config.refresh == REFRESH_FULL)
 		return;
 	const char *why = append_hindrance(&c);
 	log_debug("jobs", "%.*s: %s", JOB_LOGGED(job), why ? why : "only what is new");

@@ -58,7 +58,7 @@ static void unpack(struct job *job)
 		.max_bytes = cache_max_export(job->jobs->config.cache),
 		.utf16 = job->recipe.utf16,
 		.bom = job->recipe.bom,
-		.join = job->recipe.join,
+		.rows = job->recipe.rows,
 		.room = job_room_for_data,
 		.arg = job,
 	};

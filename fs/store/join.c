@@ -12,12 +12,12 @@
 
 static bool is_table(const struct join *j)
 {
-	return j->kind == UNPACK_JOIN_CSV || j->kind == UNPACK_JOIN_TSV;
+	return j->rows_as == ROWS_CSV || j->rows_as == ROWS_TSV;
 }
 
 static char separator(const struct join *j)
 {
-	return j->kind == UNPACK_JOIN_TSV ? '\t' : ',';
+	return j->rows_as == ROWS_TSV ? '\t' : ',';
 }
 
 /* The first row of a later file that has no heading. */

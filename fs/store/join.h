@@ -13,7 +13,7 @@
 typedef int join_sink_fn(void *arg, const void *bytes, size_t len);
 
 struct join { /* zero-initialised but for these three */
-	enum unpack_join kind;
+	enum text_rows rows_as;
 	join_sink_fn *sink;
 	void *arg;
 

@@ -214,7 +214,7 @@ static int tell_join(struct stream *s, int r)
 static int write_text(void *arg, const void *bytes, size_t len)
 {
 	struct stream *s = arg;
-	if (!s->job->join)
+	if (s->job->rows == ROWS_NONE)
 		return write_joined(s, bytes, len);
 	return tell_join(s, join_feed(&s->join, bytes, len));
 }
@@ -237,7 +237,7 @@ static int end_entry(struct stream *s)
 	int r = s->utf16 ? utf16_end(s->utf16) : 0;
 	if (r == -EBADMSG && !s->fail->err)
 		return fail_set(s->fail, EBADMSG, "its text ends inside a character");
-	return r == 0 && s->job->join ? tell_join(s, join_end(&s->join)) : r;
+	return r == 0 && s->job->rows != ROWS_NONE ? tell_join(s, join_end(&s->join)) : r;
 }
 
 static int note_file(struct stream *s)
@@ -307,7 +307,7 @@ static int check_packing(struct stream *s, struct qx_fail *fail)
 static int too_many(struct stream *s, struct qx_fail *fail)
 {
 	int r = fail_set(fail, EBADMSG, "the archive holds more than one file");
-	if (s->job->join == UNPACK_ONE)
+	if (s->job->rows == ROWS_NONE)
 		fail_remedy(fail,
 		            "Over 1,000,000 rows come in several files, which are joined for CSV, "
 		            "TSV and ndjson: open one of these, or a span of it in dates/.");
@@ -324,7 +324,7 @@ static int next_entry(struct stream *s, struct qx_fail *fail)
 		return s->n_files ? 0 : fail_set(fail, EBADMSG, "the archive holds no file");
 	if (r != ARCHIVE_OK && r != ARCHIVE_WARN)
 		return complain(s, fail);
-	if (s->n_files == (s->job->join == UNPACK_ONE ? 1 : FILES_MAX))
+	if (s->n_files == (s->job->rows == ROWS_NONE ? 1 : FILES_MAX))
 		return too_many(s, fail);
 	if (r != ARCHIVE_OK && !is_only_its_name(s->archive, r))
 		return complain(s, fail);
@@ -484,7 +484,7 @@ int unpack_run(const struct unpack_job *job, struct unpacked *ret, struct qx_fai
 	s->job = job;
 	s->fail = fail;
 	s->bom = (struct bom){ .sink = write_piece, .arg = s };
-	s->join = (struct join){ .kind = job->join, .sink = write_joined, .arg = s };
+	s->join = (struct join){ .rows_as = job->rows, .sink = write_joined, .arg = s };
 	r = unpack_stream(s, fail);
 	if (r == 0)
 		r = check_length(s, fail);

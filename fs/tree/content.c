@@ -56,28 +56,13 @@ bool content_is_always_new(const struct node_row *row, const char *arg)
 	return hole == HOLE_WITH && arg_part(arg, 1, name) && span_is_uncounted(name);
 }
 
-/* Several files of one export, as the bytes allow. */
-static enum unpack_join form_join(const struct form *form)
-{
-	if (strstr(form->members, "\"csv\""))
-		return UNPACK_JOIN_CSV;
-	if (strstr(form->members, "\"tsv\""))
-		return UNPACK_JOIN_TSV;
-	return strstr(form->members, "\"ndjson\"") ? UNPACK_JOIN_LINES : UNPACK_ONE;
-}
-
 /* Not in dates/ and with/: what is new in the survey need not be in them. */
-static enum grows grows_how(const struct node_row *row)
+static bool grows(const struct node_row *row)
 {
 	enum hole hole = node_row(row->parent)->hole;
-	const struct form *form = row->source.form;
 
-	if (!(form->flags & FORM_GROWS) || hole == HOLE_DATES || hole == HOLE_WITH ||
-	    hole == HOLE_FILTER)
-		return GROWS_NOT;
-	if (strstr(form->members, "\"ndjson\""))
-		return GROWS_LINES;
-	return form->flags & FORM_UTF16 ? GROWS_TSV : GROWS_CSV;
+	return row->source.form->flags & FORM_GROWS && hole != HOLE_DATES && hole != HOLE_WITH &&
+	       hole != HOLE_FILTER;
 }
 
 static int make_export(struct tree *t, const struct node_row *row, const char *arg,
@@ -94,9 +79,9 @@ static int make_export(struct tree *t, const struct node_row *row, const char *a
 	c->recipe.args[0] = c->parts[0];
 	c->recipe.body = buf_text(&c->body);
 	c->recipe.utf16 = form->flags & FORM_UTF16;
-	c->recipe.join = form_join(form);
-	c->recipe.grows = grows_how(row);
-	if (node_row(row->parent)->hole == HOLE_DATES && strstr(form->members, "\"csv\""))
+	c->recipe.rows = form->rows;
+	c->recipe.grows = grows(row);
+	if (node_row(row->parent)->hole == HOLE_DATES && form->rows == ROWS_CSV)
 		c->recipe.has_span =
 			span_of(c->parts[1], t->zone, &c->recipe.from_s, &c->recipe.to_s) == 0;
 	c->recipe.check = content_is_always_new(row, arg) ? JOB_CHECK_NONE : JOB_CHECK_COUNTS;

@@ -4,6 +4,8 @@
 
 #include <stdbool.h>
 
+#include <qxfs/store/unpack.h>
+
 enum form_id {
 	FORM_CSV,
 	FORM_LABELS_CSV,
@@ -39,6 +41,7 @@ struct form {
 	unsigned flags;
 	const char *doc;
 	unsigned params; /* enum params_form: which parameters do not suit it */
+	enum text_rows rows;
 };
 
 const struct form *form_row(enum form_id id);

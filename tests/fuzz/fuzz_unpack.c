@@ -53,7 +53,7 @@ static int try_archive(const unsigned char *data, size_t size)
 		.raw_fd = memfd_create("raw", MFD_CLOEXEC),
 		.out_fd = memfd_create("out", MFD_CLOEXEC),
 		.max_bytes = MAX_BYTES,
-		.join = (enum unpack_join)(size % 4),
+		.rows = (enum text_rows)(size % 4),
 		.room = give_room,
 		.arg = &room,
 	};

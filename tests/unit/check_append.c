@@ -36,13 +36,13 @@ static void set(struct fixture *f)
 		                     .token = "t" };
 	f->now = (struct gen_facts){ .counts = { 104, 6, 3 }, .questions = 7 };
 	f->c = (struct append_case){
-		.grows = GROWS_CSV, .old = &f->old, .now = &f->now, .now_s = NOW_S
+		.grows = true, .old = &f->old, .now = &f->now, .now_s = NOW_S
 	};
 }
 
 static void form(struct fixture *f)
 {
-	f->c.grows = GROWS_NOT;
+	f->c.grows = false;
 }
 static void full(struct fixture *f)
 {
@@ -185,13 +185,13 @@ static int file_of(const char *text, size_t len)
 	return fd;
 }
 
-static int judge(enum grows grows, const char *old, const char *new, int64_t most,
+static int judge(enum text_rows rows_as, const char *old, const char *new, int64_t most,
                  struct append_found *ret)
 {
 	struct qx_fail fail = { 0 };
 	qx_auto_fd old_fd = file_of(old, strlen(old)), new_fd = file_of(new, strlen(new));
 	const struct append_files files = {
-		.grows = grows,
+		.rows_as = rows_as,
 		.old_fd = old_fd,
 		.old_length = strlen(old),
 		.new_fd = new_fd,
@@ -216,7 +216,7 @@ static void test_rows_that_follow_are_taken(void **state)
 	};
 	struct append_found found;
 	for (size_t i = 0; i < countof(good); i++) {
-		assert_int_equal(judge(GROWS_CSV, good[i].old, good[i].new, 3, &found), 0);
+		assert_int_equal(judge(ROWS_CSV, good[i].old, good[i].new, 3, &found), 0);
 		assert_int_equal(found.rows, good[i].rows);
 		assert_int_equal(good[i].new[found.from], '2');
 	}
@@ -253,7 +253,7 @@ static void test_rows_that_do_not_follow_are_refused(void **state)
 	};
 	struct append_found found;
 	for (size_t i = 0; i < countof(bad); i++)
-		if (judge(GROWS_CSV, bad[i].old, bad[i].new, bad[i].most, &found) != -EBADMSG)
+		if (judge(ROWS_CSV, bad[i].old, bad[i].new, bad[i].most, &found) != -EBADMSG)
 			fail_msg("number %zu is not refused", i);
 }
 
@@ -273,7 +273,7 @@ static void test_columns_that_tell_what_is_new_must_be_there(void **state)
 	for (size_t i = 0; i < countof(heads); i++) {
 		snprintf(old, sizeof(old), "%s2026-01-15 08:00:00,R_aaaaaaaaaaaaaaa\r\n", heads[i]);
 		snprintf(new, sizeof(new), "%s2026-01-15 08:00:01,R_bbbbbbbbbbbbbbb\r\n", heads[i]);
-		assert_int_equal(judge(GROWS_CSV, old, new, 3, &found), -EBADMSG);
+		assert_int_equal(judge(ROWS_CSV, old, new, 3, &found), -EBADMSG);
 	}
 }
 
@@ -288,10 +288,10 @@ static void test_tabs(void **state)
 {
 	(void)state;
 	struct append_found found;
-	assert_int_equal(judge(GROWS_TSV, TAB_HEAD TAB_A, TAB_HEAD TAB_B, 1, &found), 0);
+	assert_int_equal(judge(ROWS_TSV, TAB_HEAD TAB_A, TAB_HEAD TAB_B, 1, &found), 0);
 	assert_int_equal(found.rows, 1);
-	assert_int_equal(judge(GROWS_TSV, TAB_HEAD TAB_B, TAB_HEAD TAB_A, 1, &found), -EBADMSG);
-	assert_int_equal(judge(GROWS_CSV, TAB_HEAD TAB_A, TAB_HEAD TAB_B, 1, &found), -EBADMSG);
+	assert_int_equal(judge(ROWS_TSV, TAB_HEAD TAB_B, TAB_HEAD TAB_A, 1, &found), -EBADMSG);
+	assert_int_equal(judge(ROWS_CSV, TAB_HEAD TAB_A, TAB_HEAD TAB_B, 1, &found), -EBADMSG);
 }
 
 #define LINE(date, id) "{\"responseId\":\"" id "\",\"values\":{\"recordedDate\":\"" date "\"}}\n"
@@ -307,13 +307,13 @@ static void test_lines(void **state)
 		{ LINE_A, LINE_B "{" },
 	};
 	struct append_found found;
-	assert_int_equal(judge(GROWS_LINES, LINE_A, LINE_B, 1, &found), 0);
+	assert_int_equal(judge(ROWS_LINES, LINE_A, LINE_B, 1, &found), 0);
 	assert_int_equal(found.from, 0);
 	assert_int_equal(found.rows, 1);
-	assert_int_equal(judge(GROWS_LINES, "", LINE_A LINE_B, 2, &found), 0);
+	assert_int_equal(judge(ROWS_LINES, "", LINE_A LINE_B, 2, &found), 0);
 	assert_int_equal(found.rows, 2);
 	for (size_t i = 0; i < countof(bad); i++)
-		if (judge(GROWS_LINES, bad[i][0], bad[i][1], 3, &found) != -EBADMSG)
+		if (judge(ROWS_LINES, bad[i][0], bad[i][1], 3, &found) != -EBADMSG)
 			fail_msg("number %zu is not refused", i);
 }
 

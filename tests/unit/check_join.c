@@ -16,9 +16,9 @@ static int take(void *arg, const void *bytes, size_t len)
 	return 0;
 }
 
-static void join(enum unpack_join kind, const char *const *files, size_t step, struct buf *out)
+static void join(enum text_rows rows_as, const char *const *files, size_t step, struct buf *out)
 {
-	struct join j = { .kind = kind, .sink = take, .arg = out };
+	struct join j = { .rows_as = rows_as, .sink = take, .arg = out };
 
 	for (; *files; files++) {
 		size_t len = strlen(*files);
@@ -35,29 +35,29 @@ static void join(enum unpack_join kind, const char *const *files, size_t step, s
 static void test_joined_texts(void **state)
 {
 	static const struct {
-		enum unpack_join kind;
+		enum text_rows rows_as;
 		const char *files[5];
 		const char *text;
 	} rows[] = {
-		{ UNPACK_JOIN_CSV,
+		{ ROWS_CSV,
 		  { HEAD "1,2\r\n", HEAD "3,4\r\n", HEAD "5,6\r\n" },
 		  HEAD "1,2\r\n3,4\r\n5,6\r\n" },
-		{ UNPACK_JOIN_CSV,
+		{ ROWS_CSV,
 		  { HEAD "1,2\r\n", "3,4\r\n", "5,6\r\n" },
 		  HEAD "1,2\r\n3,4\r\n5,6\r\n" },
 		/* the last line has no end */
-		{ UNPACK_JOIN_CSV, { HEAD "1,2", HEAD "3,4", "5,6" }, HEAD "1,2\r\n3,4\r\n5,6" },
+		{ ROWS_CSV, { HEAD "1,2", HEAD "3,4", "5,6" }, HEAD "1,2\r\n3,4\r\n5,6" },
 		/* a row that begins as the heading does; a file that is cut within it */
-		{ UNPACK_JOIN_CSV,
+		{ ROWS_CSV,
 		  { HEAD "1,2\r\n", "a,b\r\n3,4\r\n", "a,b\r\n\"x" },
 		  HEAD "1,2\r\na,b\r\n3,4\r\na,b\r\n\"x" },
 		/* nothing but a heading; nothing at all */
-		{ UNPACK_JOIN_CSV, { HEAD, HEAD, "", HEAD "3,4\r\n" }, HEAD "3,4\r\n" },
-		{ UNPACK_JOIN_CSV, { "", "" }, "" },
-		{ UNPACK_JOIN_CSV,
+		{ ROWS_CSV, { HEAD, HEAD, "", HEAD "3,4\r\n" }, HEAD "3,4\r\n" },
+		{ ROWS_CSV, { "", "" }, "" },
+		{ ROWS_CSV,
 		  { "\xef\xbb\xbf" HEAD "1,2\r\n", "\xef\xbb\xbf" HEAD "3,4\r\n" },
 		  "\xef\xbb\xbf" HEAD "1,2\r\n3,4\r\n" },
-		{ UNPACK_JOIN_LINES,
+		{ ROWS_LINES,
 		  { "{\"a\":1}\n", "{\"a\":1}\n{}", "{\"a\":2}\n" },
 		  "{\"a\":1}\n{\"a\":1}\n{}\n{\"a\":2}\n" },
 	};
@@ -65,7 +65,7 @@ static void test_joined_texts(void **state)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		for (size_t step = 1; step < 50; step++) {
 			struct buf out = { 0 };
-			join(rows[i].kind, rows[i].files, step, &out);
+			join(rows[i].rows_as, rows[i].files, step, &out);
 			assert_string_equal(buf_text(&out), rows[i].text);
 			buf_done(&out);
 		}
@@ -79,7 +79,7 @@ static void test_a_file_of_another_table_is_refused(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
 		struct buf out = { 0 };
-		struct join j = { .kind = UNPACK_JOIN_CSV, .sink = take, .arg = &out };
+		struct join j = { .rows_as = ROWS_CSV, .sink = take, .arg = &out };
 		assert_int_equal(join_feed(&j, HEAD "1,2\r\n", strlen(HEAD "1,2\r\n")), 0);
 		assert_int_equal(join_end(&j), 0);
 		int r = join_feed(&j, others[i], strlen(others[i]));
@@ -97,7 +97,7 @@ static int refuse(void *arg, const void *bytes, size_t len)
 
 static void test_what_the_sink_says_is_told(void **state)
 {
-	struct join j = { .kind = UNPACK_JOIN_LINES, .sink = refuse };
+	struct join j = { .rows_as = ROWS_LINES, .sink = refuse };
 	(void)state;
 	assert_int_equal(join_feed(&j, "a", 1), -ENOSPC);
 	join_done(&j);

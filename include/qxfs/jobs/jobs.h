@@ -70,14 +70,6 @@ enum job_check {
 	JOB_CHECK_NONE    /* nothing tells: it is made anew */
 };
 
-/* How a form grows at its end: only then what is new can be appended. */
-enum grows {
-	GROWS_NOT,
-	GROWS_CSV,
-	GROWS_TSV,
-	GROWS_LINES /* a JSON object on each */
-};
-
 #define RECIPE_ARGS 2
 #define RECIPE_BASES 2
 
@@ -95,10 +87,10 @@ struct recipe {
 	bool verbatim;                     /* documents: the bytes as they came */
 	const char *body;                  /* exports, pages: JSON of the POST; NULL */
 	enum job_check check;              /* exports */
-	enum grows grows;                  /* exports */
+	enum text_rows rows;               /* exports */
+	bool grows;                        /* exports: what is new can be put behind the rest */
 	bool has_span;                     /* exports in CSV: rows outside … */
 	int64_t from_s, to_s;              /* … are counted (calendar; to_s is behind it) */
-	enum unpack_join join;             /* exports: of several files in one archive */
 	bool utf16;                        /* exports: the service's UTF-16 becomes UTF-8 */
 	bool bom;                          /* -o csv_bom: a BOM before the text */
 	enum shape shape;                  /* pages */

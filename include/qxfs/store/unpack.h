@@ -36,20 +36,20 @@ struct unpacked {
 	uint32_t crc;
 };
 
-/* What becomes of several entries: see join.h. */
-enum unpack_join {
-	UNPACK_ONE,      /* they are refused */
-	UNPACK_JOIN_CSV, /* rows below one heading */
-	UNPACK_JOIN_TSV,
-	UNPACK_JOIN_LINES /* ndjson */
+/* What a text is made of: of what has rows, several can become one; see join.h. */
+enum text_rows {
+	ROWS_NONE, /* JSON, XML, SPSS: bytes */
+	ROWS_CSV,  /* rows below one heading */
+	ROWS_TSV,
+	ROWS_LINES /* ndjson: an object on each */
 };
 
 struct unpack_job {
 	struct follow *follow;
-	int raw_fd;         /* the archive */
-	int out_fd;         /* gets the entry's bytes from offset 0 */
-	uint64_t max_bytes; /* -EFBIG beyond */
-	enum unpack_join join;
+	int raw_fd;                            /* the archive */
+	int out_fd;                            /* gets the entry's bytes from offset 0 */
+	uint64_t max_bytes;                    /* -EFBIG beyond */
+	enum text_rows rows;                   /* ROWS_NONE: several entries are refused */
 	bool utf16;                            /* its UTF-16LE is written as UTF-8 */
 	bool bom;                              /* a BOM is written before it, if it has none */
 	int (*room)(void *arg, uint64_t upto); /* before bytes are written: 0 or -errno */
