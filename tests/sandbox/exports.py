@@ -80,15 +80,18 @@ class Exports:
         again = since and (since.seen, since.moment, settings.continuation_repeats, settings.continuation_modified,
                            settings.continuation_order, settings.continuation_heading)
         return (id(survey), survey.version, snap.total, survey.big, text, again, settings.date_semantics,
-                settings.max_rows_per_file, settings.later_files_heading)
+                settings.start_date_belongs, settings.end_date_belongs, settings.dates_in_seconds,
+                settings.dated_export_lacks, settings.max_rows_per_file, settings.later_files_heading)
 
     def _render(self, survey: Survey, snap: Snapshot, params: dict, since: Token | None) -> Content:
         if survey.big:
             pack = big_entry(survey, snap, params)
             return Content([pack], pack.size)
-        chosen = list(select(survey, snap, params, since, self.box.settings.date_semantics))
+        chosen = list(select(survey, snap, params, since, self.box.settings))
         if since and not since.by_modified:
             chosen = continued(chosen, survey, snap, since, self.box.settings)
+        if params['startDate'] is not None or params['endDate'] is not None:
+            chosen = chosen[self.box.settings.dated_export_lacks:]
         most = self.box.settings.max_rows_per_file
         packs = []
         for start in range(0, max(1, len(chosen)), most):
@@ -128,14 +131,14 @@ def visible(survey: Survey, lag: float) -> Snapshot:
     return snap
 
 
-def select(survey: Survey, snap: Snapshot, params: dict, since: Token | None, semantics: str):
+def select(survey: Survey, snap: Snapshot, params: dict, since: Token | None, settings):
     """Numbers of the rows (or rows, for unfinished ones) in the order they are exported."""
     if params['exportResponsesInProgress']:
         yield from survey.unfinished_rows()[:params['limit']]
         return
     by_modified = params['sortByLastModifiedDate']
-    place = MODIFIED if by_modified else RECORDED if semantics == 'recorded' else START
-    tests = _tests(survey, params, since, place)
+    place = MODIFIED if by_modified else RECORDED if settings.date_semantics == 'recorded' else START
+    tests = _tests(survey, params, since, place, settings)
     first = since.seen if since and not (since.by_modified or by_modified) else 0
     indexes = snap.indexes(first)
     if tests:
@@ -169,13 +172,16 @@ def retitled(entry, params: dict, text: str):
     return iter((whole.replace(mark, text.encode(code) + mark, 1),))
 
 
-def _tests(survey: Survey, params: dict, since: Token | None, place: int) -> list:
+def _tests(survey: Survey, params: dict, since: Token | None, place: int, settings) -> list:
+    unit = 1000 if settings.dates_in_seconds else 1
     start, end = params['startDate'], params['endDate']
     tests = []
     if start is not None:
-        tests.append(lambda row: row[place] >= start)
+        first = start + (not settings.start_date_belongs)
+        tests.append(lambda row: row[place] // unit * unit >= first)
     if end is not None:
-        tests.append(lambda row: row[place] < end)
+        behind = end + settings.end_date_belongs
+        tests.append(lambda row: row[place] // unit * unit < behind)
     if since and place == MODIFIED:
         tests.append(lambda row: row[MODIFIED] >= since.moment)
     if params['filterId']:

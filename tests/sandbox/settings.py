@@ -83,6 +83,10 @@ class Settings:
     format_required: bool = True
     date_semantics: str = 'recorded'     # or 'started'
     json_rejects: str = 'present'        # the eight names are refused when present, or 'effective' when not default
+    start_date_belongs: bool = True      # startDate is inclusive
+    end_date_belongs: bool = False       # endDate is exclusive
+    dates_in_seconds: bool = False       # both are compared with the date's whole seconds
+    dated_export_lacks: int = 0          # so many of the first rows do not come if a date was asked for: a fault
     utc_zone: bool = False               # timeZone "UTC" is on the list
     unknown_ids: str = 'reject'          # questionIds and the like that name nothing: 'reject' or 'ignore'
     row_error_code: str = 'SANDBOX_400'

@@ -236,6 +236,26 @@ def test_empty_survey_dates_and_unfinished(shared):
     assert len(unfinished) == 9 and all(row[8].startswith('FS_') and not row[7] for row in unfinished)
 
 
+def test_ends_of_a_span_that_belong_or_do_not(box):
+    """API.md 3.2 says inclusive and exclusive; nobody has seen it."""
+    at = 1_750_000_000
+    for ms in (0, 0, 400):
+        box.append(EMPTY, 1, recorded=at * 1000 + ms)
+    first, _, last = box.response_ids(EMPTY)           # at .000, .001 and .400 of the second
+    iso = '2025-06-15T15:06:40Z'
+
+    def ids(**given):
+        return [row[8] for row in parsed(unzip(box.export(EMPTY, **given)))[3:]]
+
+    assert (ids(startDate=iso)[0], ids(endDate=iso)) == (first, [])
+    box.settings(start_date_belongs=False, end_date_belongs=True)
+    assert (len(ids(startDate=iso)), ids(endDate=iso)) == (2, [first])
+    box.settings(dates_in_seconds=True)
+    assert (ids(startDate=iso), ids(endDate=iso)[-1]) == ([], last)
+    box.settings(start_date_belongs=True, end_date_belongs=False, dated_export_lacks=1)
+    assert (len(ids(startDate=iso)), len(ids())) == (2, 3)
+
+
 def test_continuation(box):
     base = f'/surveys/{SMALL}/export-responses'
     job = box.result(base, 'POST', {'format': 'csv', 'allowContinuation': True})['progressId']
