@@ -198,7 +198,7 @@ static void start(struct job *job)
 /* Pool. */
 static void empty_draft(struct job *job)
 {
-	job->disk_err = draft_rewind(job->draft);
+	job->disk_err = draft_rewind(job->draft, true);
 }
 
 static void emptied(struct job *job)

@@ -68,7 +68,7 @@ static void unpack(struct job *job)
 
 static void rewind_draft(struct job *job)
 {
-	job->disk_err = draft_rewind(job->draft);
+	job->disk_err = draft_rewind(job->draft, true);
 }
 
 /* A document that has not changed keeps its generation, and with it the kernel's pages. Not what

@@ -248,12 +248,13 @@ static void drop_reserved(struct draft *d)
 		room_give_back(d->cache, &d->reserved[i]);
 }
 
-int draft_rewind(struct draft *d)
+int draft_rewind(struct draft *d, bool data_too)
 {
-	drop_reserved(d);
-	for (int i = 0; i < FILES; i++)
+	for (int i = RAW; i <= (data_too ? DATA : RAW); i++) {
+		room_give_back(d->cache, &d->reserved[i]);
 		if (ftruncate(d->fds[i], 0) < 0 || lseek(d->fds[i], 0, SEEK_SET) < 0)
 			return -errno;
+	}
 	return 0;
 }
 

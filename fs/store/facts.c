@@ -36,6 +36,18 @@ static void seal_of(char seal[HASH_HEX_SIZE], const char *text)
 	hash_hex(seal, parts);
 }
 
+static void add_split(const struct facts_split *s, struct buf *out)
+{
+	if (s->part_bytes)
+		buf_addf(out, ",\n\"part_bytes\":%" PRIu64, s->part_bytes);
+	if (s->n == 0)
+		return;
+	buf_addf(out, ",\n\"whole_failed_s\":%" PRId64 ",\n\"cuts\":[", s->failed_s);
+	for (int i = 0; i < s->n; i++)
+		buf_addf(out, "%s%" PRId64, i ? "," : "", s->cuts[i]);
+	buf_add_str(out, "]");
+}
+
 int facts_text(const struct facts *f, struct buf *out)
 {
 	char seal[HASH_HEX_SIZE];
@@ -65,6 +77,7 @@ int facts_text(const struct facts *f, struct buf *out)
 		         (int64_t)f->gen.questions, f->gen.full_s, f->gen.token_s);
 		buf_add_json(out, f->gen.token);
 	}
+	add_split(&f->gen.split, out);
 	buf_addf(out,
 	         ",\n\"exported_s\":%" PRId64 ",\n\"mtime_s\":%" PRId64 ",\n\"took_ms\":%" PRId64
 	         ",\n\"polled_ms\":%" PRId64,
@@ -146,6 +159,24 @@ static void read_continuation(const struct json *j, struct gen_facts *gen)
 	memcpy(gen->token, token, strlen(token) + 1);
 }
 
+/* Which parts it came in: all of it, or nothing. */
+static void read_split(const struct json *j, struct facts_split *ret)
+{
+	size_t n = json_len(j, "cuts");
+	struct facts_split s = { 0 };
+
+	if (!read_uint(j, "part_bytes", INT64_MAX, &s.part_bytes))
+		return;
+	ret->part_bytes = s.part_bytes;
+	if (n == 0 || n > FACTS_CUTS || !json_is_array(j, "cuts") ||
+	    !json_int(j, "whole_failed_s", &s.failed_s))
+		return;
+	for (s.n = 0; s.n < (int)n; s.n++)
+		if (!json_int(json_at(j, "cuts", (size_t)s.n), NULL, &s.cuts[s.n]))
+			return;
+	*ret = s;
+}
+
 static int read_members(const struct json *j, const char *hash, struct facts *f)
 {
 	int64_t version;
@@ -173,6 +204,7 @@ static int read_members(const struct json *j, const char *hash, struct facts *f)
 	if (base)
 		memcpy(f->gen.base, base, strlen(base) + 1);
 	read_continuation(j, &f->gen);
+	read_split(j, &f->gen.split);
 	memcpy(f->gen.last_modified, modified, strlen(modified) + 1);
 	f->key = strdup(key);
 	return f->key ? 0 : -ENOMEM;

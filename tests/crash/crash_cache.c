@@ -140,7 +140,7 @@ static void make_one(struct mount *m, unsigned char *bytes)
 	}
 	fill(bytes, len, k, seq);
 	write_pieces(d, draft_raw_fd(d), bytes, len / 4);
-	if (crash_below(8) == 0 && draft_rewind(d) < 0)
+	if (crash_below(8) == 0 && draft_rewind(d, true) < 0)
 		crash_stop("no rewind", errno);
 	write_pieces(d, draft_data_fd(d), bytes, len);
 	if (crash_below(8) != 0) {

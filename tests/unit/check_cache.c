@@ -599,7 +599,7 @@ static void test_rewind_makes_both_files_empty(void **state)
 		assert_int_equal(draft_reserve(d, fd, 3 * MB), 0);
 		assert_int_equal(write(fd, "abcdef", 6), 6);
 	}
-	assert_int_equal(draft_rewind(d), 0);
+	assert_int_equal(draft_rewind(d, true), 0);
 	for (int file = 0; file < 2; file++) {
 		int fd = file ? draft_data_fd(d) : draft_raw_fd(d);
 		assert_int_equal(fstat(fd, &st), 0);
@@ -1479,6 +1479,9 @@ static int append_to(struct draft *d, const struct generation *g, unsigned seq, 
 	facts.token_s = 78;
 	facts.questions = UINT64_MAX - 1;
 	strcpy(facts.token, "to\"ken");
+	facts.split = (struct facts_split){
+		.part_bytes = 7, .failed_s = 79, .n = FACTS_CUTS, .cuts = { -1, 5, INT64_MAX }
+	};
 	assert_int_equal(pwrite(draft_data_fd(d), "head\n", HEADING, 0), HEADING);
 	assert_int_equal(pwrite(draft_data_fd(d), bytes + g->length, more, HEADING), (ssize_t)more);
 	free(bytes);
@@ -1509,6 +1512,12 @@ static void test_what_is_appended_is_found_and_what_was_there_stays(void **state
 	assert_string_equal(g->facts.token, "to\"ken");
 	assert_int_equal(g->facts.full_s, 77);
 	assert_int_equal(g->facts.token_s, 78);
+	assert_int_equal(g->facts.split.part_bytes, 7);
+	assert_int_equal(g->facts.split.failed_s, 79);
+	assert_int_equal(g->facts.split.n, FACTS_CUTS);
+	assert_int_equal(g->facts.split.cuts[0], -1);
+	assert_int_equal(g->facts.split.cuts[1], 5);
+	assert_true(g->facts.split.cuts[2] == INT64_MAX);
 	assert_true(g->facts.questions == UINT64_MAX - 1);
 	drop(g);
 	drop(old);
@@ -1528,7 +1537,7 @@ static void test_nothing_is_appended_to_what_is_no_longer_published(void **state
 	struct draft *d = new_draft(&m, "k");
 	assert_int_equal(append_to(d, old, 1, 30, &new), -ESTALE);
 	assert_null(new);
-	assert_int_equal(draft_rewind(d), 0);
+	assert_int_equal(draft_rewind(d, true), 0);
 	assert_int_equal(publish_draft(d, 3, 30, &new), 0); /* the draft is good for another try */
 	draft_free(d);
 	expect_found(&m, "k", 3, 30);

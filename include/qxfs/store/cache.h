@@ -27,6 +27,14 @@ struct cache;
 #define FACTS_COUNTS 3
 #define FACTS_BASE 200
 #define FACTS_TOKEN 240
+#define FACTS_CUTS 64
+/* How much the service exports at once, as far as that was seen. */
+struct facts_split {
+	uint64_t part_bytes;      /* the most that one job brought; 0: not known */
+	int64_t failed_s;         /* when it failed as a whole, calendar; 0: it did not */
+	int n;                    /* it came in n + 1 parts; 0: as a whole */
+	int64_t cuts[FACTS_CUTS]; /* between them, calendar, rising */
+};
 enum { OUTSIDE_RECORDED, OUTSIDE_STARTED, OUTSIDE_DATES };
 struct gen_facts {
 	int64_t counts[FACTS_COUNTS];   /* auditable, generated, deleted, read before the POST; -1
@@ -44,6 +52,7 @@ struct gen_facts {
 	int64_t full_s;          /* its last full export was asked for then, calendar; 0 unknown */
 	int64_t token_s;         /* the token's */
 	char token[FACTS_TOKEN]; /* continues behind these bytes; "": none */
+	struct facts_split split;
 };
 
 struct generation {
@@ -121,8 +130,10 @@ int draft_reserve(struct draft *d, int fd, uint64_t upto);
  * cache_new. */
 #define DRAFT_PATH_SIZE 80
 int draft_scratch(struct draft *d, char ret_path[DRAFT_PATH_SIZE]);
-/* Both files empty again, for a new attempt. */
-int draft_rewind(struct draft *d);
+/* The download empty again, for a new attempt, and its data, too, or not. */
+int draft_rewind(struct draft *d, bool data_too);
+/* CRC-32 of bytes behind those that `crc` is of; 0 is that of none. */
+uint32_t cache_crc(uint32_t crc, const void *bytes, size_t len);
 /* CRC-32 of the first `length` bytes of its data: for what nothing summed while it was written. */
 int draft_crc(const struct draft *d, uint64_t length, uint32_t *ret);
 /* cache_holds of its data. */
