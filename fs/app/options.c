@@ -76,6 +76,8 @@ static const struct option_row rows[] = {
 	  "how long the cache keeps what nobody opens" },
 	{ "max_export", "SIZE", "20G", VALUE_SIZE, FIELD(max_export), 1, INT64_MAX,
 	  "the largest export, inflated" },
+	{ "split_at", "SIZE", "1800000000", VALUE_SIZE, FIELD(split_at), 1, INT64_MAX,
+	  "what the service exports at once; a larger export is asked for in parts" },
 	{ "token_file", "FILE", NULL, VALUE_PATH, FIELD(token_file), 0, 0,
 	  "read the API token from a file that only you can read" },
 	{ "timezone", "ZONE", NULL, VALUE_ZONE, FIELD(timezone), 0, 0,

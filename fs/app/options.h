@@ -32,7 +32,7 @@ struct options {
 	int64_t job_timeout_s;
 	int64_t share_permille;
 	uint64_t cache_size; /* 0: half of what the disk has free */
-	uint64_t max_export;
+	uint64_t max_export, split_at;
 	char *cache_dir, *state_dir, *token_file; /* absolute; NULL: not given */
 	bool api;
 	char *audit;    /* NULL: none */

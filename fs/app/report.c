@@ -126,6 +126,9 @@ static void report_jobs(const struct json *s, bool bars, struct buf *out)
 		add_text(out, job, "state");
 		if (json_double(job, "percent", &percent) && percent > 0)
 			buf_addf(out, " %.0f %%", percent);
+		if (number(job, "parts") > 0)
+			buf_addf(out, ", part %" PRId64 " of %" PRId64, number(job, "part"),
+			         number(job, "parts"));
 		if (number(job, "bytes") > 0) {
 			buf_add_str(out, ", ");
 			add_bytes(out, number(job, "bytes"));

@@ -175,6 +175,7 @@ static int build_tree(const struct wiring *w, struct parts *p, struct qx_fail *f
 		.audit = o->audit,
 		.only = o->only,
 		.hide = (unsigned)o->hide,
+		.split_at = o->split_at,
 		.job_timeout_s = o->job_timeout_s,
 		.legacy = (enum legacy_contacts)o->legacy,
 		.client = p->client,

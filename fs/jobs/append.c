@@ -60,8 +60,6 @@ static bool counts_known(const struct append_case *c)
 	return true;
 }
 
-enum { AUDITABLE, GENERATED, DELETED };
-
 /* A growing number of deleted ones is a fall, too: it may hide behind those that came. */
 static bool no_count_fell(const struct append_case *c)
 {
@@ -143,6 +141,7 @@ static int append(struct job *job)
 		return r;
 	append_counts(&job->old->facts, &job->facts, found.rows, facts.counts);
 	facts.took_ms = sys_now_ms() - job->started_ms;
+	facts.split = job->old->facts.split;
 	return draft_append(job->draft, job->old, found.from, job->unpacked.length, &facts,
 	                    &job->made);
 }

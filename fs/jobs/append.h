@@ -9,6 +9,9 @@
 	                    */
 #define APPEND_FULL_S 86400
 
+/* Of a survey's counts. */
+enum { AUDITABLE, GENERATED, DELETED };
+
 /* What is known before the POST. Parameters need no condition: other ones are another cache key. */
 struct append_case {
 	bool grows;

@@ -3,9 +3,14 @@
 #ifndef QXFS_JOBS_EXPORT_H
 #define QXFS_JOBS_EXPORT_H
 
+#include <stdbool.h>
+
 #include <qxfs/base/buf.h>
+#include <qxfs/jobs/board.h>
+#include <qxfs/store/unpack.h>
 
 struct job;
+struct split; /* of a job: it is asked for in parts; NULL: as a whole */
 
 /* What its POST asks for. */
 enum asks {
@@ -18,11 +23,40 @@ struct asked {
 	struct buf body; /* owned */
 };
 
+/* exports.c: the POST, and what follows. */
+void export_start(struct job *job);
 /* exports.c: 404 of a finished export's file */
 void export_file_missing(struct job *job);
 /* exports.c: what is new could not be had, or cannot be appended: all of it instead. */
 void export_all(struct job *job, const char *why);
 /* append.c; pool: publishes what came behind the old generation. */
 void append_publish(struct job *job);
+
+/* --- split.c, split_join.c: what is too large for the service is asked for in parts (DESIGN.md 3)
+ * ---------- */
+
+/* Before the first POST: is it known that the whole is too large? Then job->split is made. */
+void split_recall(struct job *job);
+/* The service has failed what was asked for. True: something else is asked for now, or the job has
+ * failed in words of its own; false: that is no matter of size. */
+bool split_instead(struct job *job);
+/* It has done so. True: there is nothing to fetch. */
+bool split_ends(struct job *job);
+/* The POST for the present part; NULL: no memory. */
+const char *split_body(struct job *job);
+/* The service does not take the question of the dates. True: it goes on without. */
+bool split_without_dates(struct job *job);
+/* The service takes no wish for a continuation token. */
+void split_without_token(struct job *job);
+/* How the text is made that is fetched. */
+enum text_rows split_rows_as(const struct job *job);
+/* Pool: where a part is unpacked to; negative errno. */
+int split_part_fd(struct job *job);
+int split_part_room(void *arg, uint64_t upto);
+/* A part is unpacked and verified: its rows are joined, then the next one is asked for. */
+void split_fetched(struct job *job);
+/* What people are shown of it. */
+void split_show(const struct job *job, struct board_job *row);
+void split_free(struct split *s); /* NULL is fine */
 
 #endif

@@ -22,7 +22,6 @@
 
 #define MISSING_MAX 3 /* a finished file may be late by seconds */
 
-static void start(struct job *job);
 static void poll_later(struct job *job);
 
 static void note_request(struct job *job)
@@ -62,6 +61,13 @@ static void decide(struct job *job)
 	job->asked.what = why ? ASKS_ALL_AND_TOKEN : ASKS_NEW;
 }
 
+static void begin(struct job *job)
+{
+	if (job->asked.what != ASKS_NEW)
+		split_recall(job);
+	export_start(job);
+}
+
 static void checked(struct job *job)
 {
 	if (job->call.fail.err) {
@@ -73,6 +79,7 @@ static void checked(struct job *job)
 	note_request(job);
 	survey_read(job->call.answer, &seen);
 	survey_note(&seen, &job->facts);
+	job->columns = seen.columns;
 	bool unchanged = job->old && survey_is_as_in(&job->old->facts, &seen);
 	seen.id = job->recipe.args[0];
 	if (job->jobs->config.seen)
@@ -84,7 +91,7 @@ static void checked(struct job *job)
 		job_renew(job);
 	} else {
 		decide(job);
-		start(job);
+		begin(job);
 	}
 }
 
@@ -100,7 +107,7 @@ static void check(struct job *job)
 void export_begin(struct job *job)
 {
 	if (job->recipe.check == JOB_CHECK_NONE)
-		start(job);
+		begin(job);
 	else
 		check(job);
 }
@@ -127,11 +134,15 @@ static bool other_way(struct job *job)
 		export_all(job, "the service does not take the continuation token");
 		return true;
 	}
+	if (http == 400 && split_without_dates(job))
+		return true;
 	if (job->asked.what == ASKS_ALL_AND_TOKEN && http == 400) {
 		log_info("jobs", "%.*s: asked for without a continuation token", JOB_LOGGED(job));
 		call_clear(&job->call);
 		job->asked.what = ASKS_ALL;
-		start(job);
+		if (job->split)
+			split_without_token(job);
+		export_start(job);
 		return true;
 	}
 	return false;
@@ -160,11 +171,13 @@ static void started(struct job *job)
 	poll_later(job);
 }
 
-/* The recipe's JSON, and how it continues. */
+/* The recipe's JSON, and how it continues. NULL: no memory. */
 static const char *make_body(struct job *job)
 {
 	const char *body = job->recipe.body;
 
+	if (job->split)
+		return split_body(job);
 	if (job->asked.what == ASKS_ALL)
 		return body;
 	buf_clear(&job->asked.body);
@@ -182,16 +195,24 @@ static const char *make_body(struct job *job)
 	return body;
 }
 
-static void start(struct job *job)
+void export_start(struct job *job)
 {
 	job_move(job, JOB_STARTING);
-	job->asked_ms = sys_now_ms();
 	call_prepare(job, EP_EXPORT_START);
 	job->call.body = make_body(job);
+	if (!job->call.body) {
+		fail_set(&job->fail, ENOMEM, "out of memory");
+		job_fail(job);
+		return;
+	}
+	/* Of parts, the first one's moments are those of all. */
+	if (!job->split || !job->asked_ms)
+		job->asked_ms = sys_now_ms();
 	job->facts.token[0] = '\0';
 	job->facts.token_s = sys_wall_s();
-	job->facts.full_s =
-		job->asked.what == ASKS_NEW ? job->old->facts.full_s : job->facts.token_s;
+	if (!job->split || !job->facts.full_s)
+		job->facts.full_s =
+			job->asked.what == ASKS_NEW ? job->old->facts.full_s : job->facts.token_s;
 	job_call(job, started);
 }
 
@@ -208,7 +229,7 @@ static void emptied(struct job *job)
 		job_fail(job);
 		return;
 	}
-	start(job);
+	begin(job);
 }
 
 void export_all(struct job *job, const char *why)
@@ -233,7 +254,7 @@ static void start_over(struct job *job, const char *what)
 		log_warn("jobs", "%s: %s; started once more", job->recipe.subject, what);
 		call_clear(&job->call);
 		job->missing = 0;
-		start(job);
+		export_start(job);
 		return;
 	}
 	char request_id[sizeof(job->request_id)];
@@ -257,6 +278,8 @@ static void export_failed(struct job *job)
 		export_all(job, "the service could not export what is new");
 		return;
 	}
+	if (split_instead(job))
+		return;
 	const char *said = json_str(job->call.answer, "meta.error.errorMessage");
 	const char *code = json_str(job->call.answer, "meta.error.errorCode");
 	char why[200];
@@ -268,8 +291,8 @@ static void export_failed(struct job *job)
 	fail_set(&job->fail, EIO, "the service could not finish the export%s%s", why[0] ? ": " : "",
 	         why);
 	fail_remedy(&job->fail,
-	            "Open it again to try anew. A survey over 1.8 GB cannot be exported at "
-	            "once; else give the requestId to Qualtrics' support.");
+	            "Open it again to try anew; if it stays so, give the requestId to Qualtrics' "
+	            "support.");
 	if (code && id_is_sound(code))
 		strncpy(job->fail.code, code, sizeof(job->fail.code) - 1);
 	memcpy(job->fail.request_id, job->request_id, sizeof(job->request_id));
@@ -332,6 +355,8 @@ static void polled(struct job *job)
 			bad_answer(job, "says that the export is complete, but names no file");
 			return;
 		}
+		if (split_ends(job))
+			return;
 		take_token(job);
 		call_clear(&job->call);
 		job->facts.polled_ms = sys_now_ms() - job->posted_ms;
@@ -354,7 +379,7 @@ static void poll_later(struct job *job)
 {
 	const struct poll_state state = {
 		.elapsed_ms = sys_now_ms() - job->posted_ms,
-		.prior_ms = job->old ? job->old->facts.polled_ms : 0,
+		.prior_ms = job->old && !job->split ? job->old->facts.polled_ms : 0,
 		.percent = job->percent,
 		.running = job->jobs->running,
 		.polls_per_minute = job->jobs->config.polls_per_minute,

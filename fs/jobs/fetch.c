@@ -54,21 +54,22 @@ static void unpack(struct job *job)
 	struct unpack_job task = {
 		.follow = &job->follow,
 		.raw_fd = draft_raw_fd(job->draft),
-		.out_fd = draft_data_fd(job->draft),
+		.out_fd = job->split ? split_part_fd(job) : draft_data_fd(job->draft),
 		.max_bytes = cache_max_export(job->jobs->config.cache),
 		.utf16 = job->recipe.utf16,
 		.bom = job->recipe.bom,
-		.rows = job->recipe.rows,
-		.room = job_room_for_data,
+		.rows = job->split ? split_rows_as(job) : job->recipe.rows,
+		.room = job->split ? split_part_room : job_room_for_data,
 		.arg = job,
 	};
 	fail_clear(&job->disk_fail);
-	job->disk_err = unpack_run(&task, &job->unpacked, &job->disk_fail);
+	job->disk_err =
+		task.out_fd < 0 ? task.out_fd : unpack_run(&task, &job->unpacked, &job->disk_fail);
 }
 
 static void rewind_draft(struct job *job)
 {
-	job->disk_err = draft_rewind(job->draft, true);
+	job->disk_err = draft_rewind(job->draft, !job->split); /* parts before it stay */
 }
 
 /* A document that has not changed keeps its generation, and with it the kernel's pages. Not what
@@ -133,7 +134,7 @@ static void stop_following(struct job *job)
 	job->jobs->followers--;
 }
 
-static const char *remedy_for(int err)
+const char *fetch_remedy(int err)
 {
 	if (err == EFBIG)
 		return "If the file may be so large, mount again with a larger -o max_export=.";
@@ -153,7 +154,13 @@ void fetch_publish(struct job *job)
 static void judge(struct job *job)
 {
 	follow_done(&job->follow);
+	if (job->disk_err == 0 && job->split) {
+		split_fetched(job);
+		return;
+	}
 	if (job->disk_err == 0) {
+		if (job->recipe.kind == JOB_EXPORT)
+			job->facts.split.part_bytes = job->unpacked.length;
 		fetch_publish(job);
 		return;
 	}
@@ -175,7 +182,7 @@ static void judge(struct job *job)
 	if (job->disk_fail.remedy[0])
 		fail_remedy(&job->fail, "%s", job->disk_fail.remedy);
 	else
-		fail_remedy(&job->fail, "%s", remedy_for(err));
+		fail_remedy(&job->fail, "%s", fetch_remedy(err));
 	memcpy(job->fail.request_id, job->request_id, sizeof(job->request_id));
 	job_fail(job);
 }

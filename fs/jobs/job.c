@@ -57,6 +57,7 @@ void job_show(struct job *job)
 		.started_s = job->facts.exported_s,
 		.expected_s = job->expected_s,
 	};
+	split_show(job, &row);
 	strncpy(row.subject, job->recipe.subject, sizeof(row.subject) - 1);
 	for (const struct want *w = job->wants; w; w = w->next)
 		row.waiters++;
@@ -272,6 +273,7 @@ void job_free(struct job *job)
 	json_free(job->page);
 	free(job->page_url);
 	buf_done(&job->asked.body);
+	split_free(job->split);
 	circle_done(&job->pages);
 	spill_unref(job->answer);
 	spill_unref(job->result);

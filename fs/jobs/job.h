@@ -61,7 +61,9 @@ struct job {
 	int64_t asked_ms; /* the content was asked for then; 0: not yet */
 	struct gen_facts facts;
 	char progress_id[130], file_id[130];
-	struct asked asked;  /* of an export */
+	struct asked asked; /* of an export, as the next two */
+	struct split *split;
+	int64_t columns;     /* of the survey, about; 0: not known */
 	char request_id[64]; /* the service's last word on it */
 	double percent;
 	int64_t started_ms, moved_ms, posted_ms, expected_s;
@@ -101,7 +103,6 @@ struct job {
 	struct spill *answer, *result, *out; /* the envelope, its result, what is served */
 	uint64_t out_length;
 	bool listed; /* it is a list: `out` has elements of its pages */
-
 	/* derive.c */
 	struct generation *bases[RECIPE_BASES];
 	int next_base;
@@ -116,7 +117,6 @@ struct job {
 
 /* What logs call it, for "%.*s"; see recipe.h. */
 #define JOB_LOGGED(job) recipe_logged(&(job)->recipe), (job)->recipe.subject
-
 /* How many unpack workers may wait for bytes: the others stay free for what does not wait. */
 #define FOLLOWERS_MAX 2
 
@@ -124,7 +124,6 @@ struct job {
 #define STALE_BOUND_MS 5000
 
 struct stream;
-
 struct jobs {
 	struct jobs_config config;
 	struct worker *worker;
@@ -190,6 +189,7 @@ void derive_begin(struct job *job);
 void document_unpack(struct job *job); /* documents.c, disk: the result out of its envelope */
 /* fetch.c */
 void fetch_publish(struct job *job); /* the draft's data, as job->unpacked says */
+const char *fetch_remedy(int err);   /* of a download that could not be kept */
 /* live.c */
 void live_begin(struct job *job);
 void live_unwanted(struct job *job); /* its one want has gone */

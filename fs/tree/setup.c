@@ -49,6 +49,7 @@ int tree_new(const struct tree_config *config, struct tree **ret)
 		.fresh_s = config->fresh_s,
 		.max_stale_s = config->max_stale_s,
 		.refresh = config->refresh,
+		.split_at = config->split_at,
 		.job_timeout_ms = config->job_timeout_s * 1000,
 		.polls_per_minute =
 			config->share * endpoint_row(EP_EXPORT_PROGRESS)->calls_per_minute,

@@ -47,6 +47,8 @@ static void add_job(struct buf *out, const struct board_job *job)
 	buf_addf(out, "  %s %s", job->subject, job->phrase);
 	if (job->percent > 0)
 		buf_addf(out, " (%.0f %%)", job->percent);
+	if (job->parts)
+		buf_addf(out, ", part %d of %d", job->part, job->parts);
 	if (job->bytes)
 		buf_addf(out, " (%.1f MB)", (double)job->bytes / 1e6);
 	buf_addf(out, ", since %s", moment(job->started_s, when));
@@ -299,6 +301,8 @@ static void put_jobs(struct tree *t, struct buf *out)
 		buf_addf(out, ",\"percent\":%.1f,\"bytes\":%llu,",
 		         jobs[i].percent > 0 ? jobs[i].percent : 0,
 		         (unsigned long long)jobs[i].bytes);
+		if (jobs[i].parts)
+			buf_addf(out, "\"part\":%d,\"parts\":%d,", jobs[i].part, jobs[i].parts);
 		put_moment(out, "since", jobs[i].started_s);
 		buf_addf(out, ",\"age_s\":%lld,\"expected_s\":%lld,\"waiters\":%d}",
 		         (long long)(sys_wall_s() - jobs[i].started_s),

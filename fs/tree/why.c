@@ -74,6 +74,8 @@ static const char *say_job(const struct board_job *job, struct buf *text)
 	buf_addf(text, "It %s, since %s", job->phrase, sys_format_time(job->started_s, when));
 	if (job->percent > 0)
 		buf_addf(text, " (%.0f %%)", job->percent);
+	if (job->parts)
+		buf_addf(text, ", part %d of %d", job->part, job->parts);
 	buf_addf(text, "; %d waiting. An open waits for it and gets the whole file.\n",
 	         job->waiters);
 	return "running";

@@ -18,7 +18,8 @@ struct board_job {
 	char subject[BOARD_SUBJECT];
 	const char *state;  /* a word of the job-state table */
 	const char *phrase; /* the same for people */
-	double percent;     /* the service's word, -1: unknown */
+	double percent;     /* the service's word, over all parts; -1: unknown */
+	int part, parts;    /* the present one of how many; 0: it is asked for as a whole */
 	uint64_t bytes;     /* downloaded */
 	int64_t started_s;  /* calendar */
 	int64_t expected_s; /* how long it took the last time; 0: unknown */

@@ -47,6 +47,7 @@ struct jobs_config {
 	int64_t max_stale_s;      /* … and so lately, served unchecked when the account is away */
 	enum refresh_how refresh; /* full: never only what is new, and never on a survey's word */
 	int64_t job_timeout_ms;   /* an export that does not move for so long has failed */
+	uint64_t split_at;        /* so many bytes the service exports at once; more in parts */
 	double polls_per_minute;  /* what polling may use of the account: share × limit */
 	const struct zone *zone;  /* of dates in xlsx; borrowed */
 	enum legacy_contacts legacy;

@@ -31,6 +31,7 @@ struct tree_config {
 	int64_t export_budget;
 	double share; /* of the account's limits: 0.8 */
 	enum legacy_contacts legacy;
+	uint64_t split_at;           /* so many bytes the service exports at once; more in parts */
 	int64_t job_timeout_s;       /* an export that does not move for so long has failed */
 	struct client *client;       /* borrowed, outlives the tree */
 	struct cache *cache;         /* borrowed */
