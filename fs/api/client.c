@@ -19,9 +19,6 @@
 #include <qxfs/base/log.h>
 #include <qxfs/base/sys.h>
 
-#define JSON_MAX_BYTES (16u << 20) /* larger documents go to a sink */
-#define JSON_ANSWER_MS 30000
-
 /* --- the lists ------------------------------------------------------------------------------- */
 
 /* These four: caller holds c->lock. */
@@ -93,7 +90,7 @@ static void set_cancelled(struct call *call)
 	fail_set(&call->fail, ECANCELED, "cancelled");
 }
 
-static void publish_view(struct client *c)
+void client_publish_view(struct client *c)
 {
 	struct governor_view governor;
 
@@ -106,7 +103,7 @@ static void publish_view(struct client *c)
 
 void client_finish(struct client *c, struct call *call)
 {
-	publish_view(c); /* who is told of the end finds it there too */
+	client_publish_view(c); /* who is told of the end finds it there too */
 	pthread_mutex_lock(&c->lock);
 	detach(&c->live, call);
 	pthread_mutex_unlock(&c->lock);
@@ -155,123 +152,6 @@ static void end_unwanted(struct client *c)
 	}
 }
 
-/* --- attempts -------------------------------------------------------------------------------- */
-
-/* Each attempt builds it anew: the base may have moved. A page's address was checked when it came,
- * and is checked again, for it is where the token goes. */
-static int build_url(struct client *c, struct call *call)
-{
-	struct buf url = { 0 };
-
-	free(call->url);
-	call->url = NULL;
-	if (call->page_url)
-		return url_next_page(&c->base, call->page_url, &call->url);
-	buf_add_str(&url, c->base.origin);
-	int r = endpoint_path(call->ep, call->args, &url);
-	if (call->query)
-		buf_addf(&url, "?%s", call->query);
-	call->url = buf_steal(&url);
-	if (r < 0)
-		return r;
-	return call->url ? 0 : -ENOMEM;
-}
-
-/* The one door that all paths go through, whoever made them: a page that the service names, too. */
-static int check_path(struct call *call)
-{
-	return endpoint_row(call->ep)->any_path ? path_check_url(call->url, &call->fail) : 0;
-}
-
-static int room_for(struct transfer *t, uint64_t written, size_t len)
-{
-	struct call *call = container_of(t, struct call, transfer);
-	return call->on_room ? call->on_room(call, written, len) : 0;
-}
-
-static void bytes_came(struct transfer *t, uint64_t written)
-{
-	struct call *call = container_of(t, struct call, transfer);
-	if (call->on_bytes)
-		call->on_bytes(call, written);
-}
-
-/* Who waits no longer than a bound does not wait longer for one answer either. */
-static int64_t answer_limit_ms(const struct call *call)
-{
-	if (call->sink_fd >= 0)
-		return 0;
-	bool bound = call->bound_ms > 0 && call->bound_ms < JSON_ANSWER_MS;
-	return bound ? call->bound_ms : JSON_ANSWER_MS;
-}
-
-static void fill_transfer(struct client *c, struct call *call)
-{
-	const struct endpoint_row *row = endpoint_row(call->ep);
-
-	call->transfer = (struct transfer){
-		.method = row->method,
-		.url = call->url,
-		.token = c->token,
-		.body = call->body,
-		.body_len = call->body_len ? call->body_len
-		            : call->body   ? strlen(call->body)
-		                           : 0,
-		.content_type = call->content_type ? call->content_type : "application/json",
-		.headers = { call->headers[0], call->headers[1] },
-		.sink_fd = call->sink_fd,
-		.max_bytes = JSON_MAX_BYTES,
-		.once = row->repeat != REPEAT_ALWAYS,
-		.answer_ms = answer_limit_ms(call),
-		.on_room = room_for,
-		.on_bytes = bytes_came,
-		.on_done = answer_came,
-	};
-}
-
-static void launch(struct client *c, struct call *call)
-{
-	call->state = CALL_FLYING;
-	if (call->attempts++ == 0)
-		call->first_ms = sys_now_ms();
-	else if (call->sink_fd >= 0)
-		bytes_came(&call->transfer, 0);
-
-	int r = build_url(c, call);
-	if (r == 0)
-		r = check_path(call);
-	if (r == 0) {
-		fill_transfer(c, call);
-		r = http_start(c->http, &call->transfer);
-	}
-	if (r < 0) {
-		client_release(c, call, false);
-		fail_set(&call->fail, -r, "%s cannot be asked for", endpoint_row(call->ep)->what);
-		client_finish(c, call);
-		return;
-	}
-	pthread_mutex_lock(&c->lock);
-	c->view.calls++;
-	pthread_mutex_unlock(&c->lock);
-}
-
-/* Sends what may go now, and sets the clock for what may go later. */
-void client_dispatch(struct client *c)
-{
-	int64_t wait_ms;
-
-	for (struct ticket *t; (t = governor_next(c->governor, sys_now_ms(), &wait_ms));)
-		launch(c, container_of(t, struct call, ticket));
-	if (wait_ms > 0)
-		http_post_at(c->http, &c->tick, sys_now_ms() + wait_ms);
-	publish_view(c);
-}
-
-static void on_tick(struct task *task)
-{
-	client_dispatch(container_of(task, struct client, tick));
-}
-
 /* --- what other threads asked for ------------------------------------------------------------ */
 
 /* Misuse by the caller, found before it costs a request; call->fail says it. */
@@ -279,13 +159,13 @@ static int check_call(struct client *c, struct call *call)
 {
 	bool misused = endpoint_row(call->ep)->answer == ANSWER_FILE && call->sink_fd < 0;
 
-	int r = misused ? -EINVAL : build_url(c, call);
+	int r = misused ? -EINVAL : client_build_url(c, call);
 	if (r == -EACCES && endpoint_row(call->ep)->any_path) /* only here is a page new to us */
 		return client_refuse_page(call, call->page_url);
 	if (r < 0)
 		return fail_set(&call->fail, -r, "%s cannot be asked for like this",
 		                endpoint_row(call->ep)->what);
-	return check_path(call);
+	return client_check_path(call);
 }
 
 static void admit(struct client *c, struct call *call, bool unwanted)
@@ -314,8 +194,16 @@ static void attend(struct task *task)
 	pthread_mutex_lock(&c->lock);
 	int jobs_over = c->jobs_over;
 	c->jobs_over = 0;
+	int jobs_taken = c->jobs_taken;
+	c->jobs_taken = 0;
+	int share_fd = c->share_fd;
+	c->share_fd = -1;
 	pthread_mutex_unlock(&c->lock);
 
+	if (share_fd >= 0)
+		client_begin_sharing(c, share_fd);
+	for (c->adopting += jobs_taken; jobs_taken > 0; jobs_taken--)
+		governor_job_taken(c->governor);
 	while (jobs_over-- > 0)
 		governor_job_over(c->governor);
 	for (struct call *call; (call = take_fresh(c, &unwanted));)
@@ -333,7 +221,8 @@ int client_new(const struct client_config *config, struct client **ret)
 		return -ENOMEM;
 	pthread_mutex_init(&c->lock, NULL);
 	c->attend.fn = attend;
-	c->tick.fn = on_tick;
+	client_dispatch_init(c);
+	c->share_fd = -1;
 	c->base = config->base;
 	memcpy(c->view.origin, config->base.origin, sizeof(c->view.origin));
 	c->view.reachable = true;
@@ -417,6 +306,30 @@ void client_job_over(struct client *c)
 	http_post(c->http, &c->attend);
 }
 
+void client_job_taken(struct client *c)
+{
+	pthread_mutex_lock(&c->lock);
+	c->jobs_taken++;
+	pthread_mutex_unlock(&c->lock);
+	http_post(c->http, &c->attend);
+}
+
+void client_share(struct client *c, int fd)
+{
+	pthread_mutex_lock(&c->lock);
+	c->share_fd = fd;
+	pthread_mutex_unlock(&c->lock);
+	http_post(c->http, &c->attend);
+}
+
+void client_on_death(struct client *c, client_death_fn *fn, void *arg)
+{
+	pthread_mutex_lock(&c->lock);
+	c->on_death = fn;
+	c->on_death_arg = arg;
+	pthread_mutex_unlock(&c->lock);
+}
+
 void call_clear(struct call *call)
 {
 	json_free(call->answer);
@@ -454,6 +367,8 @@ void client_free(struct client *c)
 		return;
 	client_stop(c);
 	http_free(c->http);
+	sys_close_cleanup(&c->share_fd);
+	shared_free(c->shared);
 	governor_free(c->governor);
 	secret_free(c->token);
 	pthread_mutex_destroy(&c->lock);

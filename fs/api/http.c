@@ -40,6 +40,8 @@ struct http {
 
 	/* network thread only */
 	struct flight *flights;
+	int watch_fd; /* -1: none */
+	struct task *watch_task;
 	bool refusing; /* stopping, as the loop has seen it */
 	bool forgot;
 	int64_t forgot_ms; /* by awake_ms() */
@@ -317,6 +319,22 @@ static bool may_end(struct http *h)
 	return end;
 }
 
+void http_watch(struct http *h, int fd, struct task *t)
+{
+	h->watch_fd = fd;
+	h->watch_task = t;
+}
+
+static void sleep_until(struct http *h, int ms)
+{
+	struct curl_waitfd watched = { .fd = h->watch_fd, .events = CURL_WAIT_POLLIN };
+	bool any = h->watch_fd >= 0;
+
+	(void)curl_multi_poll(h->multi, any ? &watched : NULL, any ? 1 : 0, ms, NULL);
+	if (any && watched.revents)
+		h->watch_task->fn(h->watch_task);
+}
+
 static void *run(void *arg)
 {
 	struct http *h = arg;
@@ -330,7 +348,7 @@ static void *run(void *arg)
 		admit(h); /* what a callback aborted */
 		int ms = deliver(h) ? 0 : sleep_ms(h);
 		if (ms > 0)
-			(void)curl_multi_poll(h->multi, NULL, 0, ms, NULL);
+			sleep_until(h, ms);
 	} while (!may_end(h));
 	return NULL;
 }
@@ -346,6 +364,7 @@ int http_new(struct http **ret)
 	}
 	pthread_mutex_init(&h->lock, NULL);
 	h->ready.tail = &h->ready.head;
+	h->watch_fd = -1;
 	h->asleep_ms = clock_ms(CLOCK_BOOTTIME) - awake_ms();
 	h->multi = curl_multi_init();
 	int r = -ENOMEM;

@@ -2,12 +2,16 @@
  *
  * A bucket holds drops: one for each request, leaking at the rate the service allows. A request may
  * go when its drop fits. Slots (requests, jobs) are counted; only their owner knows when they come
- * free, so a ticket that waits for a slot alone has no moment to name.
+ * free, so a ticket that waits for a slot alone has no moment to name; where other mounts hold
+ * some, one looks again soon. The buckets, the holds and the job limit are not this mount's but the
+ * account's: `common`. A refusal is noted until governor_share has passed it on, so that the news
+ * of governor_meet does not wipe it out. Turns between mounts are told in note_eager.
  */
 #include <qxfs/api/limits.h>
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <qxfs/base/sys.h>
 
@@ -16,17 +20,19 @@
 #define JOB_LIMIT_REGROW_MS 30000
 #define USERS_MAX 64
 #define NEVER INT64_MAX
+#define LOOK_AGAIN_MS 20 /* others tell nobody when they have done with a slot */
+#define YIELD_MS 5       /* whose turn it is wakes at the same moment */
+#define BELIEVED_MS 200  /* a mount that is on time does not take longer to wake */
 
-struct bucket {
+/* What a bucket of `struct bucket` takes: of the service's figures the part that is ours. */
+struct measure {
 	double depth;  /* drops it holds */
 	double per_ms; /* drops that leak */
-	double level;  /* drops in it, at at_ms */
-	int64_t at_ms;
 };
 
-struct endpoint_state {
-	struct bucket bucket;
-	int64_t held_until_ms; /* after a 429 */
+/* A 429 that the others have not been told of. */
+struct refusal {
+	int64_t now_ms, until_ms; /* until_ms 0: none */
 };
 
 /* When a user was last served, for the round robin. */
@@ -36,12 +42,15 @@ struct user {
 };
 
 struct governor {
-	int requests, requests_max;
+	int requests, requests_max; /* `requests`, `jobs`: this mount's own */
 	int jobs, jobs_max;
-	int jobs_limit;         /* <= jobs_max, smaller for a while after a 429 */
-	int64_t jobs_change_ms; /* when jobs_limit changed */
-	struct bucket brand;
-	struct endpoint_state endpoints[EP_N_];
+	struct measure brand;
+	struct measure endpoints[EP_N_];
+	struct governor_common common;
+	struct governor_others others;
+	struct governor_eager eager;
+	struct refusal refusals[EP_N_];
+	int64_t served_ms;
 	struct user users[USERS_MAX];
 	uint64_t turn;
 	struct ticket *head, **tail;
@@ -50,36 +59,53 @@ struct governor {
 
 /* --- buckets --------------------------------------------------------------------------------- */
 
-static struct bucket bucket_make(int per_minute, double share)
+static struct measure measure_make(int per_minute, double share)
 {
 	double depth = per_minute * share;
-	return (struct bucket){ .depth = depth < 1 ? 1 : depth, .per_ms = depth / 60000 };
+	return (struct measure){ .depth = depth < 1 ? 1 : depth, .per_ms = depth / 60000 };
 }
 
-static void bucket_leak(struct bucket *b, int64_t now_ms)
+static void bucket_leak(struct bucket *b, const struct measure *m, int64_t now_ms)
 {
 	if (now_ms <= b->at_ms)
 		return;
-	b->level -= (double)(now_ms - b->at_ms) * b->per_ms;
+	b->level -= (double)(now_ms - b->at_ms) * m->per_ms;
 	if (b->level < 0)
 		b->level = 0;
 	b->at_ms = now_ms;
 }
 
 /* Milliseconds until one more drop fits. The tolerance is for sums of fractions, not for drops. */
-static int64_t bucket_wait_ms(const struct bucket *b)
+static int64_t bucket_wait_ms(const struct bucket *b, const struct measure *m)
 {
-	double excess = b->level + 1 - b->depth;
-	return excess <= 1e-6 ? 0 : (int64_t)ceil((excess - 1e-6) / b->per_ms);
+	double excess = b->level + 1 - m->depth;
+	return excess <= 1e-6 ? 0 : (int64_t)ceil((excess - 1e-6) / m->per_ms);
 }
 
 /* --- the limits of one ticket ---------------------------------------------------------------- */
 
+static int requests_in_all(const struct governor *g)
+{
+	return g->requests + g->others.requests;
+}
+
+static int jobs_in_all(const struct governor *g)
+{
+	return g->jobs + g->others.jobs;
+}
+
+static int jobs_limit(const struct governor *g)
+{
+	int limit = g->jobs_max - g->common.jobs_lost;
+	return limit > 1 ? limit : 1;
+}
+
 static void jobs_regrow(struct governor *g, int64_t now_ms)
 {
-	while (g->jobs_limit < g->jobs_max && now_ms - g->jobs_change_ms >= JOB_LIMIT_REGROW_MS) {
-		g->jobs_limit++;
-		g->jobs_change_ms += JOB_LIMIT_REGROW_MS;
+	struct governor_common *c = &g->common;
+	while (c->jobs_lost > 0 && now_ms - c->jobs_change_ms >= JOB_LIMIT_REGROW_MS) {
+		c->jobs_lost--;
+		c->jobs_change_ms += JOB_LIMIT_REGROW_MS;
 	}
 }
 
@@ -88,18 +114,26 @@ static bool has_request_slot(const struct governor *g, const struct ticket *t)
 	int max = g->requests_max;
 	if (t->class == CLASS_BACKGROUND)
 		max = max > BACKGROUND_KEEPS_FREE ? max - BACKGROUND_KEEPS_FREE : 1;
-	return g->requests < max;
+	return requests_in_all(g) < max;
+}
+
+/* A slot comes free when something ends: here that is an event, elsewhere it is looked for. */
+static int64_t slot_wait_ms(int others)
+{
+	return others > 0 ? LOOK_AGAIN_MS : NEVER;
 }
 
 /* Until the job limit alone lets it go; NEVER: only the end of a job does. */
 static int64_t job_wait_ms(const struct governor *g, const struct ticket *t, int64_t now_ms)
 {
-	if (!endpoint_row(t->ep)->starts_job || g->jobs < g->jobs_limit)
+	int limit = jobs_limit(g), jobs = jobs_in_all(g);
+
+	if (!endpoint_row(t->ep)->starts_job || jobs < limit)
 		return 0;
-	if (g->jobs >= g->jobs_max)
-		return NEVER;
-	int64_t steps = g->jobs - g->jobs_limit + 1;
-	return g->jobs_change_ms + steps * JOB_LIMIT_REGROW_MS - now_ms;
+	if (jobs >= g->jobs_max || g->others.jobs > 0)
+		return slot_wait_ms(g->others.jobs);
+	int64_t steps = jobs - limit + 1;
+	return g->common.jobs_change_ms + steps * JOB_LIMIT_REGROW_MS - now_ms;
 }
 
 static int64_t later(int64_t a, int64_t b)
@@ -107,18 +141,23 @@ static int64_t later(int64_t a, int64_t b)
 	return a > b ? a : b;
 }
 
+/* Of the waits below those that the mounts of an account have in common. */
+static int64_t shared_wait_ms(const struct governor *g, const struct ticket *t, int64_t now_ms)
+{
+	int64_t wait = job_wait_ms(g, t, now_ms);
+	wait = later(wait, bucket_wait_ms(&g->common.endpoints[t->ep], &g->endpoints[t->ep]));
+	wait = later(wait, bucket_wait_ms(&g->common.brand, &g->brand));
+	return wait;
+}
+
 /* 0: may go now; NEVER: some slot must come free first; else it may go then at the earliest. */
 static int64_t ticket_wait_ms(const struct governor *g, const struct ticket *t, int64_t now_ms)
 {
-	const struct endpoint_state *e = &g->endpoints[t->ep];
-
 	if (!has_request_slot(g, t))
-		return NEVER;
-	int64_t wait = job_wait_ms(g, t, now_ms);
+		return slot_wait_ms(g->others.requests);
+	int64_t wait = shared_wait_ms(g, t, now_ms);
 	wait = later(wait, t->not_before_ms - now_ms);
-	wait = later(wait, e->held_until_ms - now_ms);
-	wait = later(wait, bucket_wait_ms(&e->bucket));
-	wait = later(wait, bucket_wait_ms(&g->brand));
+	wait = later(wait, g->common.held_until_ms[t->ep] - now_ms);
 	return wait;
 }
 
@@ -168,6 +207,61 @@ static bool goes_first(const struct governor *g, const struct ticket *a, const s
 	return a->queued_ms < b->queued_ms; /* equal: whoever was queued first stays first */
 }
 
+/* --- turns between mounts --------------------------------------------------------------------- */
+
+static bool starts_job(int ep)
+{
+	return endpoint_row((enum endpoint)ep)->starts_job;
+}
+
+/* Do they wait for the same thing? */
+static bool contend(const struct governor_eager *e, const struct ticket *t)
+{
+	return e->any || e->ep == (int)t->ep || (starts_job(e->ep) && starts_job((int)t->ep));
+}
+
+/* Is it the turn of another mount? Who is not believed any more stands still, or is gone. */
+static bool must_yield(const struct governor *g, const struct ticket *t, int64_t now_ms)
+{
+	if (now_ms - t->queued_ms >= OLD_MS)
+		return false;
+	for (int i = 0; i < g->others.n_eager; i++) {
+		const struct governor_eager *e = &g->others.eager[i];
+		if (e->until_ms < now_ms || !contend(e, t))
+			continue;
+		if (e->class < (int)t->class ||
+		    (e->class == (int)t->class && e->served_ms < g->served_ms))
+			return true;
+	}
+	return false;
+}
+
+/* What of ours waits for nothing but what all share, the first in order. */
+static void note_eager(struct governor *g, int64_t now_ms)
+{
+	const struct ticket *first = NULL;
+
+	g->eager = (struct governor_eager){ 0 };
+	for (const struct ticket *t = g->head; t; t = t->next) {
+		bool own = t->not_before_ms > now_ms || g->common.held_until_ms[t->ep] > now_ms;
+		if (!own && (!first || goes_first(g, t, first, now_ms)))
+			first = t;
+	}
+	if (!first)
+		return;
+	bool slot = has_request_slot(g, first);
+	int64_t wait = slot ? shared_wait_ms(g, first, now_ms) : LOOK_AGAIN_MS;
+	if (wait == NEVER) /* for a job of our own to end: that may last */
+		wait = LOOK_AGAIN_MS;
+	g->eager = (struct governor_eager){
+		.until_ms = now_ms + wait + BELIEVED_MS,
+		.served_ms = g->served_ms,
+		.class = (int32_t)first->class,
+		.ep = (int32_t)first->ep,
+		.any = !slot || bucket_wait_ms(&g->common.brand, &g->brand) > 0,
+	};
+}
+
 /* --- the door -------------------------------------------------------------------------------- */
 
 struct governor *governor_new(const struct governor_config *config)
@@ -178,10 +272,9 @@ struct governor *governor_new(const struct governor_config *config)
 	double share = config->share > 0 && config->share <= 1 ? config->share : 1;
 	g->requests_max = config->requests > 0 ? config->requests : 1;
 	g->jobs_max = config->jobs > 0 ? config->jobs : 1;
-	g->jobs_limit = g->jobs_max;
-	g->brand = bucket_make(config->brand_per_minute > 0 ? config->brand_per_minute : 1, share);
+	g->brand = measure_make(config->brand_per_minute > 0 ? config->brand_per_minute : 1, share);
 	for (int ep = 0; ep < EP_N_; ep++)
-		g->endpoints[ep].bucket = bucket_make(endpoint_row(ep)->calls_per_minute, share);
+		g->endpoints[ep] = measure_make(endpoint_row(ep)->calls_per_minute, share);
 	g->tail = &g->head;
 	return g;
 }
@@ -214,40 +307,53 @@ bool governor_withdraw(struct governor *g, struct ticket *t)
 	return false;
 }
 
-static void take(struct governor *g, struct ticket *t)
+static void take(struct governor *g, struct ticket *t, int64_t now_ms)
 {
 	(void)governor_withdraw(g, t); /* it waits: it was found in the list */
 	g->requests++;
-	g->jobs += endpoint_row(t->ep)->starts_job;
-	g->brand.level++;
-	g->endpoints[t->ep].bucket.level++;
+	g->jobs += starts_job((int)t->ep);
+	g->common.brand.level++;
+	g->common.endpoints[t->ep].level++;
+	g->served_ms = now_ms;
 	note_turn(g, t->uid);
+}
+
+static void leak_all(struct governor *g, int64_t now_ms)
+{
+	jobs_regrow(g, now_ms);
+	bucket_leak(&g->common.brand, &g->brand, now_ms);
+	for (int ep = 0; ep < EP_N_; ep++)
+		bucket_leak(&g->common.endpoints[ep], &g->endpoints[ep], now_ms);
+}
+
+/* The first in order of those that may go; *soonest: until one may. */
+static struct ticket *choose(const struct governor *g, int64_t now_ms, int64_t *soonest)
+{
+	struct ticket *best = NULL;
+
+	for (struct ticket *t = g->head; t; t = t->next) {
+		int64_t wait = ticket_wait_ms(g, t, now_ms);
+		if (wait <= 0 && must_yield(g, t, now_ms))
+			wait = YIELD_MS;
+		if (wait < *soonest)
+			*soonest = wait;
+		if (wait <= 0 && (!best || goes_first(g, t, best, now_ms)))
+			best = t;
+	}
+	return best;
 }
 
 struct ticket *governor_next(struct governor *g, int64_t now_ms, int64_t *ret_wait_ms)
 {
-	struct ticket *best = NULL;
 	int64_t soonest = NEVER;
 
-	jobs_regrow(g, now_ms);
-	bucket_leak(&g->brand, now_ms);
-	for (int ep = 0; ep < EP_N_; ep++)
-		bucket_leak(&g->endpoints[ep].bucket, now_ms);
-
-	if (g->requests >= g->requests_max) {
-		*ret_wait_ms = -1;
-		return NULL;
-	}
-	for (struct ticket *t = g->head; t; t = t->next) {
-		int64_t wait = ticket_wait_ms(g, t, now_ms);
-		if (wait < soonest)
-			soonest = wait;
-		if (wait <= 0 && (!best || goes_first(g, t, best, now_ms)))
-			best = t;
-	}
+	leak_all(g, now_ms);
+	struct ticket *best = choose(g, now_ms, &soonest);
 	*ret_wait_ms = best ? 0 : soonest == NEVER ? -1 : soonest;
 	if (best)
-		take(g, best);
+		take(g, best, now_ms);
+	else
+		note_eager(g, now_ms);
 	return best;
 }
 
@@ -263,37 +369,85 @@ void governor_job_over(struct governor *g)
 		g->jobs--;
 }
 
-void governor_refused(struct governor *g, enum endpoint ep, int64_t now_ms, int64_t until_ms)
+void governor_job_taken(struct governor *g)
 {
-	struct endpoint_state *e = &g->endpoints[ep];
+	g->jobs++;
+}
+
+static void apply_refusal(struct governor *g, enum endpoint ep, int64_t now_ms, int64_t until_ms)
+{
+	struct governor_common *c = &g->common;
+	int64_t *held_until_ms = &c->held_until_ms[ep];
 
 	/* Requests that were under way together are refused together: that is one refusal. */
-	bool news = e->held_until_ms <= now_ms;
-	if (news && endpoint_row(ep)->starts_job) {
+	bool news = *held_until_ms <= now_ms;
+	if (news && starts_job((int)ep)) {
 		jobs_regrow(g, now_ms);
-		g->jobs_limit = g->jobs_limit > 1 ? g->jobs_limit / 2 : 1;
-		g->jobs_change_ms = now_ms;
+		int limit = jobs_limit(g);
+		c->jobs_lost = g->jobs_max - (limit > 1 ? limit / 2 : 1);
+		c->jobs_change_ms = now_ms;
 	}
-	if (until_ms > e->held_until_ms)
-		e->held_until_ms = until_ms;
+	if (until_ms > *held_until_ms)
+		*held_until_ms = until_ms;
 
 	/* The service's own bucket is full, whatever ours says: when the hold ends one request
 	 * goes, the others at the pace of the leak, so that a crowd does not run into the next
 	 * refusal. */
-	struct bucket *b = &e->bucket;
-	bucket_leak(b, now_ms);
-	double full = b->depth - 1 + (double)(e->held_until_ms - now_ms) * b->per_ms;
+	struct bucket *b = &c->endpoints[ep];
+	const struct measure *m = &g->endpoints[ep];
+	bucket_leak(b, m, now_ms);
+	double full = m->depth - 1 + (double)(*held_until_ms - now_ms) * m->per_ms;
 	if (b->level < full)
 		b->level = full;
+}
+
+void governor_refused(struct governor *g, enum endpoint ep, int64_t now_ms, int64_t until_ms)
+{
+	struct refusal *r = &g->refusals[ep];
+
+	apply_refusal(g, ep, now_ms, until_ms);
+	if (!r->until_ms)
+		r->now_ms = now_ms;
+	if (until_ms > r->until_ms)
+		r->until_ms = until_ms;
+}
+
+void governor_meet(struct governor *g, const struct governor_common *common,
+                   const struct governor_others *others)
+{
+	g->common = *common;
+	g->others = *others;
+	for (int ep = 0; ep < EP_N_; ep++)
+		if (g->refusals[ep].until_ms)
+			apply_refusal(g, (enum endpoint)ep, g->refusals[ep].now_ms,
+			              g->refusals[ep].until_ms);
+}
+
+void governor_share(struct governor *g, struct governor_common *ret_common,
+                    struct governor_eager *ret_eager)
+{
+	*ret_common = g->common;
+	*ret_eager = g->eager;
+	memset(g->refusals, 0, sizeof(g->refusals));
+}
+
+int governor_requests(const struct governor *g)
+{
+	return g->requests;
+}
+
+int governor_jobs(const struct governor *g)
+{
+	return g->jobs;
 }
 
 void governor_view(const struct governor *g, struct governor_view *ret)
 {
 	*ret = (struct governor_view){
-		.requests = g->requests,
+		.requests = requests_in_all(g),
 		.requests_max = g->requests_max,
-		.jobs = g->jobs,
-		.jobs_max = g->jobs_limit,
+		.jobs = jobs_in_all(g),
+		.jobs_max = jobs_limit(g),
 		.waiting = g->waiting,
 	};
 }

@@ -141,6 +141,8 @@ static int serve(struct daemon *daemon, struct demo *d, struct credentials *cred
 	}
 	int r = places_find(d->options.cache_dir ? d->options.cache_dir : cache,
 	                    d->options.state_dir ? d->options.state_dir : state, &places, &fail);
+	free(places.usual); /* it is nobody's but this demo's */
+	places.usual = NULL;
 	int status = r < 0 ? (int)say_fail(&fail) : wiring_run(daemon, &wiring);
 	places_done(&places);
 	return status;

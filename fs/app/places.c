@@ -62,6 +62,7 @@ int places_find(const char *cache_dir, const char *state_dir, struct places *ret
                 struct qx_fail *fail)
 {
 	struct places found = { 0 };
+	struct qx_fail ignored;
 
 	int r = find(&cache_place, cache_dir, &found.cache, fail);
 	if (r == 0)
@@ -70,6 +71,8 @@ int places_find(const char *cache_dir, const char *state_dir, struct places *ret
 		places_done(&found);
 		return r;
 	}
+	if (find(&state_place, NULL, &found.usual, &ignored) < 0)
+		found.usual = NULL;
 	*ret = found;
 	return 0;
 }
@@ -78,5 +81,6 @@ void places_done(struct places *p)
 {
 	free(p->cache);
 	free(p->state);
+	free(p->usual);
 	*p = (struct places){ 0 };
 }

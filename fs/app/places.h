@@ -12,6 +12,8 @@
 struct places {
 	char *cache; /* parents of the accounts' folders, absolute */
 	char *state;
+	char *usual; /* where the state is without state_dir=: what all mounts of this user find;
+	                NULL: not known */
 };
 
 /* `cache_dir` and `state_dir` win where they are not NULL. Makes nothing. */

@@ -16,6 +16,7 @@
 
 #include <qxfs/base/log.h>
 #include <qxfs/base/secret.h>
+#include <qxfs/base/sys.h>
 #include <qxfs/front/session.h>
 #include <qxfs/store/cache.h>
 #include <qxfs/store/dirs.h>
@@ -23,7 +24,9 @@
 #include <qxfs/tree/setup.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -31,6 +34,7 @@
 #define REQUESTS_AT_ONCE 30
 #define JOBS_AT_ONCE 15
 #define BRAND_PER_MINUTE 3000
+#define LIMITS_NAME "limits"
 
 struct parts {
 	struct account *account;
@@ -84,6 +88,31 @@ static int build_client(const struct wiring *w, struct parts *p, struct qx_fail 
 	return r;
 }
 
+/* Where every mount of this user on this machine finds it, whatever state_dir= says. */
+static int open_limits(const struct places *places, const char *account, int state_fd)
+{
+	qx_auto_free char *path = NULL;
+	qx_auto_fd folder = -1;
+
+	if (places->usual && asprintf(&path, "%s/%s", places->usual, account) < 0)
+		path = NULL;
+	if (path)
+		folder = sys_open_private_dir(path);
+	int fd = openat(folder >= 0 ? folder : state_fd, LIMITS_NAME,
+	                O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	return fd < 0 ? -errno : fd;
+}
+
+static void share_limits(const struct wiring *w, struct parts *p)
+{
+	int fd = open_limits(w->places, account_id(p->account), dirs_state_fd(p->dirs));
+	if (fd >= 0)
+		client_share(p->client, fd);
+	else
+		log_warn(TOPIC, "the account's limits are not shared with its other mounts: %s",
+		         strerror(-fd));
+}
+
 static int build_store(const struct wiring *w, struct parts *p, struct qx_fail *fail)
 {
 	const struct cache_config config = {
@@ -101,6 +130,7 @@ static int build_store(const struct wiring *w, struct parts *p, struct qx_fail *
 	account_describe(p->account, &text);
 	(void)dirs_state_write(p->dirs, "account.json", buf_text(&text), text.len);
 	buf_done(&text);
+	share_limits(w, p);
 	r = cache_new(p->dirs, &config, &p->cache, fail);
 	if (r < 0)
 		return r;

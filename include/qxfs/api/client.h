@@ -1,8 +1,8 @@
 /* client.h: typed calls to the service, driven by the endpoint table: limits, retries, paging,
  * errors in words. The only door that jobs/ and app/ use.
  *
- * Threads: client_start, client_cancel and client_job_over from any thread, holding no lock.
- * on_bytes and on_done come from the network thread: they may only note and enqueue.
+ * Threads: client_start, client_cancel, client_job_over and _taken from any thread, holding no
+ * lock. on_bytes and on_done come from the network thread: they may only note and enqueue.
  * Ownership: the call is the caller's memory until on_done, which comes exactly once.
  */
 #ifndef QXFS_API_CLIENT_H
@@ -79,12 +79,23 @@ void client_start(struct client *c, struct call *call);
 void client_cancel(struct client *c, struct call *call);
 /* The job that a successful starts_job call began has ended. */
 void client_job_over(struct client *c);
+/* A job that a mount which has ended began is followed by this one from now on. One that the client
+ * is freed with goes on at the service, and is counted until somebody takes it. */
+void client_job_taken(struct client *c);
 /* Frees answer and next_page and clears the out part, so that the call can be started again. */
 void call_clear(struct call *call);
 
 /* Called on the network thread when a notice made the client switch hosts (once). */
 typedef void client_moved_fn(void *arg, const char *new_origin);
 void client_on_moved(struct client *c, client_moved_fn *fn, void *arg); /* before the first call */
+
+/* The limits are shared with whoever uses this file too: mounts of one account, on one machine.
+ * Takes `fd`; once. */
+void client_share(struct client *c, int fd);
+/* Called on the network thread when another mount of them has ended, in whatever way: its jobs may
+ * be taken. Until client_stop. */
+typedef void client_death_fn(void *arg);
+void client_on_death(struct client *c, client_death_fn *fn, void *arg);
 
 struct client_view {
 	struct governor_view governor;

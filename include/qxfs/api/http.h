@@ -59,6 +59,8 @@ struct transfer {
 int http_new(struct http **ret);
 void http_post(struct http *h, struct task *t);
 void http_post_at(struct http *h, struct task *t, int64_t at_ms); /* network thread only */
+/* Runs `t` whenever `fd` is readable; one fd in all. Network thread only; -1: no more. */
+void http_watch(struct http *h, int fd, struct task *t);
 /* 0: on_done will come, from the loop, never from inside this call; it may be ABORTED when the
  * thread is being stopped. Else -errno, and no on_done. Empties the sink. */
 int http_start(struct http *h, struct transfer *t);

@@ -1,5 +1,8 @@
 /* limits.h: the governor: when may which request go out. Pure decisions: no clock, no I/O, no lock.
  *
+ * What all mounts of an account share is `governor_common` and `governor_others`: shared.h carries
+ * them from mount to mount, and a governor that was given neither is alone.
+ *
  * Per account: `requests` in flight, apart from them `jobs` running, a leaky bucket for the brand
  * and one for each endpoint, all rates and depths times `share`. A 429 on a job halves the job
  * limit; it grows again by one each JOB_LIMIT_REGROW_MS. Order: nothing older than a minute waits
@@ -54,8 +57,55 @@ void governor_job_over(struct governor *g);
 /* The service answered 429: everything to this endpoint waits until then; a job halves the jobs. */
 void governor_refused(struct governor *g, enum endpoint ep, int64_t now_ms, int64_t until_ms);
 
+/* The start of a job that another mount began, and that this one follows to its end. */
+void governor_job_taken(struct governor *g);
+
+/* --- several mounts ----------------------------------------------------------------------------
+ */
+
+struct bucket {
+	double level;  /* drops in it, at at_ms */
+	int64_t at_ms; /* sys_now_ms(), the same in every process of this machine */
+};
+
+/* What the service counts, whoever asks. */
+struct governor_common {
+	struct bucket brand;
+	struct bucket endpoints[EP_N_];
+	int64_t held_until_ms[EP_N_]; /* after a 429 */
+	int32_t jobs_lost;            /* by how much a 429 has lowered the job limit */
+	int64_t jobs_change_ms;       /* when jobs_lost changed */
+};
+
+/* A request that waits for nothing but what all mounts share: who has waited for a turn longer goes
+ * first, so a mount says so, and for how long it may be believed. */
+struct governor_eager {
+	int64_t until_ms;  /* 0: nothing waits; later it is not believed, its mount may stand still
+	                    */
+	int64_t served_ms; /* its mount's last turn */
+	int32_t class, ep;
+	int32_t any; /* it waits for a request's slot or the brand: whatever ep */
+};
+#define EAGER_MAX 64
+struct governor_others {
+	int requests, jobs; /* of all other mounts, and of dead ones */
+	int n_eager;
+	struct governor_eager eager[EAGER_MAX];
+};
+
+/* Before governor_next: what the others have left. Refusals that were noted since governor_share
+ * are in it afterwards. */
+void governor_meet(struct governor *g, const struct governor_common *common,
+                   const struct governor_others *others);
+/* After it: what the others are to know. */
+void governor_share(struct governor *g, struct governor_common *ret_common,
+                    struct governor_eager *ret_eager);
+int governor_requests(const struct governor *g); /* this mount's own */
+int governor_jobs(const struct governor *g);
+
 struct governor_view {
-	int requests, requests_max, jobs, jobs_max, waiting;
+	int requests, requests_max, jobs, jobs_max; /* of all mounts */
+	int waiting;                                /* here */
 };
 void governor_view(const struct governor *g, struct governor_view *ret);
 
