@@ -10,6 +10,8 @@
 #include <qxfs/store/unpack.h>
 
 struct job;
+struct jobs;
+struct want;
 struct split; /* of a job: it is asked for in parts; NULL: as a whole */
 
 /* What its POST asks for. */
@@ -20,11 +22,16 @@ enum asks {
 };
 struct asked {
 	enum asks what;
-	struct buf body; /* owned */
+	struct buf body;   /* owned */
+	bool adopted;      /* nobody of ours wanted it first */
+	bool recorded;     /* who follows us finds it */
+	struct buf record; /* what a dead mount left of it; owned; the pool's, while disk_live */
 };
 
 /* exports.c: the POST, and what follows. */
 void export_start(struct job *job);
+/* exports.c: asks how far it is, now. */
+void export_poll(struct job *job);
 /* exports.c: 404 of a finished export's file */
 void export_file_missing(struct job *job);
 /* exports.c: what is new could not be had, or cannot be appended: all of it instead. */
@@ -58,5 +65,26 @@ void split_fetched(struct job *job);
 /* What people are shown of it. */
 void split_show(const struct job *job, struct board_job *row);
 void split_free(struct split *s); /* NULL is fine */
+
+/* --- adopt.c: exports that another mount began, see record.h ---------------------------------- */
+
+struct adoption;
+/* Begins a job for each that it finds by `begin`, on the jobs thread, unless there is one. NULL: no
+ * memory. Looks at once. */
+struct adoption *adoption_new(struct jobs *j, void (*begin)(struct jobs *j, const struct want *w));
+void adoption_free(struct adoption *a);
+/* Pool: the record of the draft's key, if a dead mount left one. */
+void export_recall(struct job *job);
+/* Jobs thread: goes on with it. False: there is none that is worth it. */
+bool export_resume(struct job *job);
+/* Jobs thread: the POST is answered; notes it, then `then`. */
+void export_note(struct job *job, void (*then)(struct job *job));
+/* Jobs thread: an adopted one that nobody waits for, when there is nothing to follow. */
+bool export_is_unwanted(const struct job *job);
+void export_quit(struct job *job);
+/* Does the service go on with it while this mount ends? Then it keeps its slot and its record. */
+bool export_outlives(const struct job *job);
+/* Of all mounts of the account. */
+int export_running(const struct jobs *j);
 
 #endif

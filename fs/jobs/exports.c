@@ -168,7 +168,7 @@ static void started(struct job *job)
 	job->posted_ms = sys_now_ms();
 	job->percent = -1;
 	job_move(job, JOB_POLLING);
-	poll_later(job);
+	export_note(job, poll_later);
 }
 
 /* The recipe's JSON, and how it continues. NULL: no memory. */
@@ -245,6 +245,10 @@ void export_all(struct job *job, const char *why)
 /* The service has forgotten the job, or its file: once more, then it is an error. */
 static void start_over(struct job *job, const char *what)
 {
+	if (export_is_unwanted(job)) {
+		export_quit(job);
+		return;
+	}
 	if (job->asked.what == ASKS_NEW) {
 		export_all(job, what);
 		return;
@@ -368,7 +372,7 @@ static void polled(struct job *job)
 	}
 }
 
-static void poll_now(struct job *job)
+void export_poll(struct job *job)
 {
 	call_prepare(job, EP_EXPORT_PROGRESS);
 	job->call.args[1] = job->progress_id;
@@ -381,10 +385,10 @@ static void poll_later(struct job *job)
 		.elapsed_ms = sys_now_ms() - job->posted_ms,
 		.prior_ms = job->old && !job->split ? job->old->facts.polled_ms : 0,
 		.percent = job->percent,
-		.running = job->jobs->running,
+		.running = export_running(job->jobs),
 		.polls_per_minute = job->jobs->config.polls_per_minute,
 	};
-	job_later(job, poll_interval_ms(&state), poll_now);
+	job_later(job, poll_interval_ms(&state), export_poll);
 }
 
 void export_file_missing(struct job *job)

@@ -20,7 +20,7 @@ static const struct {
 } job_rules[] = {
 	[JOB_NEW] = { "new", "is about to start",
 	              TO(JOB_ELSEWHERE) | TO(JOB_CHECKING) | TO(JOB_FETCHING) | TO(JOB_BASES) |
-	                      TO(JOB_STARTING) | TO(JOB_READY) | TO(JOB_FAILED) },
+	                      TO(JOB_STARTING) | TO(JOB_POLLING) | TO(JOB_READY) | TO(JOB_FAILED) },
 	[JOB_ELSEWHERE] = { "elsewhere", "waits for another fetch of it to end",
 	                    TO(JOB_NEW) | TO(JOB_READY) | TO(JOB_FAILED) },
 	[JOB_CHECKING] = { "checking", "is being checked for changes",
@@ -208,6 +208,8 @@ static void make_draft(struct job *job)
 	struct generation *now = cache_find(job->jobs->config.cache, job->recipe.key);
 	generation_unref(job->old);
 	job->old = now;
+	if (job->disk_err == 0)
+		export_recall(job);
 }
 
 static void try_again(struct job *job)
@@ -226,6 +228,8 @@ static void draft_made(struct job *job)
 
 	if (newer) {
 		job_succeed(job);
+	} else if (job->disk_err == -EBUSY && export_is_unwanted(job)) {
+		export_quit(job); /* its mount lives, or another one has it */
 	} else if (job->disk_err == -EBUSY) {
 		job->waited = true;
 		job_move(job, JOB_ELSEWHERE);
@@ -234,6 +238,10 @@ static void draft_made(struct job *job)
 		fail_set(&job->fail, -job->disk_err, "no file can be made in the cache");
 		fail_remedy(&job->fail, "Look at the disk that holds the cache.");
 		job_fail(job);
+	} else if (export_resume(job)) {
+		export_poll(job);
+	} else if (export_is_unwanted(job)) {
+		export_quit(job);
 	} else {
 		kinds[job->recipe.kind](job);
 	}
@@ -273,6 +281,7 @@ void job_free(struct job *job)
 	json_free(job->page);
 	free(job->page_url);
 	buf_done(&job->asked.body);
+	buf_done(&job->asked.record);
 	split_free(job->split);
 	circle_done(&job->pages);
 	spill_unref(job->answer);
@@ -335,13 +344,25 @@ static void settle(struct job *job)
 
 static void drop_draft(struct job *job)
 {
+	if (export_outlives(job))
+		draft_keep_record(job->draft);
 	draft_free(job->draft);
 	job->draft = NULL;
 }
 
+/* What the service goes on with still counts, for whoever takes it up. */
+static void leave_slot(struct job *job)
+{
+	job->jobs->running -= job->slot;
+	job->slot = false;
+}
+
 static void end(struct job *job, enum job_state state)
 {
-	job_release_slot(job);
+	if (export_outlives(job) && state != JOB_READY)
+		leave_slot(job);
+	else
+		job_release_slot(job);
 	job_move(job, state);
 	if (job->draft)
 		job_disk(job, drop_draft, settle);

@@ -4,7 +4,7 @@
  *    │  ▲      │            ▲           │  ▲         │  │ ▲        │
  *    ▼  │      └► READY     └───────────┘  └─poll    │  │ └────────┘ a damaged download, once more
  *  ELSEWHERE   (unchanged)    vanished: once anew ◄──┘  └► PUBLISHING (unpacked while it came)
- *  another has the key                                            any ──► FAILED
+ *  another has the key; NEW ─► POLLING: it died, and its export is followed      any ──► FAILED
  *  What was to be appended and cannot be goes from any of them back to STARTING, once.
  *
  * A document goes NEW ► FETCHING ► UNPACKING ► PUBLISHING ► READY; so do pages, collected;
@@ -131,9 +131,9 @@ struct jobs {
 	struct board *board;
 	struct job *live;
 	struct list_job *lists;
-	int running;   /* jobs that hold a slot */
-	int followers; /* unpack workers that wait for bytes */
-	int renderers; /* disk workers that render */
+	int running; /* jobs that hold a slot */
+	struct adoption *adoption;
+	int followers, renderers; /* unpack workers that wait for bytes, that render */
 	/* Set by the jobs thread; the pool's long work looks, too. */
 	_Atomic bool stopping;
 	struct task deadline;

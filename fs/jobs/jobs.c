@@ -29,6 +29,15 @@ static bool serves(const struct job *job, const struct want *w)
 	       (w->full_since_ms <= WANT_RUNNING || job->asked.what != ASKS_NEW);
 }
 
+/* The newest of its key, whatever it does. */
+static bool has_job(const struct jobs *j, const char *key)
+{
+	const struct job *job = j->live;
+	while (job && strcmp(job->recipe.key, key) != 0)
+		job = job->next;
+	return job;
+}
+
 static struct job *find_job(struct jobs *j, const struct want *w)
 {
 	struct job *job = j->live;
@@ -77,6 +86,16 @@ void jobs_watch_deadline(struct jobs *j, int64_t at_ms)
 		worker_post_at(j->worker, &j->deadline, at_ms);
 }
 
+static void begin(struct job *job)
+{
+	struct jobs *j = job->jobs;
+
+	job->next = j->live;
+	j->live = job;
+	job_show(job);
+	job_begin(job);
+}
+
 static void want_arrives(struct task *task)
 {
 	struct want *w = container_of(task, struct want, arrive);
@@ -107,10 +126,16 @@ static void want_arrives(struct task *task)
 		job_show(job);
 		return;
 	}
-	job->next = j->live;
-	j->live = job;
-	job_show(job);
-	job_begin(job);
+	begin(job);
+}
+
+static void adopt(struct jobs *j, const struct want *w)
+{
+	struct job *job = has_job(j, w->recipe.key) ? NULL : new_job(j, w);
+	if (!job) /* it has one, or no memory: it is only an export that nobody waits for */
+		return;
+	job->asked.adopted = true;
+	begin(job);
 }
 
 /* One want less: the job goes on, unless nobody else could ever use what it makes. */
@@ -229,6 +254,11 @@ int jobs_new(const struct jobs_config *config, struct jobs **ret)
 		jobs_free(j);
 		return r;
 	}
+	j->adoption = adoption_new(j, adopt);
+	if (!j->adoption) {
+		jobs_free(j);
+		return -ENOMEM;
+	}
 	j->tidy.fn = tidy;
 	jobs_errand(j, &j->tidy, TIDY_MS);
 	*ret = j;
@@ -317,6 +347,7 @@ void jobs_free(struct jobs *j)
 		worker_stop(j->worker);
 		worker_free(j->worker);
 	}
+	adoption_free(j->adoption);
 	streams_free(j);
 	board_free(j->board);
 	pthread_mutex_destroy(&j->streams_lock);

@@ -19,6 +19,9 @@ static void release_slot(struct sending *s)
 	if (!s->slot)
 		return;
 	s->slot = false;
+	/* The service goes on with it, and it still counts for whoever takes it up. */
+	if (s->imports->stopping && s->at < s->n_parts && s->parts[s->at].state == PART_IMPORTING)
+		return;
 	client_job_over(s->imports->config.client);
 }
 
@@ -312,6 +315,16 @@ static void sum_up(struct sending *s)
 	s->entry.parts = s->entry.parts_done = (uint32_t)s->n_parts;
 }
 
+/* An import that another mount began, or this one before it was ended. */
+static void follow(struct sending *s)
+{
+	if (endpoint_row(s->kind->start)->starts_job) {
+		s->slot = true;
+		client_job_taken(s->imports->config.client);
+	}
+	send_poll(s);
+}
+
 void send_part(struct sending *s)
 {
 	release_slot(s);
@@ -340,7 +353,7 @@ void send_part(struct sending *s)
 	if (s->parts[s->at].state == PART_SENDING)
 		send_unsure(s);
 	else if (s->parts[s->at].state == PART_IMPORTING)
-		send_poll(s);
+		follow(s);
 	else
 		send_post(s);
 }

@@ -290,7 +290,7 @@ void send_poll(struct sending *s)
 	const struct poll_state state = {
 		.elapsed_ms = sys_now_ms() - s->began_ms,
 		.percent = s->percent,
-		.running = jobs->running + 1,
+		.running = export_running(jobs) + 1,
 		.polls_per_minute = jobs->config.polls_per_minute,
 	};
 	send_later(s, poll_interval_ms(&state), ask);

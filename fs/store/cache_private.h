@@ -7,6 +7,7 @@
  *                                byte 1 (KEY_FACTS): held while the facts change;
  *                                both (KEY_WHOLE): held while things are removed
  *   draft/<16 hex>.raw  .data    their maker holds the .raw's lock
+ *   draft/HASH.job               what the key's maker waits for at the service
  *
  * Order of locks: KEY_MAKER, KEY_FACTS, data file. Only KEY_FACTS is waited for, and its holders
  * wait for nobody. Whoever removes files holds cache.lock never: disks are slow.

@@ -16,6 +16,7 @@
 #include <qxfs/store/cache.h>
 
 #include "cache_private.h"
+#include "draft_private.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -31,22 +32,9 @@
 
 #include "folder.h"
 
-#define STEM_LEN 16
 #define SMALL_ROOM (1024 * 1024) /* what is freed when not even a name or the facts fit */
 
-enum { RAW, DATA, FILES };
 static const char *const suffixes[FILES] = { "raw", "data" };
-
-struct draft {
-	struct cache *cache;
-	char *key;
-	char hash[HASH_HEX_SIZE];
-	char stem[STEM_LEN + 1];
-	int lock_fd; /* holds KEY_MAKER */
-	int fds[FILES];
-	uint64_t reserved[FILES]; /* each used by one thread at a time */
-	bool has_scratch;
-};
 
 int draft_raw_fd(const struct draft *d)
 {
@@ -103,6 +91,7 @@ void draft_sweep(struct cache *c)
 {
 	struct folder names = { 0 };
 
+	folder_remove_temps(c->draft_fd, "."); /* of records */
 	if (folder_read(c->draft_fd, ".", &names) < 0)
 		return; /* what cannot be read now is swept by the next start */
 	for (size_t i = 0; i < names.count; i++)
@@ -484,6 +473,7 @@ void draft_free(struct draft *d)
 	if (!d)
 		return;
 	close_files(d);
+	record_drop(d);
 	if (d->lock_fd >= 0)
 		key_unlock(d->cache, d->hash, d->lock_fd);
 	free(d->key);

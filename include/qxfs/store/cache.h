@@ -18,6 +18,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <qxfs/base/buf.h>
 #include <qxfs/base/fail.h>
 #include <qxfs/base/hash.h>
 #include <qxfs/store/dirs.h>
@@ -147,5 +148,17 @@ int draft_publish(struct draft *d, uint64_t length, uint32_t crc, const struct g
 int draft_append(struct draft *d, const struct generation *g, uint64_t from, uint64_t to,
                  const struct gen_facts *facts, struct generation **ret);
 void draft_free(struct draft *d); /* removes what was not published; NULL is fine */
+
+/* --- records: what a draft waits for at the service, for who follows it when its maker dies --- */
+
+#define RECORD_MAX 65536
+/* Notes it, durably, in place of what was noted before. It goes with the draft. */
+int draft_record(struct draft *d, const char *text, size_t len);
+/* What a maker that has died noted of this key; it is the draft's now. -ENOENT: nothing. */
+int draft_recall(struct draft *d, struct buf *out);
+/* Its draft goes, the job goes on: the record stays for somebody else. */
+void draft_keep_record(struct draft *d);
+/* Each record that is there, also of drafts that live. Reads small files: not on a FUSE worker. */
+void cache_records(struct cache *c, void (*fn)(void *arg, const char *text, size_t len), void *arg);
 
 #endif

@@ -1,0 +1,187 @@
+/* adopt.c: exports that other mounts began.
+ *
+ *   a mount has died ─► look (pool: the cache's records) ─► a job for each ─► its key ─► resumed
+ *                                                                         └─► somebody has it: quit
+ *
+ * A record is left by whoever dies, and by whoever is unmounted while the service works. Who gets
+ * the key follows it; that others look at the same time costs each of them one lock. */
+#include "record.h"
+
+#include "job.h"
+#include "recipe.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <qxfs/base/json.h>
+#include <qxfs/base/log.h>
+#include <qxfs/base/sys.h>
+
+#define FOUND_MAX 64 /* over four times as many as may run */
+
+struct adoption {
+	struct jobs *jobs;
+	void (*begin)(struct jobs *j, const struct want *w);
+	struct task ask;  /* to the jobs thread */
+	struct task look; /* on the pool, then on the jobs thread; the rest is its */
+	bool looking, again;
+	struct json *found[FOUND_MAX];
+	size_t n;
+};
+
+/* --- looking --------------------------------------------------------------------------------- */
+
+static void forget_found(struct adoption *a)
+{
+	for (size_t i = 0; i < a->n; i++)
+		json_free(a->found[i]);
+	a->n = 0;
+}
+
+static void take_found(struct task *task)
+{
+	struct adoption *a = container_of(task, struct adoption, look);
+	struct want w;
+
+	a->looking = false;
+	for (size_t i = 0; i < a->n && !a->jobs->stopping; i++)
+		if (record_want(a->found[i], &w) == 0)
+			a->begin(a->jobs, &w);
+	forget_found(a);
+	if (a->again && !a->jobs->stopping)
+		worker_post(a->jobs->worker, &a->ask);
+}
+
+/* Pool. */
+static void add_found(void *arg, const char *text, size_t len)
+{
+	struct adoption *a = arg;
+
+	if (a->n < FOUND_MAX && json_parse(text, len, &a->found[a->n]) == 0)
+		a->n++;
+}
+
+/* Pool. */
+static void look(struct task *task)
+{
+	struct adoption *a = container_of(task, struct adoption, look);
+
+	cache_records(a->jobs->config.cache, add_found, a);
+	a->look.fn = take_found;
+	worker_post(a->jobs->worker, &a->look);
+}
+
+static void asked(struct task *task)
+{
+	struct adoption *a = container_of(task, struct adoption, ask);
+
+	a->again = a->looking;
+	if (a->looking || a->jobs->stopping)
+		return;
+	a->looking = true;
+	a->look.fn = look;
+	pool_post(a->jobs->pool, &a->look);
+}
+
+/* Network thread. */
+static void on_death(void *arg)
+{
+	struct adoption *a = arg;
+	worker_post(a->jobs->worker, &a->ask);
+}
+
+struct adoption *adoption_new(struct jobs *j, void (*begin)(struct jobs *j, const struct want *w))
+{
+	struct adoption *a = calloc(1, sizeof(*a));
+	if (!a)
+		return NULL;
+	a->jobs = j;
+	a->begin = begin;
+	a->ask.fn = asked;
+	client_on_death(j->config.client, on_death, a);
+	worker_post(j->worker, &a->ask);
+	return a;
+}
+
+void adoption_free(struct adoption *a)
+{
+	if (a)
+		forget_found(a);
+	free(a);
+}
+
+/* --- one job --------------------------------------------------------------------------------- */
+
+void export_recall(struct job *job)
+{
+	buf_clear(&job->asked.record);
+	if (job->recipe.kind == JOB_EXPORT && !job->full)
+		(void)draft_recall(job->draft, &job->asked.record); /* mostly there is none */
+}
+
+bool export_resume(struct job *job)
+{
+	struct buf record = job->asked.record;
+
+	job->asked.record = (struct buf){ 0 };
+	int r = record.len ? record_take(job, record.data, record.len) : -ENOENT;
+	buf_done(&record);
+	if (r < 0)
+		return false;
+	log_info("jobs", "%.*s: its export, which another mount began, is followed to its end",
+	         JOB_LOGGED(job));
+	job->asked.recorded = true;
+	job->facts.mtime_s = job->mtime_s;
+	job_take_slot(job);
+	client_job_taken(job->jobs->config.client);
+	job_move(job, JOB_POLLING);
+	return true;
+}
+
+/* Pool. What cannot be noted is nobody's when this mount dies. */
+static void note(struct job *job)
+{
+	struct buf text = { 0 };
+
+	record_text(job, &text);
+	int r = buf_failed(&text) ? -ENOMEM : draft_record(job->draft, text.data, text.len);
+	buf_done(&text);
+	job->asked.recorded = r == 0;
+	if (r < 0)
+		log_debug("jobs", "%.*s: its job is not noted: %s", JOB_LOGGED(job), strerror(-r));
+}
+
+void export_note(struct job *job, job_step *then)
+{
+	/* Of parts nothing is left that another mount could join. */
+	if (job->split)
+		then(job);
+	else
+		job_disk(job, note, then);
+}
+
+bool export_is_unwanted(const struct job *job)
+{
+	return job->asked.adopted && !job->wants;
+}
+
+void export_quit(struct job *job)
+{
+	call_clear(&job->call);
+	fail_set(&job->fail, ECANCELED, "nobody waits for it");
+	job_fail(job);
+}
+
+bool export_outlives(const struct job *job)
+{
+	return job->jobs->stopping && job->asked.recorded && job->state != JOB_READY;
+}
+
+int export_running(const struct jobs *j)
+{
+	struct client_view view;
+
+	client_view(j->config.client, &view);
+	return view.governor.jobs > j->running ? view.governor.jobs : j->running;
+}

@@ -1,0 +1,231 @@
+/* record.c: an export's job as a text: JSON, in our own words, of one version.
+ *
+ * Whoever reads it trusts nothing of it but that its writer was a qxfs of this user: what does not
+ * fit the recipe of the file that is wanted is not this file's. */
+#include "record.h"
+
+#include "job.h"
+#include "recipe.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <qxfs/base/json.h>
+#include <qxfs/base/log.h>
+#include <qxfs/base/sys.h>
+
+#define RECORD_VERSION 1
+
+static const char *const asks_words[] = {
+	[ASKS_ALL] = "all",
+	[ASKS_ALL_AND_TOKEN] = "all and token",
+	[ASKS_NEW] = "new",
+};
+
+/* --- to text --------------------------------------------------------------------------------- */
+
+static void add_text(struct buf *out, const char *name, const char *text)
+{
+	if (!text)
+		return;
+	buf_addf(out, ",\n\"%s\":", name);
+	buf_add_json(out, text);
+}
+
+static void add_int(struct buf *out, const char *name, int64_t n)
+{
+	buf_addf(out, ",\n\"%s\":%" PRId64, name, n);
+}
+
+static void add_recipe(struct buf *out, const struct recipe *r)
+{
+	add_text(out, "key", r->key);
+	add_text(out, "subject", r->subject);
+	add_text(out, "survey", r->args[0]);
+	add_text(out, "body", r->body);
+	add_int(out, "logged", r->logged);
+	add_int(out, "check", r->check);
+	add_int(out, "rows", r->rows);
+	add_int(out, "grows", r->grows);
+	add_int(out, "utf16", r->utf16);
+	add_int(out, "bom", r->bom);
+	if (r->has_span) {
+		add_int(out, "from_s", r->from_s);
+		add_int(out, "to_s", r->to_s);
+	}
+}
+
+static void add_facts(struct buf *out, const struct gen_facts *f)
+{
+	buf_add_str(out, ",\n\"counts\":[");
+	for (size_t i = 0; i < FACTS_COUNTS; i++)
+		buf_addf(out, "%s%" PRId64, i ? "," : "", f->counts[i]);
+	buf_add_str(out, "]");
+	add_text(out, "last_modified", f->last_modified);
+	add_int(out, "questions", (int64_t)f->questions);
+	add_int(out, "full_s", f->full_s);
+	add_int(out, "token_s", f->token_s);
+	add_int(out, "exported_s", f->exported_s);
+	add_int(out, "mtime_s", f->mtime_s);
+}
+
+void record_text(const struct job *job, struct buf *out)
+{
+	char old[GENERATION_NAME] = "";
+
+	if (job->old)
+		generation_name(job->old, old);
+	buf_clear(out);
+	buf_addf(out, "{\"version\":%d", RECORD_VERSION);
+	add_recipe(out, &job->recipe);
+	add_facts(out, &job->facts);
+	add_text(out, "progress", job->progress_id);
+	add_text(out, "asks", asks_words[job->asked.what]);
+	add_text(out, "old", old);
+	add_int(out, "posted_s", sys_wall_s());
+	add_int(out, "uid", job->uid);
+	buf_add_str(out, "}\n");
+}
+
+/* --- from text ------------------------------------------------------------------------------- */
+
+static bool is_version(const struct json *j)
+{
+	int64_t version;
+	return json_int(j, "version", &version) && version == RECORD_VERSION;
+}
+
+static bool take_facts(const struct json *j, struct gen_facts *f)
+{
+	const char *modified = json_str(j, "last_modified");
+	int64_t questions;
+
+	if (!modified || strlen(modified) >= sizeof(f->last_modified) ||
+	    !json_is_array(j, "counts") || json_len(j, "counts") != FACTS_COUNTS ||
+	    !json_int(j, "questions", &questions) || !json_int(j, "full_s", &f->full_s) ||
+	    !json_int(j, "token_s", &f->token_s) || !json_int(j, "exported_s", &f->exported_s))
+		return false;
+	for (size_t i = 0; i < FACTS_COUNTS; i++)
+		if (!json_int(json_at(j, "counts", i), NULL, &f->counts[i]))
+			return false;
+	f->questions = (uint64_t)questions;
+	memcpy(f->last_modified, modified, strlen(modified) + 1);
+	return true;
+}
+
+static bool take_asks(const struct json *j, enum asks *ret)
+{
+	const char *word = json_str(j, "asks");
+
+	for (size_t i = 0; word && i < countof(asks_words); i++)
+		if (strcmp(word, asks_words[i]) == 0) {
+			*ret = (enum asks)i;
+			return true;
+		}
+	return false;
+}
+
+static bool take_progress(const struct json *j, char *ret, size_t size)
+{
+	const char *id = json_str(j, "progress");
+
+	if (!id || strlen(id) >= size || !id_is_sound(id))
+		return false;
+	memcpy(ret, id, strlen(id) + 1);
+	return true;
+}
+
+/* Is it worth following, with what is there now? */
+static int judge(const struct job *job, const struct json *j, enum asks asks, int64_t posted_s)
+{
+	char now[GENERATION_NAME] = "";
+	const char *then = json_str(j, "old");
+	int64_t age_s = sys_wall_s() - posted_s;
+
+	if (age_s < 0 || age_s > job->jobs->config.job_timeout_ms / 1000)
+		return -ESTALE;
+	if (job->old)
+		generation_name(job->old, now);
+	if (asks == ASKS_NEW && (!then || strcmp(then, now) != 0))
+		return -ESTALE;
+	return job->old && job->old->facts.exported_s > posted_s ? -ESTALE : 0;
+}
+
+static int take(struct job *job, const struct json *j)
+{
+	const char *key = json_str(j, "key");
+	struct gen_facts facts = job->facts;
+	char progress[sizeof(job->progress_id)];
+	enum asks asks;
+	int64_t posted_s;
+
+	if (!is_version(j) || !key || strcmp(key, job->recipe.key) != 0 || !take_facts(j, &facts) ||
+	    !take_asks(j, &asks) || !take_progress(j, progress, sizeof(progress)) ||
+	    !json_int(j, "posted_s", &posted_s))
+		return -EBADMSG;
+	int r = judge(job, j, asks, posted_s);
+	if (r < 0)
+		return r;
+
+	int64_t posted_ms = sys_now_ms() - 1000 * (sys_wall_s() - posted_s);
+	job->facts = facts;
+	job->asked.what = asks;
+	memcpy(job->progress_id, progress, sizeof(progress));
+	job->posted_ms = job->asked_ms = posted_ms > 0 ? posted_ms : 1;
+	return 0;
+}
+
+int record_take(struct job *job, const char *text, size_t len)
+{
+	struct json *j = NULL;
+
+	int r = json_parse(text, len, &j);
+	if (r == 0)
+		r = take(job, j);
+	json_free(j);
+	return r;
+}
+
+/* --- a recipe of one -------------------------------------------------------------------------- */
+
+static int64_t int_or(const struct json *j, const char *name, int64_t otherwise)
+{
+	int64_t n;
+	return json_int(j, name, &n) ? n : otherwise;
+}
+
+int record_want(const struct json *j, struct want *ret)
+{
+	int64_t check = int_or(j, "check", -1), rows = int_or(j, "rows", -1);
+	const char *survey = json_str(j, "survey");
+	struct want w = {
+		.recipe = {
+			.kind = JOB_EXPORT,
+			.key = json_str(j, "key"),
+			.subject = json_str(j, "subject"),
+			.args = { survey },
+			.body = json_str(j, "body"),
+			.logged = (int)int_or(j, "logged", 0),
+			.grows = int_or(j, "grows", 0) == 1,
+			.utf16 = int_or(j, "utf16", 0) == 1,
+			.bom = int_or(j, "bom", 0) == 1,
+			.has_span = json_get(j, "from_s") && json_get(j, "to_s"),
+			.from_s = int_or(j, "from_s", 0),
+			.to_s = int_or(j, "to_s", 0),
+		},
+		.mtime_s = int_or(j, "mtime_s", 0),
+		.looking = true,
+		.uid = (uid_t)int_or(j, "uid", 0),
+	};
+
+	if (!is_version(j) || !w.recipe.key || !w.recipe.subject || !w.recipe.body || !survey ||
+	    !id_is_sound(survey) || check < JOB_CHECK_COUNTS || check > JOB_CHECK_NONE ||
+	    rows < ROWS_NONE || rows > ROWS_LINES)
+		return -EBADMSG;
+	w.recipe.check = (enum job_check)check;
+	w.recipe.rows = (enum text_rows)rows;
+	*ret = w;
+	return 0;
+}
