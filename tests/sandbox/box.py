@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 import random
 import secrets
-import string
 import threading
 import time
-import urllib.parse
 
 import faults
+import oauth
 import routes
 from account import Account
 from books import Books
@@ -25,13 +22,8 @@ from stats import Stats
 from survey_imports import Ceiling
 from wire import Reply, Request, compress_reply
 
-OAUTH = '/oauth2/token'
-CLIENT = ('sandbox-client', 'sandbox-secret')
-TOKEN_LETTERS = string.ascii_letters + string.digits
-
-
 def random_token() -> str:
-    return ''.join(secrets.choice(TOKEN_LETTERS) for _ in range(40))
+    return oauth.random_text(40)
 
 
 class Box:
@@ -43,7 +35,7 @@ class Box:
         self.token = token
         self.base_url = ''
         self.skipped = 0.0              # seconds the tests moved the clock on
-        self.bearers: dict[str, float] = {}
+        self.oauth = oauth.OAuth(settings, self.clock)
         self.stats = Stats()
         self.faults = faults.Faults()
         self.limits = Limits(settings, self.clock, routes.LIMITS)
@@ -63,8 +55,8 @@ class Box:
 
     def name(self, request: Request) -> routes.Route | None:
         """Find the endpoint of a call and note its key."""
-        if request.raw_path == OAUTH:
-            request.key = 'oauth_token'
+        if request.raw_path == oauth.PATH:
+            request.key = oauth.KEY
             return None
         route, request.args = routes.find(request.method, request.raw_path, self.settings)
         request.key = route.key if route else 'unknown'
@@ -96,15 +88,16 @@ class Box:
             raise no_such_route()
         if request.method == 'POST' and not request.sent_body:
             raise ApiError(411, 'Length Required', None, ABSENT)
-        if request.key == 'oauth_token':
-            return self._mint(request)
-        self._authorize(request)
+        if request.key != oauth.KEY:
+            self._authorize(request)
         if self.settings.limits and in_flight > self.settings.max_in_flight:
             raise ApiError(429, 'Too many requests are in flight.', 'SANDBOX_429')
         if not self.limits.take(request.key):
             raise ApiError(429, 'Too Many Requests', 'SANDBOX_429')
         if self.settings.percent_500 and self.dice.random() * 100 < self.settings.percent_500:
             raise ApiError(500, 'Internal Server Error', 'SANDBOX_500', more={'instanceId': 'sandbox'})
+        if request.key == oauth.KEY:
+            return self.oauth.mint(request)
         self.jobs.settle()
         return route.handler(self, request, request.args)
 
@@ -117,28 +110,7 @@ class Box:
             if not secrets.compare_digest(token.encode('latin-1', 'replace'), self.token.encode()):
                 raise ApiError(401, 'Unrecognized X-API-TOKEN.', 'DCD_7')
             return
-        scheme, _, bearer = authorization.partition(' ')
-        if scheme.lower() != 'bearer' or bearer not in self.bearers:
-            raise ApiError(401, 'Unrecognized X-API-TOKEN.', 'DCD_7', '')
-        if self.clock() > self.bearers[bearer]:
-            raise ApiError(401, 'The access token has expired.', 'AUTH_6.0')
-
-    def _mint(self, request: Request) -> Reply:
-        """Client credentials (API.md 1.3): id and secret are CLIENT's."""
-        kind, _, code = request.headers.get('authorization', '').partition(' ')
-        try:
-            given = base64.b64decode(code, validate=True).decode().partition(':')
-        except (binascii.Error, UnicodeDecodeError):
-            given = ('', '', '')
-        form = urllib.parse.parse_qs(request.body.decode('latin-1'))
-        if request.method != 'POST' or kind.lower() != 'basic' or (given[0], given[2]) != CLIENT:
-            return Reply(401, dump({'error': 'invalid_client'}))
-        if form.get('grant_type') != ['client_credentials']:
-            return Reply(400, dump({'error': 'unsupported_grant_type'}))
-        bearer = random_token()
-        self.bearers[bearer] = self.clock() + 3599
-        return Reply(200, dump({'access_token': bearer, 'token_type': 'Bearer', 'expires_in': 3599,
-                                'scope': ' '.join(form.get('scope', ['manage:all']))}))
+        self.oauth.check(authorization)
 
     def _refused(self, reply: Reply) -> None:
         if reply.status == 429 and self.settings.retry_after is not None:

@@ -387,8 +387,26 @@ class Sandbox:
     def restore_token(self) -> None:
         self.call('new_token', token=self.token)
 
+    def client(self) -> tuple[str, str]:
+        """Id and secret of the account's OAuth client."""
+        told = self.info()
+        return told['client_id'], told['client_secret']
+
+    def renew_client(self) -> tuple[str, str]:
+        """Its old secret, and all that it minted, are dead."""
+        return tuple(self.call('renew_client'))
+
+    def bearers(self) -> list[str]:
+        """What was minted, oldest first."""
+        return self.call('bearers')
+
     def expire_bearers(self) -> None:
+        """AUTH_6.0 for all that were minted."""
         self.call('expire_bearers')
+
+    def forget_bearers(self) -> None:
+        """DCD_7 for all that were minted."""
+        self.call('forget_bearers')
 
     def pause(self, mode: str = 'refuse') -> None:
         """Go dark: 'refuse' (connections refused, open ones cut) or 'hang' (nothing is answered)."""

@@ -17,6 +17,7 @@ import definitions
 import distributions
 import exports
 import legacy_lists
+import oauth
 import response_imports
 import responses
 import schema
@@ -109,7 +110,7 @@ TABLE = (
     Route('legacy_import_summary', 'GET', OLD + '/{list}/contactimports/{job}/summary', 3000, legacy_lists.summary,
           legacy=True),
 )
-LIMITS = {route.key: route.limit for route in TABLE} | {'oauth_token': 500}
+LIMITS = {route.key: route.limit for route in TABLE} | {oauth.KEY: 500}
 
 
 def _pattern(path: str) -> re.Pattern:

@@ -46,6 +46,10 @@ class Settings:
     idle_seconds: float = 120.0          # a kept-alive connection is closed after this
     percent_500: float = 0.0             # share of calls answered 500 (issue qualtRics#217: about 0.01)
     random_seed: int = 1                 # of the above
+    # OAuth 2, client credentials (API.md 1.3); a mint that fails is a fault of 'oauth_token'
+    bearer_lifetime: float = 3599.0      # also what expires_in says, in whole seconds
+    scope_required: bool = False         # a mint without scope is a 400; two working clients send none
+    oauth_elsewhere: bool = False        # the client's account is of another data centre: 401 DCD_7
     # paging (API.md 1.6)
     page_size: int = 100
     short_pages: bool = False            # middle pages of 77 to 87 per cent

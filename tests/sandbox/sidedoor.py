@@ -49,6 +49,7 @@ def _survey(server, ident: str) -> Survey:
 def info(server) -> dict:
     box = server.box
     return {'base_url': box.base_url, 'side_url': f'http://127.0.0.1:{server.side_port}', 'token': box.token,
+            'client_id': box.oauth.client[0], 'client_secret': box.oauth.client[1],
             'surveys': {item.id: {'name': item.name, **item.counts()} for item in box.account.surveys.values()},
             'directories': {item.id: {'name': item.name, 'contacts': len(item.contacts),
                                       'lists': {one.id: one.name for one in item.lists.values()}}
@@ -369,7 +370,21 @@ def new_token(server, token: str | None = None) -> str:
 
 
 def expire_bearers(server) -> None:
-    server.box.bearers = {bearer: -1.0 for bearer in server.box.bearers}
+    server.box.oauth.expire()
+
+
+def forget_bearers(server) -> None:
+    server.box.oauth.forget()
+
+
+def bearers(server) -> list:
+    """All that were minted, oldest first."""
+    return server.box.oauth.minted()
+
+
+def renew_client(server) -> list:
+    """The OAuth client's old secret, and its bearers, are dead at once; id and new secret are the answer."""
+    return list(server.box.oauth.renew_client())
 
 
 def pause(server, mode: str = 'refuse') -> None:
@@ -388,6 +403,7 @@ DOORS: dict[str, Callable] = {door.__name__: door for door in (
     delete_response, response_ids, add_survey, add_sample, add_surveys, delete_survey, change_survey, add_question,
     make_big, entry, entry_sha256,
     add_directory, change_directory, add_list, change_list, add_contact, add_distribution,
-    add_legacy_list, defaults, put_remote_file, forget_keys, put_upload, new_token, expire_bearers, pause, resume,
+    add_legacy_list, defaults, put_remote_file, forget_keys, put_upload, new_token, expire_bearers,
+    forget_bearers, bearers, renew_client, pause, resume,
     *books.DOORS)}
 DOORS['faults'] = list_faults

@@ -64,18 +64,11 @@ def test_slashes_headers_and_range(shared):
     assert not {'etag', 'last-modified', 'accept-ranges', 'cache-control', 'server'} & set(headers)
 
 
-def test_token_and_oauth(box):
+def test_a_new_token_kills_the_old(box):
     old = box.token
     assert box.new_token() != old
     assert box.api('GET', f'{V3}/whoami')[0] == 200
     assert error(box.api('GET', f'{V3}/whoami', headers={'X-API-TOKEN': old})) == (401, 'DCD_7')
-    basic = {'Authorization': 'Basic c2FuZGJveC1jbGllbnQ6c2FuZGJveC1zZWNyZXQ=',
-             'Content-Type': 'application/x-www-form-urlencoded'}
-    _, _, body = box.api('POST', '/oauth2/token', b'grant_type=client_credentials', basic, token=False)
-    bearer = {'Authorization': 'Bearer ' + json.loads(body)['access_token']}
-    assert box.api('GET', f'{V3}/whoami', headers=bearer, token=False)[0] == 200
-    box.advance(3700)
-    assert error(box.api('GET', f'{V3}/whoami', headers=bearer, token=False)) == (401, 'AUTH_6.0')
 
 
 # ---- paging
