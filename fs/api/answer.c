@@ -17,7 +17,8 @@
 static void follow_notice(struct client *c, const struct json *body)
 {
 	struct base_url to;
-	const char *notice = body && !c->moved ? json_str(body, "meta.notice") : NULL;
+	/* Another data centre does not know an OAuth client's bearer (API.md 1.9). */
+	const char *notice = body && !c->moved && !c->grant ? json_str(body, "meta.notice") : NULL;
 
 	if (!notice)
 		return;
@@ -68,6 +69,8 @@ static bool has_form(const struct call *call, const struct json *body)
 {
 	const char *says = endpoint_row(call->ep)->says;
 
+	if (endpoint_row(call->ep)->mints)
+		return body && json_str(body, says);
 	if (!body || !json_is_object(body, "result") || (says && !json_str(body, says)))
 		return false;
 	if (endpoint_row(call->ep)->pages != PAGE_NEXT)
@@ -174,6 +177,8 @@ static void failed(struct client *c, struct call *call, bool damaged)
 	if (answered && call->fail.http == 429)
 		hold_endpoint(c, call, now_ms);
 	if (answered && call->fail.http == 401) {
+		if (mint_repeat(c, call))
+			return;
 		gate_refused(&c->gate, now_ms, &call->fail);
 		client_fail_waiting(c, &c->gate.fail);
 	}
@@ -188,6 +193,8 @@ static void failed(struct client *c, struct call *call, bool damaged)
 		client_finish(c, call);
 	} else {
 		client_retry(c, call, now_ms + delay_ms);
+		if (call == &c->mint)
+			mint_delayed(c, now_ms + delay_ms);
 	}
 }
 
@@ -207,11 +214,15 @@ void answer_came(struct transfer *t)
 	if (t->outcome == OUTCOME_ANSWERED && t->status != 429)
 		c->refusals[call->ticket.ep] = 0;
 
+	if (endpoint_row(call->ep)->mints && t->answer.data)
+		explicit_bzero(t->answer.data, t->answer.cap);
 	if (call->fail.err) {
 		json_free(body);
 		failed(c, call, damaged);
 	} else {
-		gate_succeeded(&c->gate, call->first_ms);
+		mint_accepted(call);
+		if (call != &c->mint)
+			gate_succeeded(&c->gate, call->first_ms);
 		call->written = t->written;
 		if (body && endpoint_row(call->ep)->pages == PAGE_NEXT)
 			take_next_page(c, call, body);

@@ -1,8 +1,8 @@
 /* client.c: typed calls.
  *
  *     client_start ─► FRESH ─► WAITING ─governor─► FLYING ─► judged ─► on_done
- *                        │        ▲                            │
- *                        │        └────────── retried ─────────┤
+ *                        │      ▲ ▲ PARKED (mint.c)            │
+ *                        │      │ └────────── retried ─────────┤
  *                        └── cancelled, refused, stopping ─────┴─► on_done
  *
  * All of it runs on the network thread but the first arrow and client_cancel, which only link,
@@ -10,6 +10,8 @@
  * look it up there, so a call that has ended meanwhile is never touched.
  */
 #include "client_private.h"
+
+#include "grant.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -83,6 +85,11 @@ static struct call *find_live(struct client *c, enum state state, bool unwanted)
 	return call;
 }
 
+struct call *client_find(struct client *c, enum state state)
+{
+	return find_live(c, state, false);
+}
+
 /* --- how a call ends ------------------------------------------------------------------------- */
 
 static void set_cancelled(struct call *call)
@@ -110,6 +117,7 @@ void client_finish(struct client *c, struct call *call)
 	free(call->url);
 	call->url = NULL;
 	buf_done(&call->transfer.answer);
+	mint_return(call);
 	call->on_done(call); /* may free call */
 }
 
@@ -127,14 +135,30 @@ void client_fail_waiting(struct client *c, const struct qx_fail *fail)
 		call->fail = *fail;
 		client_finish(c, call);
 	}
+	for (struct call *call; (call = find_live(c, CALL_PARKED, false));) {
+		call->fail = *fail;
+		client_finish(c, call);
+	}
+}
+
+void client_queue(struct client *c, struct call *call)
+{
+	if (call == &c->mint || mint_is_ready(c)) {
+		call->state = CALL_WAITING;
+		governor_queue(c->governor, &call->ticket);
+		return;
+	}
+	call->state = CALL_PARKED;
+	if (call->first_ms == 0)
+		call->first_ms = sys_now_ms();
 }
 
 void client_retry(struct client *c, struct call *call, int64_t at_ms)
 {
 	buf_done(&call->transfer.answer);
 	call->ticket.not_before_ms = at_ms;
-	call->state = CALL_WAITING;
-	governor_queue(c->governor, &call->ticket);
+	mint_return(call);
+	client_queue(c, call);
 }
 
 static void end_unwanted(struct client *c)
@@ -143,6 +167,10 @@ static void end_unwanted(struct client *c)
 
 	while ((call = find_live(c, CALL_WAITING, true))) {
 		(void)governor_withdraw(c->governor, &call->ticket); /* it waits */
+		set_cancelled(call);
+		client_finish(c, call);
+	}
+	while ((call = find_live(c, CALL_PARKED, true))) {
 		set_cancelled(call);
 		client_finish(c, call);
 	}
@@ -179,8 +207,7 @@ static void admit(struct client *c, struct call *call, bool unwanted)
 	} else if (!gate_pass(&c->gate, sys_now_ms())) {
 		call->fail = c->gate.fail;
 	} else {
-		call->state = CALL_WAITING;
-		governor_queue(c->governor, &call->ticket);
+		client_queue(c, call);
 		return;
 	}
 	client_finish(c, call);
@@ -223,17 +250,20 @@ int client_new(const struct client_config *config, struct client **ret)
 	c->attend.fn = attend;
 	client_dispatch_init(c);
 	c->share_fd = -1;
-	c->base = config->base;
+	c->base = c->home = config->base;
 	memcpy(c->view.origin, config->base.origin, sizeof(c->view.origin));
 	c->view.reachable = true;
 	c->governor = governor_new(&config->limits);
 	int r = c->governor ? http_new(&c->http) : -ENOMEM;
+	if (r == 0 && config->oauth.secret)
+		r = grant_new(&config->oauth, &c->grant); /* last: it takes the secret */
 	if (r < 0) {
 		client_free(c);
 		return r;
 	}
 	governor_view(c->governor, &c->view.governor);
 	c->token = config->token;
+	c->view.oauth = c->grant != NULL;
 	*ret = c;
 	return 0;
 }
@@ -251,7 +281,7 @@ static enum endpoint limits_of(const struct call *call)
 	return any ? path_endpoint(call->args[0]) : call->ep;
 }
 
-void client_start(struct client *c, struct call *call)
+static void prepare(struct client *c, struct call *call)
 {
 	call->ticket = (struct ticket){
 		.ep = limits_of(call),
@@ -269,9 +299,25 @@ void client_start(struct client *c, struct call *call)
 	call->url = NULL;
 	call->first_ms = 0;
 	call->state = CALL_FRESH;
+	call->sent_ms = 0;
+	call->bearer = NULL;
+	call->renewed = false;
 	call->cancelled = false;
 	call->client = c;
+}
 
+void client_begin(struct client *c, struct call *call)
+{
+	prepare(c, call);
+	pthread_mutex_lock(&c->lock);
+	append(&c->live, call);
+	pthread_mutex_unlock(&c->lock);
+	client_queue(c, call);
+}
+
+void client_start(struct client *c, struct call *call)
+{
+	prepare(c, call);
 	pthread_mutex_lock(&c->lock);
 	bool stopping = c->stopping;
 	if (!stopping)
@@ -371,6 +417,7 @@ void client_free(struct client *c)
 	shared_free(c->shared);
 	governor_free(c->governor);
 	secret_free(c->token);
+	grant_free(c->grant);
 	pthread_mutex_destroy(&c->lock);
 	free(c);
 }

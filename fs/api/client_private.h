@@ -1,6 +1,6 @@
-/* client_private.h: the client between its files: client.c has the calls' life, dispatch.c sends
- * what may go, answer.c decides what an attempt came to. Threads: as marked; functions on the
- * network thread only. */
+/* client_private.h: the client between its files: client.c has the calls' life, dispatch.c chooses
+ * who may go, attempt.c sends them, answer.c decides what an attempt came to, mint.c has an OAuth
+ * client's bearers. Threads: as marked; functions on the network thread only. */
 #ifndef QXFS_API_CLIENT_PRIVATE_H
 #define QXFS_API_CLIENT_PRIVATE_H
 
@@ -11,7 +11,15 @@
 #include "gate.h"
 #include "shared.h"
 
-enum state { CALL_FRESH, CALL_WAITING, CALL_FLYING, CALL_ABORTED };
+enum state {
+	CALL_FRESH,
+	CALL_PARKED, /* until an OAuth client has a bearer */
+	CALL_WAITING,
+	CALL_FLYING,
+	CALL_ABORTED
+};
+
+struct grant;
 
 struct calls {
 	struct call *head, *tail;
@@ -19,10 +27,10 @@ struct calls {
 
 struct client {
 	struct http *http;
-	struct secret *token;
-	struct task attend; /* something was started, cancelled or ended by another thread */
-	struct task tick;   /* the governor said "not before" */
-	struct task others; /* another mount has begun or ended */
+	struct secret *token; /* NULL: there is a grant */
+	struct task attend;   /* something was started, cancelled or ended by another thread */
+	struct task tick;     /* the governor said "not before" */
+	struct task others;   /* another mount has begun or ended */
 	client_moved_fn *on_moved;
 	void *on_moved_arg;
 
@@ -32,6 +40,9 @@ struct client {
 	uint64_t deaths;       /* of other mounts, as told last */
 	int adopting;          /* jobs that were taken, and are still counted as orphans */
 	struct base_url base;
+	struct base_url home; /* as configured: a mint goes there */
+	struct grant *grant;  /* NULL: there is a token */
+	struct call mint;     /* live while grant->minting */
 	bool moved;
 	struct gate gate;
 	int refusals[EP_N_];    /* 429s in a row, those that came together counted once */
@@ -53,19 +64,42 @@ struct client {
 void client_dispatch_init(struct client *c);
 void client_dispatch(struct client *c); /* sends what may go now */
 void client_begin_sharing(struct client *c, int fd);
-/* Each attempt builds it anew: the base may have moved. A page's address was checked when it came,
- * and is checked again, for it is where the token goes. */
-int client_build_url(struct client *c, struct call *call);
-/* The one door that all paths go through, whoever made them: a page that the service names, too. */
-int client_check_path(struct call *call);
 
 /* client.c */
 void client_publish_view(struct client *c);
+/* Links it among the live ones, and queues it past the gate: for calls of the client's own. */
+void client_begin(struct client *c, struct call *call);
+/* Queues a live call, or parks it. */
+void client_queue(struct client *c, struct call *call);
+struct call *client_find(struct client *c, enum state state); /* the first one; NULL */
 void client_fail_waiting(struct client *c, const struct qx_fail *fail);
 /* The slots that the governor gave for this attempt, unless a job now runs in one. */
 void client_release(struct client *c, const struct call *call, bool job_runs);
 void client_retry(struct client *c, struct call *call, int64_t at_ms);
 void client_finish(struct client *c, struct call *call); /* on_done, which may free call */
+
+/* attempt.c: a call as a request. */
+int client_build_url(struct client *c, struct call *call);
+int client_check_path(struct call *call); /* call->fail says it */
+void client_launch(struct client *c, struct call *call);
+
+/* mint.c: an OAuth client's bearers. A call without one is parked: it is among the live calls and
+ * nowhere else, so it holds neither a slot of the governor nor a thread. Without an OAuth client
+ * all of this does nothing. */
+/* True: a call may be queued, for there is a bearer; else a mint is begun. */
+bool mint_is_ready(struct client *c);
+/* Gives the call a bearer to be sent with, or has it: true. */
+bool mint_lend(struct client *c, struct call *call);
+/* The credential that the call is sent with. */
+void mint_fill(const struct client *c, const struct call *call, struct transfer *t);
+/* What it was sent with is given back. */
+void mint_return(struct call *call);
+/* The service has accepted, or refused, what the call was sent with. True: it is queued again, with
+ * another bearer, which happens once. */
+void mint_accepted(struct call *call);
+bool mint_repeat(struct client *c, struct call *call);
+/* An attempt of the mint has failed and the next is at next_ms: who may not wait as long fails. */
+void mint_delayed(struct client *c, int64_t next_ms);
 
 /* answer.c: on_done of a call's transfer. */
 void answer_came(struct transfer *t);

@@ -31,6 +31,19 @@ static const struct endpoint_row rows[] = {
 		.answer = ANSWER_JSON,
 		.what = "the account",
 	},
+	/* Repeated although it is a POST: a token that nobody uses only grows old. */
+	[EP_OAUTH_TOKEN] = {
+		.name = "oauth_token",
+		.method = "POST",
+		.path = "/oauth2/token",
+		.calls_per_minute = 500,
+		.repeat = REPEAT_ALWAYS,
+		.pages = PAGE_NONE,
+		.answer = ANSWER_JSON,
+		.mints = true,
+		.says = "access_token",
+		.what = "the OAuth client's access token",
+	},
 	[EP_SURVEYS] = {
 		.name = "surveys",
 		.method = "GET",

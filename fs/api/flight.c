@@ -116,11 +116,16 @@ static bool add_header(struct flight *f, const char *line)
 	return more != NULL;
 }
 
-static bool add_token(struct flight *f, const struct secret *token)
+static bool add_token(struct flight *f, const struct secret *token, enum auth auth)
 {
+	static const char *const headers[] = {
+		[AUTH_TOKEN] = "X-API-TOKEN: ",
+		[AUTH_BEARER] = "Authorization: Bearer ",
+		[AUTH_BASIC] = "Authorization: Basic ",
+	};
 	struct buf line = { 0 };
 
-	buf_add_str(&line, "X-API-TOKEN: ");
+	buf_add_str(&line, headers[auth]);
 	buf_add_str(&line, secret_reveal(token));
 	bool good = !buf_failed(&line) && add_header(f, buf_text(&line));
 	if (line.data)
@@ -134,7 +139,7 @@ static bool set_headers(struct flight *f)
 	const struct transfer *t = f->t;
 	char type[120];
 
-	if (t->token && !add_token(f, t->token))
+	if (t->token && !add_token(f, t->token, t->auth))
 		return false;
 	if (!add_header(f, t->sink_fd >= 0 ? "Accept: */*" : "Accept: application/json"))
 		return false;

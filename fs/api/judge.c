@@ -74,13 +74,15 @@ static void mask(char *text, const struct secret *token)
 		memset(at, '*', secret_len(token));
 }
 
-/* Cleans, masks, then cuts: a token cut in two would slip through a mask that came later. */
-static void quote(char out[SAID_SIZE], const char *text, const struct secret *token)
+/* Cleans, masks, then cuts: a token cut in two would slip through a mask that came later. t NULL:
+ * nothing was sent. */
+static void quote(char out[SAID_SIZE], const char *text, const struct transfer *t)
 {
 	char whole[2048];
 
 	clean(whole, sizeof(whole), text ? text : "");
-	mask(whole, token);
+	mask(whole, t ? t->token : NULL);
+	mask(whole, t ? t->hidden : NULL);
 	clean(out, SAID_SIZE, whole);
 }
 
@@ -100,6 +102,12 @@ static const char *first_str(const struct json *body, const char *path, const ch
 {
 	const char *text = body ? json_str(body, path) : NULL;
 	return text || !body ? text : json_str(body, old_path);
+}
+
+/* RFC 6749, 5.2: API.md does not say how a mint fails. */
+static const char *said_of_mint(const struct json *body)
+{
+	return first_str(body, "error_description", "error");
 }
 
 static void copy_ids(struct qx_fail *fail, const struct json *body)
@@ -153,6 +161,48 @@ static const struct verdict verdicts[] = {
 	  "Try again; if it stays so, this version of qxfs does not know the service's." },
 };
 
+/* "invalid_client" and the like: whatever its status, it will be the same again. */
+static const struct verdict mint_refused = {
+	400,
+	428,
+	EACCES,
+	"the service refused the OAuth client",
+	false,
+	"Compare client_id, client_secret and scope with Account Settings, Qualtrics IDs, OAuth "
+	"Client Manager, and the host with your data centre, and store them with qxfs login."
+};
+static const struct verdict bearer_refused = {
+	401,
+	401,
+	EACCES,
+	"the service refused what it had given the OAuth client",
+	false,
+	"See whether the client is still listed in Account Settings, Qualtrics IDs, OAuth Client "
+	"Manager, then store its id and secret with qxfs login."
+};
+static const struct verdict bearer_unknown = {
+	401,
+	401,
+	EACCES,
+	"the service does not know the OAuth client's access token; the account may live in "
+	"another data centre",
+	false,
+	"Account Settings, Qualtrics IDs names the data centre: give that host to qxfs login."
+};
+
+/* Who asked with an OAuth client is told of it, not of an API token (API.md 1.9). */
+static const struct verdict *oauth_verdict(const struct endpoint_row *row, const struct transfer *t,
+                                           const struct json *body)
+{
+	const char *code = first_str(body, "meta.error.errorCode", "meta.internalErrorCode");
+
+	if (row->mints && t->status >= mint_refused.from && t->status <= mint_refused.to)
+		return &mint_refused;
+	if (row->mints || t->auth != AUTH_BEARER || t->status != bearer_refused.from)
+		return NULL;
+	return code && strcmp(code, "DCD_7") == 0 ? &bearer_unknown : &bearer_refused;
+}
+
 static const struct verdict *find_verdict(int status)
 {
 	size_t i = 0;
@@ -170,10 +220,9 @@ static void put_remedy(struct qx_fail *fail, const char *remedy)
 		fail_remedy(fail, "%s", remedy);
 }
 
-static void set_status(const struct endpoint_row *row, int status, const char *said,
-                       const struct json *body, struct qx_fail *fail)
+static void set_status(const struct endpoint_row *row, const struct verdict *v, int status,
+                       const char *said, const struct json *body, struct qx_fail *fail)
 {
-	const struct verdict *v = find_verdict(status);
 	char number[24];
 
 	snprintf(number, sizeof(number), "HTTP %d", status);
@@ -189,7 +238,7 @@ void client_judge(const struct endpoint_row *row, int status, const struct json 
 {
 	char said[SAID_SIZE];
 	quote(said, said_by(body), NULL);
-	set_status(row, status, said, body, fail);
+	set_status(row, find_verdict(status), status, said, body, fail);
 }
 
 void judge_status(const struct endpoint_row *row, const struct transfer *t, const struct json *body,
@@ -198,8 +247,12 @@ void judge_status(const struct endpoint_row *row, const struct transfer *t, cons
 	char said[SAID_SIZE];
 	bool redirect = t->status >= 300 && t->status <= 399;
 
-	quote(said, redirect ? t->problem : said_by(body), t->token);
-	set_status(row, t->status, said, body, fail);
+	const struct verdict *v = oauth_verdict(row, t, body);
+
+	quote(said, redirect ? t->problem : row->mints ? said_of_mint(body) : said_by(body), t);
+	set_status(row, v ? v : find_verdict(t->status), t->status, said, body, fail);
+	if (v == &mint_refused)
+		fail->http = 401; /* all rooms know a refused credential by it */
 }
 
 /* --- no answer, or none that makes sense ----------------------------------------------------- */
@@ -218,7 +271,7 @@ void judge_damaged(const struct endpoint_row *row, const struct transfer *t,
 	char host[256], said[SAID_SIZE];
 
 	url_host_for_people(t->url, host, sizeof(host));
-	quote(said, said_by(body), t->token);
+	quote(said, said_by(body), t);
 	if (judge_is_web_page(t))
 		fail_set(fail, EIO,
 		         "%s answered with a web page instead of data (a login page or a proxy?) "
@@ -258,7 +311,7 @@ static void set_away(const struct transfer *t, int err, const char *before, cons
 	char host[256], said[SAID_SIZE];
 
 	url_host_for_people(t->url, host, sizeof(host));
-	quote(said, t->problem, t->token);
+	quote(said, t->problem, t);
 	fail_set(fail, err, "%s %.100s %s%s%s%s", before, host, after, said[0] ? " (" : "", said,
 	         said[0] ? ")" : "");
 	fail_remedy(fail,
@@ -271,7 +324,7 @@ static void set_tls(const struct transfer *t, struct qx_fail *fail)
 	char host[256], said[SAID_SIZE];
 
 	url_host_for_people(t->url, host, sizeof(host));
-	quote(said, t->problem, t->token);
+	quote(said, t->problem, t);
 	fail_set(fail, EIO, "no trustworthy connection to %.100s: %s", host, said);
 	fail_remedy(
 		fail,

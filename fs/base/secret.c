@@ -2,9 +2,13 @@
  * wiping touch nothing else and malloc never holds a copy. */
 #include <qxfs/base/secret.h>
 
+#include <limits.h>
+#include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+
+#include <qxfs/base/buf.h>
 
 struct secret {
 	size_t map_len;
@@ -31,6 +35,28 @@ struct secret *secret_new(char *text)
 	memcpy(s->text, text, len + 1);
 	explicit_bzero(text, len);
 	return s;
+}
+
+struct secret *secret_new_basic(const char *user, const struct secret *s)
+{
+	struct buf plain = { 0 };
+	struct secret *basic = NULL;
+
+	buf_add_str(&plain, user);
+	buf_add_str(&plain, ":");
+	buf_add(&plain, s->text, s->len);
+	size_t size = (plain.len + 2) / 3 * 4 + 1;
+	char *code = buf_failed(&plain) || plain.len > INT_MAX / 2 ? NULL : malloc(size);
+	if (code) {
+		(void)EVP_EncodeBlock((unsigned char *)code, (const unsigned char *)plain.data,
+		                      (int)plain.len);
+		basic = secret_new(code); /* wipes it */
+	}
+	if (plain.data)
+		explicit_bzero(plain.data, plain.cap);
+	buf_done(&plain);
+	secret_free_text(code);
+	return basic;
 }
 
 void secret_free(struct secret *s)

@@ -14,15 +14,18 @@
 
 #include <qxfs/api/http.h>
 #include <qxfs/api/limits.h>
+#include <qxfs/api/oauth.h>
 #include <qxfs/api/url.h>
 #include <qxfs/base/fail.h>
 #include <qxfs/base/json.h>
 
 struct client;
+struct bearer;
 
 struct client_config {
-	struct base_url base;
-	struct secret *token; /* taken by a client_new that succeeds */
+	struct base_url base; /* the secret of an OAuth client goes there and nowhere else */
+	struct secret *token; /* taken by a client_new that succeeds; NULL with an OAuth client */
+	struct oauth_client oauth;
 	struct governor_config limits;
 };
 
@@ -61,7 +64,10 @@ struct call {
 	/* client.c's own */
 	struct ticket ticket;
 	struct transfer transfer;
-	int64_t first_ms; /* the first attempt went out */
+	int64_t first_ms;      /* the first attempt went out, or would have with a bearer */
+	int64_t sent_ms;       /* the last one did */
+	struct bearer *bearer; /* it was sent with, NULL: none */
+	bool renewed;          /* it was refused once and is sent again with another one */
 	char *url;
 	int state;
 	bool cancelled;
@@ -85,7 +91,8 @@ void client_job_taken(struct client *c);
 /* Frees answer and next_page and clears the out part, so that the call can be started again. */
 void call_clear(struct call *call);
 
-/* Called on the network thread when a notice made the client switch hosts (once). */
+/* Called on the network thread when a notice made the client switch hosts (once; never an
+ * OAuth client, whom no other data centre knows). */
 typedef void client_moved_fn(void *arg, const char *new_origin);
 void client_on_moved(struct client *c, client_moved_fn *fn, void *arg); /* before the first call */
 
@@ -102,6 +109,7 @@ struct client_view {
 	char origin[300];
 	bool reachable;     /* false: the last call found no network */
 	bool token_refused; /* a 401 came and nothing succeeded since */
+	bool oauth;         /* it is an OAuth client that was refused */
 	uint64_t calls, refused_429;
 };
 /* A copy kept for status texts; any thread, client.lock (rank 4). */

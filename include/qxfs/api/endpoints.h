@@ -13,6 +13,7 @@
 
 enum endpoint {
 	EP_WHOAMI,
+	EP_OAUTH_TOKEN, /* client.c mints with it; nobody else asks for it */
 	EP_SURVEYS,
 	EP_SURVEY,
 	EP_EXPORT_START,
@@ -80,6 +81,7 @@ struct endpoint_row {
 	enum repeat_rule repeat;
 	enum page_style pages;
 	enum answer_kind answer;
+	bool mints; /* an OAuth client's token: sent with its secret, answered without envelope */
 	const char *says; /* "result.status": a text, without which it is no answer; NULL: any */
 	const char *what; /* "the list of surveys": for messages to people */
 	int most;         /* elements that its pages give at most (API.md 7.3); 0: any number */

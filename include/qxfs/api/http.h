@@ -20,12 +20,17 @@
 struct http;
 struct flight;
 
+/* The header that a credential is sent in. */
+enum auth { AUTH_TOKEN, AUTH_BEARER, AUTH_BASIC };
+
 struct transfer {
 	/* in; all borrowed until on_done */
 	const char *method;
 	const char *url;
-	const struct secret *token; /* sent as X-API-TOKEN, and nowhere else */
-	const char *body;           /* NULL: none (a POST then says Content-Length: 0) */
+	const struct secret *token; /* sent in the header that `auth` names, and nowhere else */
+	enum auth auth;
+	const struct secret *hidden; /* never sent, but masked as `token` is; NULL: none */
+	const char *body;            /* NULL: none (a POST then says Content-Length: 0) */
 	size_t body_len;
 	const char *content_type; /* of the body */
 	const char *headers[2];   /* whole lines of its own, NULL: none */

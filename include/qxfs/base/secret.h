@@ -9,7 +9,9 @@ struct secret;
 
 /* Copies the text and wipes `text`. NULL when memory runs out. */
 struct secret *secret_new(char *text);
-void secret_free(struct secret *s);
+/* "USER:SECRET" in base64, as HTTP Basic has it. NULL when memory runs out. */
+struct secret *secret_new_basic(const char *user, const struct secret *s);
+void secret_free(struct secret *s); /* NULL is fine */
 size_t secret_len(const struct secret *s);
 /* The text, for the one place that sends it (api/http.c) and for hashing; borrowed. */
 const char *secret_reveal(const struct secret *s);

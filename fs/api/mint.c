@@ -1,0 +1,176 @@
+/* mint.c: one mint for however many calls wait.
+ *
+ *     client_queue ─► a bearer? ─yes─► the governor
+ *                        │ no                ▲
+ *                        └─► parked ─ mint ──┴─► fails: so do they
+ *
+ * The mint is a call like others: its row of endpoints.c says how often, how again. It passes no
+ * gate, for only calls that passed it wait for one; that it succeeds opens none, for the account
+ * may refuse the bearer all the same. A bearer that is refused before it was ever accepted closes
+ * the gate and is dropped, so that a client that the account does not know mints once for each
+ * probe.
+ */
+#include "client_private.h"
+
+#include "grant.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#include <qxfs/base/log.h>
+#include <qxfs/base/sys.h>
+
+#define BOUND_MS 30000
+
+static bool is_mint(const struct call *call)
+{
+	return endpoint_row(call->ep)->mints;
+}
+
+/* --- the mint -------------------------------------------------------------------------------- */
+
+static void fail_parked(struct client *c, const struct qx_fail *fail)
+{
+	for (struct call *call; (call = client_find(c, CALL_PARKED));) {
+		call->fail = *fail;
+		client_finish(c, call);
+	}
+}
+
+static int take(struct grant *g, struct call *mint, int64_t now_ms)
+{
+	int r = grant_take(g, mint->answer, mint->sent_ms, now_ms);
+
+	if (r < 0) {
+		fail_set(&mint->fail, r == -EBADMSG ? EIO : ENOMEM,
+		         r == -EBADMSG ? "the service gave the OAuth client no access token that "
+		                         "can be used"
+		                       : "there is no memory left");
+		fail_remedy(&mint->fail, "Try again; if it stays so, use an API token instead.");
+	}
+	return r;
+}
+
+static void on_minted(struct call *mint)
+{
+	struct client *c = mint->client;
+	int64_t now_ms = sys_now_ms();
+	bool good = mint->fail.err == 0 && take(c->grant, mint, now_ms) == 0;
+	struct qx_fail fail = mint->fail;
+
+	log_debug("client", "oauth: %s", good ? "a new bearer" : "no new bearer");
+	c->grant->minting = false;
+	call_clear(mint);
+	if (!good) {
+		grant_put_off(c->grant, now_ms);
+		fail_parked(c, &fail);
+		return;
+	}
+	for (struct call *call; (call = client_find(c, CALL_PARKED));)
+		client_queue(c, call);
+}
+
+static void begin(struct client *c)
+{
+	if (c->grant->minting)
+		return;
+	c->grant->minting = true;
+	c->mint = (struct call){
+		.ep = EP_OAUTH_TOKEN,
+		.class = CLASS_PERSON,
+		.uid = geteuid(),
+		.body = c->grant->form,
+		.content_type = "application/x-www-form-urlencoded",
+		.sink_fd = -1,
+		.on_done = on_minted,
+	};
+	client_begin(c, &c->mint);
+}
+
+bool mint_is_ready(struct client *c)
+{
+	if (!c->grant)
+		return true;
+	struct bearer *b = grant_lend(c->grant, sys_now_ms());
+	if (!b)
+		begin(c);
+	bearer_unref(b);
+	return b != NULL;
+}
+
+/* --- what calls are sent with ---------------------------------------------------------------- */
+
+bool mint_lend(struct client *c, struct call *call)
+{
+	int64_t now_ms = sys_now_ms();
+
+	if (!c->grant || is_mint(call))
+		return true;
+	call->bearer = grant_lend(c->grant, now_ms);
+	if (grant_is_old(c->grant, now_ms))
+		begin(c);
+	return call->bearer != NULL;
+}
+
+void mint_fill(const struct client *c, const struct call *call, struct transfer *t)
+{
+	if (is_mint(call)) {
+		t->auth = AUTH_BASIC;
+		t->token = c->grant->basic;
+		t->hidden = c->grant->secret;
+	} else if (c->grant) {
+		t->auth = AUTH_BEARER;
+		t->token = call->bearer->text;
+	} else {
+		t->auth = AUTH_TOKEN;
+		t->token = c->token;
+	}
+}
+
+void mint_return(struct call *call)
+{
+	bearer_unref(call->bearer);
+	call->bearer = NULL;
+}
+
+void mint_accepted(struct call *call)
+{
+	if (call->bearer)
+		call->bearer->accepted = true;
+}
+
+bool mint_repeat(struct client *c, struct call *call)
+{
+	if (!call->bearer)
+		return false;
+	bool worth = grant_refused(c->grant, call->bearer);
+	if (!worth || call->renewed || !gate_pass_again(&c->gate, call->first_ms))
+		return false;
+	call->renewed = true;
+	client_retry(c, call, 0);
+	return true;
+}
+
+/* --- patience -------------------------------------------------------------------------------- */
+
+static struct call *find_overdue(struct client *c, int64_t next_ms)
+{
+	struct call *found = NULL;
+
+	pthread_mutex_lock(&c->lock);
+	for (struct call *call = c->live.head; call && !found; call = call->next_live) {
+		int64_t bound_ms = call->bound_ms > 0 ? call->bound_ms : BOUND_MS;
+		if (call->state == CALL_PARKED && call->first_ms + bound_ms < next_ms)
+			found = call;
+	}
+	pthread_mutex_unlock(&c->lock);
+	return found;
+}
+
+void mint_delayed(struct client *c, int64_t next_ms)
+{
+	for (struct call *call; (call = find_overdue(c, next_ms));) {
+		call->fail = c->mint.fail;
+		client_finish(c, call);
+	}
+}
