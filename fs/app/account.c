@@ -29,6 +29,7 @@ struct account {
 	char known_name[HASH_HEX_SIZE];
 	struct base_url configured;
 	struct base_url base;
+	bool oauth; /* an OAuth client's, not an API token's */
 	char id[HASH_HEX_SIZE];
 	char brand[NAME_SIZE], user[NAME_SIZE];
 
@@ -226,7 +227,10 @@ static void reword(const struct account *a, struct qx_fail *fail)
 	const struct qx_fail f = *fail;
 	const char *host = a->configured.host;
 
-	if (f.http == 401 || f.http == 403) {
+	if (a->oauth && f.http == 401) {
+		fail_set(fail, EACCES, "%s: %s", host, f.why);
+		fail_remedy(fail, "%s", f.remedy);
+	} else if (f.http == 401 || f.http == 403) {
 		fail_set(fail, EACCES, "the token was refused by %s (%d%s%s%s)", host, f.http,
 		         f.code[0] ? ", " : "", f.code, said(&f));
 		fail_remedy(fail, "Make a new one under Account Settings > Qualtrics IDs and set "
@@ -325,7 +329,10 @@ static void on_checked(struct call *call)
 	const struct account *a = call->arg;
 	const char *user = call->answer ? json_str(call->answer, "result.userId") : NULL;
 
-	if (call->fail.http == 401 || call->fail.http == 403)
+	if (a->oauth && call->fail.http == 401)
+		log_warn(TOPIC, "%s: %s. %s", a->configured.host, call->fail.why,
+		         call->fail.remedy);
+	else if (call->fail.http == 401 || call->fail.http == 403)
 		log_warn(TOPIC,
 		         "the token was refused by %s (%d %s): make a new one under Account "
 		         "Settings > Qualtrics IDs, then mount again",
@@ -371,8 +378,18 @@ static int open_known(const char *state_parent, struct qx_fail *fail)
 	return fd;
 }
 
-int account_new(const char *state_parent, const struct base_url *configured,
-                const struct secret *token, struct account **ret, struct qx_fail *fail)
+static void name_known(const struct client_config *c, char out[HASH_HEX_SIZE])
+{
+	if (c->oauth.secret)
+		hash_hex(out, (const char *const[]){ "known-oauth", c->base.host, c->oauth.id,
+		                                     secret_reveal(c->oauth.secret), NULL });
+	else
+		hash_hex(out, (const char *const[]){ "known", c->base.host, secret_reveal(c->token),
+		                                     NULL });
+}
+
+int account_new(const char *state_parent, const struct client_config *config, struct account **ret,
+                struct qx_fail *fail)
 {
 	int fd = open_known(state_parent, fail);
 	if (fd < 0)
@@ -384,12 +401,12 @@ int account_new(const char *state_parent, const struct base_url *configured,
 		return fail_set(fail, ENOMEM, "there is no memory left");
 	}
 	a->known_fd = fd;
-	a->configured = *configured;
-	a->base = *configured;
+	a->configured = config->base;
+	a->base = config->base;
+	a->oauth = config->oauth.secret != NULL;
 	pthread_mutex_init(&a->lock, NULL);
 	pthread_mutex_init(&a->write_lock, NULL);
-	hash_hex(a->known_name,
-	         (const char *const[]){ "known", configured->host, secret_reveal(token), NULL });
+	name_known(config, a->known_name);
 	read_known(a);
 	*ret = a;
 	return 0;

@@ -1,8 +1,9 @@
 /* account.h: whose token it is, and what is remembered of it between mounts.
  *
  * An account is a host, a brand and a user; the hash of the three names its folders in cache and
- * state. What is known of a token lies in the state parent as known/HASH, HASH being that of host
- * and token, so that a known token mounts at once, also without network. Host is always the
+ * state, and is the same by whatever credential. What is known of a token (or an OAuth client) lies
+ * in the state parent as known/HASH, HASH being that of host and token, so that a known one mounts
+ * at once, also without network. Host is always the
  * configured one: that the service moved the brand to another (meta.notice) is remembered there,
  * and changes no folder.
  *
@@ -21,9 +22,10 @@
 
 struct account;
 
-/* Looks the token up. -errno with words: the state folder cannot be used. */
-int account_new(const char *state_parent, const struct base_url *configured,
-                const struct secret *token, struct account **ret, struct qx_fail *fail);
+/* Looks the token, or the OAuth client, up: of `config` only base and credential count, and nothing
+ * is taken. -errno with words: the state folder cannot be used. */
+int account_new(const char *state_parent, const struct client_config *config, struct account **ret,
+                struct qx_fail *fail);
 /* After client_stop. NULL is fine. */
 void account_free(struct account *a);
 

@@ -17,6 +17,8 @@
 #define BLANKS " \t\r\n"
 #define HOST_NAME "QUALTRICS_BASE_URL"
 #define WHERE_TOKENS_ARE "Account Settings > Qualtrics IDs > API in Qualtrics shows it"
+#define WHERE_CLIENTS_ARE \
+	"Account Settings > Qualtrics IDs > OAuth Client Manager in Qualtrics has it"
 
 static const char *const token_names[] = { "QUALTRICS_API_TOKEN", "QUALTRICS_API_KEY" };
 
@@ -50,7 +52,18 @@ static const char *skip_blanks(const char *text)
 	return text + strspn(text, BLANKS);
 }
 
-int credentials_take_token(char *text, const char *where, char **ret, struct qx_fail *fail)
+/* What is taken, and where a person finds it. */
+struct kind {
+	const char *a; /* "an API token" */
+	const char *where;
+};
+
+static const struct kind token_kind = { "API token", WHERE_TOKENS_ARE };
+static const struct kind id_kind = { "OAuth client id", WHERE_CLIENTS_ARE };
+static const struct kind secret_kind = { "OAuth client secret", WHERE_CLIENTS_ARE };
+
+static int take(char *text, const struct kind *kind, const char *where, char **ret,
+                struct qx_fail *fail)
 {
 	const char *start = skip_blanks(text);
 	size_t len = strlen(start);
@@ -59,19 +72,19 @@ int credentials_take_token(char *text, const char *where, char **ret, struct qx_
 	while (len > 0 && strchr(BLANKS, start[len - 1]))
 		len--;
 	if (len == 0) {
-		r = fail_set(fail, EINVAL, "%s holds no API token", where);
-		fail_remedy(fail, WHERE_TOKENS_ARE);
+		r = fail_set(fail, EINVAL, "%s holds no %s", where, kind->a);
+		fail_remedy(fail, "%s", kind->where);
 	} else if (len > TOKEN_MAX) {
-		r = fail_set(fail, EINVAL, "%s holds something far too long for an API token",
-		             where);
+		r = fail_set(fail, EINVAL, "%s holds something far too long for an %s", where,
+		             kind->a);
 	}
 	for (size_t i = 0; r == 0 && i < len; i++) {
 		if (start[i] <= ' ' || start[i] > '~') {
 			r = fail_set(fail, EINVAL,
-			             "the API token in %s has a blank, a line break or "
-			             "another character inside that no token has",
-			             where);
-			fail_remedy(fail, "Copy it again, alone; " WHERE_TOKENS_ARE);
+			             "the %s in %s has a blank, a line break or another character "
+			             "inside that none has",
+			             kind->a, where);
+			fail_remedy(fail, "Copy it again, alone; %s", kind->where);
 		}
 	}
 	if (r == 0) {
@@ -81,6 +94,32 @@ int credentials_take_token(char *text, const char *where, char **ret, struct qx_
 	}
 	explicit_bzero(text, strlen(text));
 	return r;
+}
+
+int credentials_take_token(char *text, const char *where, char **ret, struct qx_fail *fail)
+{
+	return take(text, &token_kind, where, ret, fail);
+}
+
+int credentials_take_client(char *id, char *secret, const char *where, struct credentials *ret,
+                            struct qx_fail *fail)
+{
+	char *own = NULL;
+
+	int r = take(id, &id_kind, where, &own, fail);
+	if (r == 0 && strchr(own, ':')) { /* HTTP Basic ends it there */
+		r = fail_set(fail, EINVAL, "the OAuth client id in %s has a ':'", where);
+		fail_remedy(fail, "%s", WHERE_CLIENTS_ARE);
+	}
+	if (r == 0)
+		r = take(secret, &secret_kind, where, &ret->token, fail);
+	if (r < 0) {
+		explicit_bzero(secret, strlen(secret));
+		free(own);
+		return r;
+	}
+	ret->client_id = own;
+	return 0;
 }
 
 /* --- the file --- */
@@ -134,14 +173,29 @@ static char *token_of_environment(const char **ret_name)
 
 static bool has_token(const struct profile *p)
 {
-	return p && (p->token || p->token_file || p->token_command);
+	return p && (p->token || p->token_file || p->token_command || p->client_id);
 }
 
-static int token_of_profile(const struct profile *p, char **ret, struct qx_fail *fail)
+static int client_of_profile(const struct profile *p, struct credentials *ret, struct qx_fail *fail)
 {
-	char *text = NULL;
+	char *id = strdup(p->client_id), *secret = strdup(p->client_secret ? p->client_secret : "");
+	int r = id && secret ? credentials_take_client(id, secret, "the profile", ret, fail)
+	                     : fail_set(fail, ENOMEM, "there is no memory left");
+
+	ret->scope = r == 0 && p->scope && *p->scope ? strdup(p->scope) : NULL;
+	secret_free_text(secret);
+	free(id);
+	return r;
+}
+
+static int token_of_profile(const struct profile *p, struct credentials *found,
+                            struct qx_fail *fail)
+{
+	char **ret = &found->token, *text = NULL;
 	int r = 0;
 
+	if (p->client_id)
+		return client_of_profile(p, found, fail);
 	if (p->token_file)
 		return read_file(p->token_file, ret, fail);
 	if (p->token_command)
@@ -205,7 +259,8 @@ static int read_base(const struct profile *profile, bool own, struct base_url *r
 	if (r != -ENOENT)
 		return r;
 	if (own) {
-		r = fail_set(fail, ENOENT, "the profile has a token and no host");
+		r = fail_set(fail, ENOENT, "the profile has a %s and no host",
+		             profile->client_id ? "client_id" : "token");
 		fail_remedy(fail,
 		            "Write host = fra1.qualtrics.com, or what your data centre is, into "
 		            "it: Account Settings > Qualtrics IDs shows it");
@@ -240,15 +295,33 @@ int credentials_read(const struct profile *profile, const char *token_file, stru
 	else if (text)
 		r = credentials_take_token(text, name, &found.token, fail);
 	else
-		r = own ? token_of_profile(profile, &found.token, fail) : no_token(fail);
+		r = own ? token_of_profile(profile, &found, fail) : no_token(fail);
 	credentials_wipe_environment();
 	if (r == 0)
 		*ret = found;
+	else
+		credentials_done(&found);
 	return r;
+}
+
+int credentials_give(const struct credentials *c, struct client_config *ret, struct qx_fail *fail)
+{
+	struct secret *secret = secret_new(c->token);
+
+	if (!secret)
+		return fail_set(fail, ENOMEM, "there is no memory left");
+	ret->base = c->base;
+	if (c->client_id)
+		ret->oauth = (struct oauth_client){ c->client_id, secret, c->scope };
+	else
+		ret->token = secret;
+	return 0;
 }
 
 void credentials_done(struct credentials *c)
 {
 	secret_free_text(c->token);
+	free(c->client_id);
+	free(c->scope);
 	*c = (struct credentials){ 0 };
 }

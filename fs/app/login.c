@@ -55,7 +55,7 @@ static int read_line(char line[LINE_BYTES])
 }
 
 /* A signal must find the terminal as it was; a stopped program would leave it silent. */
-static int read_silently(char line[LINE_BYTES])
+static int read_silently(const char *question, char line[LINE_BYTES])
 {
 	struct sigaction end = { .sa_handler = on_end }, ignore = { .sa_handler = SIG_IGN };
 	struct sigaction before[countof(enders)], stop_before;
@@ -71,7 +71,7 @@ static int read_silently(char line[LINE_BYTES])
 	/* The question comes when nothing is shown any longer. */
 	int r = tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent) < 0 ? -errno : 0;
 	if (r == 0) {
-		fputs("API token (not shown): ", stderr);
+		fputs(question, stderr);
 		r = read_line(line);
 		fputc('\n', stderr);
 	}
@@ -93,13 +93,19 @@ static int tell_unread(int r, const char *what, struct qx_fail *fail)
 	return fail_set(fail, -r, "standard input: %s", strerror(-r));
 }
 
-static int ask_host(const char *known, struct base_url *ret, struct qx_fail *fail)
+static int ask_host(const char *known, bool oauth, struct base_url *ret, struct qx_fail *fail)
 {
 	char line[LINE_BYTES];
 
 	if (isatty(STDIN_FILENO)) {
-		fputs("In Qualtrics, Account Settings > Qualtrics IDs shows both: the data centre "
-		      "(\"Datacenter ID\") in\nthe box User, the token in the box API.\n",
+		fputs(oauth ? "In Qualtrics, Account Settings > Qualtrics IDs shows the data "
+		              "centre "
+		              "(\"Datacenter ID\") in the\nbox User; its OAuth Client Manager "
+		              "makes "
+		              "clients, and shows a secret once.\n"
+		            : "In Qualtrics, Account Settings > Qualtrics IDs shows both: the data "
+		              "centre (\"Datacenter ID\") in\nthe box User, the token in the box "
+		              "API. (An OAuth client instead: qxfs login --oauth)\n",
 		      stderr);
 		fprintf(stderr, "Data centre, as fra1.qualtrics.com%s%s%s: ", known ? " [" : "",
 		        known ? known : "", known ? "]" : "");
@@ -119,10 +125,45 @@ static int ask_token(char **ret, struct qx_fail *fail)
 {
 	char line[LINE_BYTES];
 
-	int r = read_silently(line);
+	int r = read_silently("API token (not shown): ", line);
 	r = r < 0 ? tell_unread(r, "API token", fail)
 	          : credentials_take_token(line, "what was typed", ret, fail);
 	explicit_bzero(line, sizeof(line));
+	return r;
+}
+
+static int ask_shown(const char *question, const char *what, bool may_lack, char line[LINE_BYTES],
+                     struct qx_fail *fail)
+{
+	if (isatty(STDIN_FILENO))
+		fputs(question, stderr);
+	int r = read_line(line);
+	if (r == -ENODATA && may_lack)
+		return 0;
+	return r < 0 ? tell_unread(r, what, fail) : 0;
+}
+
+static int ask_client(struct credentials *ret, struct qx_fail *fail)
+{
+	char id[LINE_BYTES], secret[LINE_BYTES], scope[LINE_BYTES];
+
+	int r = ask_shown("OAuth client id: ", "OAuth client id", false, id, fail);
+	if (r < 0)
+		return r;
+	r = read_silently("OAuth client secret (not shown): ", secret);
+	r = r < 0 ? tell_unread(r, "OAuth client secret", fail)
+	          : credentials_take_client(id, secret, "what was typed", ret, fail);
+	explicit_bzero(secret, sizeof(secret));
+	if (r == 0)
+		r = ask_shown("Scopes, as the client has them (Enter: none are named): ", "scope",
+		              true, scope, fail);
+	if (r < 0)
+		return r;
+	scope[strcspn(scope, "\r")] = '\0';
+	if (scope[0]) {
+		ret->scope = strdup(scope);
+		r = ret->scope ? 0 : fail_set(fail, ENOMEM, "there is no memory left");
+	}
 	return r;
 }
 
@@ -132,44 +173,51 @@ struct login {
 	const char *profile;
 	struct profile before;
 	struct places places;
-	struct base_url base;
-	char *token;
+	struct credentials given;
+	bool oauth;
 	char user[128];
 };
+
+/* The token is needed again afterwards. */
+static int make_config(const struct login *l, struct client_config *ret, struct qx_fail *fail)
+{
+	struct credentials copy = l->given;
+
+	copy.token = strdup(l->given.token);
+	int r = copy.token ? credentials_give(&copy, ret, fail)
+	                   : fail_set(fail, ENOMEM, "there is no memory left");
+	free(copy.token); /* wiped by then */
+	return r;
+}
 
 /* *ret_moved: the host that the service names instead; its origin is "" without one. */
 static int ask_service(struct login *l, struct base_url *ret_moved, struct qx_fail *fail)
 {
 	struct client *client = NULL;
 	struct account *account = NULL;
-	char *copy = strdup(l->token);
-	struct secret *token = copy ? secret_new(copy) : NULL; /* wipes it */
-
-	free(copy);
-	if (!token)
-		return fail_set(fail, ENOMEM, "there is no memory left");
-	int r = account_new(l->places.state, &l->base, token, &account, fail);
-	if (r < 0) {
-		secret_free(token);
-		return r;
-	}
-	const struct client_config config = {
-		.base = l->base,
-		.token = token,
+	struct client_config config = {
 		.limits = { .requests = 1, .jobs = 1, .brand_per_minute = 60, .share = 1 },
 	};
-	r = client_new(&config, &client);
+
+	ret_moved->origin[0] = '\0';
+	int r = make_config(l, &config, fail);
+	if (r == 0)
+		r = account_new(l->places.state, &config, &account, fail);
+	if (r == 0) {
+		r = client_new(&config, &client);
+		if (r < 0)
+			fail_set(fail, -r, "the network cannot be used: %s", strerror(-r));
+	}
 	if (r < 0) {
-		secret_free(token);
-		fail_set(fail, -r, "the network cannot be used: %s", strerror(-r));
+		secret_free(config.token);
+		secret_free(config.oauth.secret);
 	} else {
 		account_follow(account, client);
 		r = account_ask(account, client, fail);
 		client_stop(client);
+		(void)account_moved(account, ret_moved);
+		(void)snprintf(l->user, sizeof(l->user), "%s", account_user(account));
 	}
-	if (!account_moved(account, ret_moved))
-		ret_moved->origin[0] = '\0';
-	(void)snprintf(l->user, sizeof(l->user), "%s", account_user(account));
 	account_free(account);
 	client_free(client);
 	return r;
@@ -189,7 +237,7 @@ static bool is_in_use(const struct login *l)
 	struct qx_fail ignored;
 
 	return l->before.host && url_parse_base(l->before.host, &old, &ignored) == 0 &&
-	       strcmp(old.origin, l->base.origin) == 0;
+	       strcmp(old.origin, l->given.base.origin) == 0;
 }
 
 static int check(struct login *l, struct qx_fail *fail)
@@ -199,16 +247,26 @@ static int check(struct login *l, struct qx_fail *fail)
 	int r = ask_service(l, &moved, fail);
 	if (r < 0 || !moved.origin[0] || is_in_use(l))
 		return r;
-	say("%s says that the account lives at %s; that is kept", l->base.host, moved.host);
-	l->base = moved;
+	say("%s says that the account lives at %s; that is kept", l->given.base.host, moved.host);
+	l->given.base = moved;
 	return ask_service(l, &moved, fail);
 }
 
 /* --- the command --- */
 
 /* What is superfluous may be a token: it is not repeated. */
-static int take_name(int argc, char *const argv[], const char **ret, struct qx_fail *fail)
+static int take_words(int argc, char *const argv[], struct login *l, struct qx_fail *fail)
 {
+	const char **ret = &l->profile;
+
+	for (; argc > 0 && strncmp(argv[0], "--", 2) == 0; argc--, argv++) {
+		if (strcmp(argv[0], "--oauth") != 0) {
+			fail_set(fail, EINVAL, "login knows no such flag");
+			fail_remedy(fail, "qxfs login [--oauth] [PROFILE]");
+			return -EINVAL;
+		}
+		l->oauth = true;
+	}
 	*ret = argc > 0 ? argv[0] : PROFILE_DEFAULT;
 	if (argc > 1) {
 		fail_set(fail, EINVAL, "login takes the name of one profile, and nothing else");
@@ -224,6 +282,19 @@ static int take_name(int argc, char *const argv[], const char **ret, struct qx_f
 	return -EINVAL;
 }
 
+static int keep(const struct login *l, char **ret_path, struct qx_fail *fail)
+{
+	const struct profile_keys keys = {
+		.host = host_of(&l->given.base),
+		.token = l->oauth ? NULL : l->given.token,
+		.client_id = l->given.client_id,
+		.client_secret = l->oauth ? l->given.token : NULL,
+		.scope = l->given.scope,
+	};
+
+	return profile_write(l->profile, &keys, ret_path, fail);
+}
+
 static int log_in(struct login *l, char **ret_path, struct qx_fail *fail)
 {
 	/* -ENOENT: it is made here. What else is wrong with the file is told before any question.
@@ -234,24 +305,22 @@ static int log_in(struct login *l, char **ret_path, struct qx_fail *fail)
 	if (r == 0)
 		r = places_find(NULL, NULL, &l->places, fail);
 	if (r == 0)
-		r = ask_host(l->before.host, &l->base, fail);
+		r = ask_host(l->before.host, l->oauth, &l->given.base, fail);
 	if (r == 0)
-		r = ask_token(&l->token, fail);
+		r = l->oauth ? ask_client(&l->given, fail) : ask_token(&l->given.token, fail);
 	if (r == 0)
 		r = check(l, fail);
-	if (r == 0)
-		r = profile_write(l->profile, host_of(&l->base), l->token, ret_path, fail);
-	return r;
+	return r == 0 ? keep(l, ret_path, fail) : r;
 }
 
 static void tell_kept(const struct login *l, const char *path, const char *winner)
 {
 	bool is_default = strcmp(l->profile, PROFILE_DEFAULT) == 0;
 
-	say("the token is %s's at %s; it is kept in %s, profile %s. To mount: qxfs %s%s"
+	say("the %s is %s's at %s; it is kept in %s, profile %s. To mount: qxfs %s%s"
 	    "~/qualtrics",
-	    l->user, l->base.host, path, l->profile, is_default ? "" : l->profile,
-	    is_default ? "" : " ");
+	    l->oauth ? "OAuth client" : "token", l->user, l->given.base.host, path, l->profile,
+	    is_default ? "" : l->profile, is_default ? "" : " ");
 	if (winner)
 		say("%s is set in this shell and wins over the profile; 'unset %s' ends that",
 		    winner, winner);
@@ -268,7 +337,7 @@ int command_login(int argc, char *const argv[])
 	credentials_wipe_environment();
 	(void)prctl(PR_SET_DUMPABLE, 0);
 	log_setup(LOG_LEVEL_WARN, false);
-	int r = take_name(argc, argv, &l.profile, &fail);
+	int r = take_words(argc, argv, &l, &fail);
 	if (r == 0)
 		r = log_in(&l, &path, &fail);
 	if (r < 0)
@@ -277,7 +346,7 @@ int command_login(int argc, char *const argv[])
 		tell_kept(&l, path, winner);
 	if (ended_by)
 		status = STATUS_INTERRUPTED + ended_by;
-	secret_free_text(l.token);
+	credentials_done(&l.given);
 	free(path);
 	profile_done(&l.before);
 	places_done(&l.places);

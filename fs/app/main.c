@@ -57,8 +57,8 @@ static const struct {
 	int (*run)(int argc, char *const argv[]);
 } commands[] = {
 	{ "demo", "[DIR]", "mount a made-up account (default ~/qualtrics-demo)", command_demo },
-	{ "login", "[PROFILE]", "ask for host and token, check them and keep them as a profile",
-	  command_login },
+	{ "login", "[--oauth] [PROFILE]",
+	  "ask for host and token, check them and keep them as a profile", command_login },
 	{ "status", "[-w] [--json] [--check] [DIR]",
 	  "what runs, waits and failed; of one mount or of all", command_status },
 	{ "why", "PATH", "what happened to this file, and what to do", command_why },
@@ -86,7 +86,8 @@ static int print_help(void)
 	       "folder\n"
 	       "that exists. The account is named by the environment, or by a profile, a section "
 	       "of\n"
-	       "~/.config/qxfs/config (host, token or token_file or token_command, options):\n"
+	       "~/.config/qxfs/config (host; token, token_file, token_command, or client_id and\n"
+	       "client_secret; options):\n"
 	       "\n"
 	       "Environment:\n"
 	       "  QUALTRICS_BASE_URL      your data centre, as fra1.qualtrics.com\n"

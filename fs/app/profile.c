@@ -35,6 +35,9 @@ static const struct {
 	{ "token", offsetof(struct profile, token) },
 	{ "token_file", offsetof(struct profile, token_file) },
 	{ "token_command", offsetof(struct profile, token_command) },
+	{ "client_id", offsetof(struct profile, client_id) },
+	{ "client_secret", offsetof(struct profile, client_secret) },
+	{ "scope", offsetof(struct profile, scope) },
 	{ "options", offsetof(struct profile, options) },
 };
 
@@ -112,6 +115,23 @@ static int take(void *arg, const char *section, const char *name, const char *va
 	return 1;
 }
 
+/* One kind of credential, and whole. */
+static int check_keys(const struct profile *p, const char *path, const char *name,
+                      struct qx_fail *fail)
+{
+	if ((p->token != NULL) + (p->token_file != NULL) + (p->token_command != NULL) +
+	            (p->client_id != NULL) >
+	    1)
+		return fail_set(fail, EINVAL,
+		                "%s: [%s] has more than one of token, token_file, token_command, "
+		                "client_id",
+		                path, name);
+	if (!p->client_id && (p->client_secret || p->scope))
+		return fail_set(fail, EINVAL, "%s: [%s] has %s, but no client_id", path, name,
+		                p->client_secret ? "client_secret" : "scope");
+	return 0;
+}
+
 int profile_parse(const char *text, const char *path, const char *name, struct profile *ret,
                   struct qx_fail *fail)
 {
@@ -130,17 +150,11 @@ int profile_parse(const char *text, const char *path, const char *name, struct p
 	}
 	if (r.unknown[0]) {
 		fail_set(fail, EINVAL, "%s: [%s] has no setting '%s'", path, name, r.unknown);
-		fail_remedy(fail, "it may have host, token, token_file, token_command, options");
+		fail_remedy(fail, "it may have host, token, token_file, token_command, client_id, "
+		                  "client_secret, scope, options");
 		return -EINVAL;
 	}
-	if ((ret->token != NULL) + (ret->token_file != NULL) + (ret->token_command != NULL) > 1) {
-		fail_set(fail, EINVAL,
-		         "%s: [%s] has more than one of token, token_file, "
-		         "token_command",
-		         path, name);
-		return -EINVAL;
-	}
-	return 0;
+	return check_keys(ret, path, name, fail);
 }
 
 int profile_read_text(const char *path, char **ret, struct qx_fail *fail)

@@ -2,7 +2,8 @@
  *
  *     [work]
  *     host = fra1.qualtrics.com
- *     token = …                 or token_file = FILE, or token_command = COMMAND
+ *     token = …                 or token_file = FILE, or token_command = COMMAND, or those of an
+ *     client_id = …             OAuth 2 client: client_secret, and scope if it has one
  *     options = csv_bom,fresh=600
  *
  * The file is its owner's alone, else it is refused. Threads: main only. */
@@ -20,7 +21,15 @@ struct profile {
 	bool found;
 	char *host;
 	char *token, *token_file, *token_command; /* one of them, or none */
+	char *client_id, *client_secret, *scope;  /* in their place */
 	char *options;                            /* as behind -o; NULL: none */
+};
+
+/* What login keeps of an account; NULL: none. Borrowed. */
+struct profile_keys {
+	const char *host;
+	const char *token;
+	const char *client_id, *client_secret, *scope;
 };
 
 /* name NULL: the one called "default", which need not be there. -ENOENT, -EPERM, -EINVAL with words
@@ -28,15 +37,15 @@ struct profile {
 int profile_read(const char *name, struct profile *ret, struct qx_fail *fail);
 void profile_done(struct profile *p); /* wipes the token; accepts zeroed memory */
 
-/* profile_write.c: has host and token in the section `name`, in place of what it had of them; the
- * rest of the file stays. Makes folder, file and section where they are missing. *ret_path: the
+/* profile_write.c: has these keys in the section `name`, in place of what it had of them; the rest
+ * of the file stays. Makes folder, file and section where they are missing. *ret_path: the
  * file, to be freed. -errno with words: nothing is changed. */
-int profile_write(const char *name, const char *host, const char *token, char **ret_path,
+int profile_write(const char *name, const struct profile_keys *keys, char **ret_path,
                   struct qx_fail *fail);
 /* Letters, digits, '.', '_' and '-': what is neither a path nor a flag. */
 bool profile_is_name(const char *name);
 /* The text of a file of profiles with that change; pure. */
-void profile_edit(const char *text, const char *name, const char *host, const char *token,
+void profile_edit(const char *text, const char *name, const struct profile_keys *keys,
                   struct buf *out);
 
 /* For profile_write.c. */

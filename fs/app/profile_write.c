@@ -1,4 +1,5 @@
-/* profile_write.c: host and token into the file of profiles, which people also edit by hand. */
+/* profile_write.c: host and credential into the file of profiles, which people also edit by hand.
+ */
 #include "profile.h"
 
 #include <qxfs/base/buf.h>
@@ -41,7 +42,9 @@ static bool is_header_of(const char *line, const char *name)
 /* Whether login writes this setting anew. */
 static bool is_replaced(const char *line, size_t len)
 {
-	static const char *const names[] = { "host", "token", "token_file", "token_command" };
+	static const char *const names[] = { "host",          "token",     "token_file",
+		                             "token_command", "client_id", "client_secret",
+		                             "scope" };
 
 	size_t word = strcspn(line, " \t=:\r\n");
 	for (size_t i = 0; i < countof(names); i++) {
@@ -51,7 +54,23 @@ static bool is_replaced(const char *line, size_t len)
 	return false;
 }
 
-void profile_edit(const char *text, const char *name, const char *host, const char *token,
+static void add_keys(const struct profile_keys *k, struct buf *out)
+{
+	const struct {
+		const char *name, *value;
+	} lines[] = { { "host", k->host },
+		      { "token", k->token },
+		      { "client_id", k->client_id },
+		      { "client_secret", k->client_secret },
+		      { "scope", k->scope } };
+
+	for (size_t i = 0; i < countof(lines); i++) {
+		if (lines[i].value)
+			buf_addf(out, "%s = %s\n", lines[i].name, lines[i].value);
+	}
+}
+
+void profile_edit(const char *text, const char *name, const struct profile_keys *keys,
                   struct buf *out)
 {
 	bool inside = false, written = false, dropped = false;
@@ -69,8 +88,8 @@ void profile_edit(const char *text, const char *name, const char *host, const ch
 			continue;
 		inside = is_header_of(at + indent, name);
 		if (inside && !written) {
-			buf_addf(out, "%shost = %s\ntoken = %s\n", at[len] ? "" : "\n", host,
-			         token);
+			buf_add_str(out, at[len] ? "" : "\n");
+			add_keys(keys, out);
 			written = true;
 		}
 	}
@@ -78,7 +97,8 @@ void profile_edit(const char *text, const char *name, const char *host, const ch
 		return;
 	if (out->len > 0)
 		buf_add_str(out, out->data[out->len - 1] == '\n' ? "\n" : "\n\n");
-	buf_addf(out, "[%s]\nhost = %s\ntoken = %s\n", name, host, token);
+	buf_addf(out, "[%s]\n", name);
+	add_keys(keys, out);
 }
 
 static bool is_same(const char *a, const char *b)
@@ -88,15 +108,18 @@ static bool is_same(const char *a, const char *b)
 
 /* What a mount will read is what was meant, whatever a hand has written around it. */
 static int check_edited(const char *old, const char *text, const char *path, const char *name,
-                        const char *host, const char *token, struct qx_fail *fail)
+                        const struct profile_keys *k, struct qx_fail *fail)
 {
 	struct profile before = { 0 }, after = { 0 };
 
 	int r = profile_parse(old, path, name, &before, fail);
 	if (r == 0)
 		r = profile_parse(text, path, name, &after, fail);
-	if (r == 0 && !(is_same(after.host, host) && is_same(after.token, token) &&
-	                is_same(after.options, before.options))) {
+	if (r == 0 && !(is_same(after.host, k->host) && is_same(after.token, k->token) &&
+	                is_same(after.client_id, k->client_id) &&
+	                is_same(after.client_secret, k->client_secret) &&
+	                is_same(after.scope, k->scope) && !after.token_file &&
+	                !after.token_command && is_same(after.options, before.options))) {
 		r = fail_set(fail, EINVAL, "[%s] in %s is written in a way that cannot be changed",
 		             name, path);
 		fail_remedy(fail, "Remove that section, then log in again");
@@ -163,7 +186,7 @@ static void wipe(struct buf *text)
 	buf_done(text);
 }
 
-int profile_write(const char *name, const char *host, const char *token, char **ret_path,
+int profile_write(const char *name, const struct profile_keys *keys, char **ret_path,
                   struct qx_fail *fail)
 {
 	struct buf text = { 0 };
@@ -177,11 +200,11 @@ int profile_write(const char *name, const char *host, const char *token, char **
 	if (r == -ENOENT && !fail->err)
 		r = 0;
 	if (r == 0) {
-		profile_edit(old ? old : "", name, host, token, &text);
+		profile_edit(old ? old : "", name, keys, &text);
 		r = buf_failed(&text) ? fail_set(fail, ENOMEM, "there is no memory left") : 0;
 	}
 	if (r == 0)
-		r = check_edited(old ? old : "", buf_text(&text), path, name, host, token, fail);
+		r = check_edited(old ? old : "", buf_text(&text), path, name, keys, fail);
 	if (r == 0)
 		r = write_text(path, &text, fail);
 	secret_free_text(old);

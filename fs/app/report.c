@@ -47,7 +47,9 @@ static void report_account(const char *mountpoint, const struct json *s, struct 
 	say_clean(out, mountpoint);
 	buf_add_str(out, "\n  account   ");
 	add_text(out, s, "host");
-	if (yes(s, "token_refused"))
+	if (yes(s, "token_refused") && yes(s, "oauth"))
+		buf_add_str(out, ": the OAuth client is refused; log in anew and mount again");
+	else if (yes(s, "token_refused"))
 		buf_add_str(out, ": the token is refused; make a new one and mount again");
 	else if (json_get(s, "reachable") && !yes(s, "reachable"))
 		buf_add_str(out, ": cannot be reached; what was opened before can still be read");

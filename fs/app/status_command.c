@@ -66,7 +66,9 @@ static void check_one(const char *point, const struct json *s, struct look *look
 	char words[60];
 
 	if (says(s, "token_refused", false))
-		warn(&out, &worst, CHECK_CRITICAL, "the token is refused");
+		warn(&out, &worst, CHECK_CRITICAL,
+		     says(s, "oauth", false) ? "the OAuth client is refused"
+		                             : "the token is refused");
 	if (says(s, "imports.stopped", false))
 		warn(&out, &worst, CHECK_CRITICAL, "imports are stopped");
 	if (!says(s, "reachable", true))

@@ -56,20 +56,7 @@ static double share_of(const struct options *o)
 
 static int build_client(const struct wiring *w, struct parts *p, struct qx_fail *fail)
 {
-	const struct base_url *base = &w->credentials->base;
-
-	struct secret *token = secret_new(w->credentials->token);
-	if (!token)
-		return fail_set(fail, ENOMEM, "there is no memory left");
-	int r = account_new(w->places->state, base, token, &p->account, fail);
-	if (r < 0) {
-		secret_free(token);
-		return r;
-	}
-
 	struct client_config config = {
-		.base = *account_base(p->account),
-		.token = token,
 		.limits = {
 			.requests = REQUESTS_AT_ONCE,
 			.jobs = JOBS_AT_ONCE,
@@ -77,9 +64,20 @@ static int build_client(const struct wiring *w, struct parts *p, struct qx_fail 
 			.share = share_of(w->options),
 		},
 	};
-	r = client_new(&config, &p->client);
-	if (r < 0)
-		return fail_set(fail, -r, "the network cannot be used: %s", strerror(-r));
+	int r = credentials_give(w->credentials, &config, fail);
+	if (r == 0)
+		r = account_new(w->places->state, &config, &p->account, fail);
+	if (r == 0) {
+		config.base = *account_base(p->account);
+		r = client_new(&config, &p->client);
+		if (r < 0)
+			fail_set(fail, -r, "the network cannot be used: %s", strerror(-r));
+	}
+	if (r < 0) {
+		secret_free(config.token);
+		secret_free(config.oauth.secret);
+		return r;
+	}
 	account_follow(p->account, p->client);
 	if (account_is_known(p->account))
 		account_check(p->account, p->client);

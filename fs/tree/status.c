@@ -96,8 +96,10 @@ static void add_service(struct tree *t, struct buf *out)
 	struct client_view view;
 	client_view(t->config.client, &view);
 	buf_addf(out, "Service   %s: %s\n", view.origin,
-	         view.token_refused ? "the token is refused; make a new one and mount again"
-	         : view.reachable   ? "answers"
+	         view.token_refused && view.oauth
+	                 ? "the OAuth client is refused; log in anew and mount again"
+	         : view.token_refused ? "the token is refused; make a new one and mount again"
+	         : view.reachable     ? "answers"
 	                          : "cannot be reached; what was opened before can still be read");
 }
 
@@ -358,8 +360,9 @@ static void put_limits(struct tree *t, struct buf *out)
 
 	client_view(t->config.client, &client);
 	cache_view(t->config.cache, &cache);
-	buf_addf(out, ",\n \"reachable\":%s,\"token_refused\":%s",
-	         client.reachable ? "true" : "false", client.token_refused ? "true" : "false");
+	buf_addf(out, ",\n \"reachable\":%s,\"oauth\":%s,\"token_refused\":%s",
+	         client.reachable ? "true" : "false", client.oauth ? "true" : "false",
+	         client.token_refused ? "true" : "false");
 	buf_addf(out, ",\n \"cache\":{\"bytes\":%llu,\"max_bytes\":%llu,\"generations\":%llu}",
 	         (unsigned long long)cache.bytes, (unsigned long long)cache.max_bytes,
 	         (unsigned long long)cache.generations);

@@ -122,6 +122,67 @@ def test_the_token_is_never_shown(sandbox, person):
     assert left == [person.config]
 
 
+def test_a_person_logs_in_with_an_oauth_client(sandbox, person, tmp_path):
+    ident, secret = sandbox.client()
+    terminal = person.on_terminal("login", "--oauth", "work")
+    terminal.until("Data centre")
+    terminal.type(sandbox.url)
+    terminal.until("client id")
+    terminal.type(ident)
+    terminal.until("secret (not shown)")
+    terminal.type(secret)
+    terminal.until("Scopes")
+    terminal.type("manage:all")
+    status, shown = terminal.end()
+    assert status == 0 and secret not in shown and "OAuth Client Manager" in shown, shown
+    assert person.config.read_text() == (f"[work]\nhost = {sandbox.url}\nclient_id = {ident}\n"
+                                         f"client_secret = {secret}\nscope = manage:all\n")
+    (mint,) = sandbox.requests("oauth_token")
+    assert "scope=manage%3Aall" in mint["body"] and sandbox.bearers()[0] not in person.config.read_text()
+    place = tmp_path / "m"
+    place.mkdir()
+    try:
+        answer = person.run("work", place)
+        assert answer.returncode == 0 and os.path.ismount(place), answer.stderr
+    finally:
+        person.run("umount", place)
+
+
+@pytest.mark.parametrize("scope", ["", "\n", "\nread:surveys read:users\n"])
+def test_a_script_gives_a_client_in_lines(scope, sandbox, person):
+    ident, secret = sandbox.client()
+    person.write(f"[work]\nhost = {sandbox.url}\ntoken = {WRONG}\noptions = csv_bom\n")
+    answer = person.run("login", "--oauth", "work", given=f"{sandbox.url}\n{ident}\n{secret}{scope}")
+    assert answer.returncode == 0 and secret not in answer.stderr, answer.stderr
+    kept = f"[work]\nhost = {sandbox.url}\nclient_id = {ident}\nclient_secret = {secret}\n"
+    if scope.strip():
+        kept += f"scope = {scope.strip()}\n"
+    assert person.config.read_text() == kept + "options = csv_bom\n"
+    answer = person.run("login", "work", given=f"{sandbox.url}\n{sandbox.token}\n")
+    assert answer.returncode == 0 and secret not in person.config.read_text()
+
+
+def test_a_client_that_is_refused_is_not_kept(sandbox, person):
+    answer = person.run("login", "--oauth", given=f"{sandbox.url}\n{sandbox.client()[0]}\n{WRONG}\n")
+    assert answer.returncode == 1 and "refused the OAuth client" in answer.stderr and WRONG not in answer.stderr
+    assert not person.config.exists()
+
+
+def test_a_client_of_another_data_centre_is_told(sandboxes, person):
+    account = sandboxes(settings={"oauth_elsewhere": True})
+    ident, secret = account.client()
+    answer = person.run("login", "--oauth", given=f"{account.url}\n{ident}\n{secret}\n")
+    assert answer.returncode == 1 and "may live in another data centre" in answer.stderr
+    assert account.count("oauth_token") == 1 and not person.config.exists()
+
+
+@pytest.mark.parametrize("words", [["--token", WRONG], ["--oauth=" + WRONG]])
+def test_a_flag_that_is_none_is_refused_and_not_repeated(words, sandbox, person):
+    answer = person.run("login", *words, given=f"{sandbox.url}\n{sandbox.token}\n")
+    assert answer.returncode == 1 and "--oauth" in answer.stderr and WRONG not in answer.stderr
+    assert sandbox.count() == 0
+
+
 @pytest.mark.parametrize("words", [[WRONG], ["work", WRONG]])
 def test_a_token_in_the_command_is_refused_and_not_repeated(words, sandbox, person):
     answer = person.run("login", *words, given=f"{sandbox.url}\n{sandbox.token}\n")

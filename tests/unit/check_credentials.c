@@ -177,8 +177,8 @@ static void test_what_is_no_token_is_refused(void **state)
 	} rows[] = {
 		{ "two words", 9, "blank" },
 		{ "two\nlines", 9, "line break" },
-		{ "to\xef\xbb\xbfken", 8, "no token has" },
-		{ "to\x1bken", 6, "no token has" },
+		{ "to\xef\xbb\xbfken", 8, "none has" },
+		{ "to\x1bken", 6, "none has" },
 		{ "to\0ken", 6, "not a text file" },
 		{ "", 0, "holds no API token" },
 		{ " \n", 2, "holds no API token" },
