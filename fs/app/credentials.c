@@ -1,6 +1,7 @@
 /* credentials.c: whose account, and where. */
 #include "credentials.h"
 
+#include "keyring.h"
 #include "private.h"
 
 #include <qxfs/base/secret.h>
@@ -171,16 +172,36 @@ static char *token_of_environment(const char **ret_name)
 	return NULL;
 }
 
+/* Of a profile with a host the keyring may have what the file has not. */
 static bool has_token(const struct profile *p)
 {
-	return p && (p->token || p->token_file || p->token_command || p->client_id);
+	return p && (p->token || p->token_file || p->token_command || p->client_id ||
+	             (p->found && p->host));
+}
+
+static int secret_of_keyring(const struct profile *p, const struct base_url *base, char **ret,
+                             struct qx_fail *fail)
+{
+	const struct keyring_item item = {
+		.profile = p->name,
+		.host = base->origin,
+		.client = p->client_id != NULL,
+	};
+	return keyring_find(&item, ret, fail);
 }
 
 static int client_of_profile(const struct profile *p, struct credentials *ret, struct qx_fail *fail)
 {
-	char *id = strdup(p->client_id), *secret = strdup(p->client_secret ? p->client_secret : "");
-	int r = id && secret ? credentials_take_client(id, secret, "the profile", ret, fail)
-	                     : fail_set(fail, ENOMEM, "there is no memory left");
+	char *id = strdup(p->client_id), *secret = NULL;
+	int r = 0;
+
+	if (p->client_secret)
+		secret = strdup(p->client_secret);
+	else
+		r = secret_of_keyring(p, &ret->base, &secret, fail);
+	if (r == 0)
+		r = id && secret ? credentials_take_client(id, secret, "the profile", ret, fail)
+		                 : fail_set(fail, ENOMEM, "there is no memory left");
 
 	ret->scope = r == 0 && p->scope && *p->scope ? strdup(p->scope) : NULL;
 	secret_free_text(secret);
@@ -200,8 +221,10 @@ static int token_of_profile(const struct profile *p, struct credentials *found,
 		return read_file(p->token_file, ret, fail);
 	if (p->token_command)
 		r = profile_run_command(p->token_command, &text, fail);
-	else
+	else if (p->token)
 		text = strdup(p->token);
+	else
+		r = secret_of_keyring(p, &found->base, &text, fail);
 	if (r == 0)
 		r = text ? credentials_take_token(text, "the profile", ret, fail)
 		         : fail_set(fail, ENOMEM, "there is no memory left");

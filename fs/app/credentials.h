@@ -1,6 +1,7 @@
 /* credentials.h: whose account, and where: token and host, the first found wins:
- *   token   -o token_file=FILE, QUALTRICS_API_TOKEN, QUALTRICS_API_KEY, the profile's token or
- * OAuth client host    QUALTRICS_BASE_URL, the profile; with a profile's token the profile's alone
+ *   token   -o token_file=FILE; QUALTRICS_API_TOKEN; QUALTRICS_API_KEY; the profile's token or
+ *           OAuth client; what the keyring has for the profile and its host
+ *   host    QUALTRICS_BASE_URL; the profile; with a profile's token the profile's alone
  *
  * The token is wiped from the environment, in place: /proc/PID/environ must not show it, and no
  * child inherits it. It never stands in a message.

@@ -3,6 +3,7 @@
 
 #include "account.h"
 #include "credentials.h"
+#include "keyring.h"
 #include "places.h"
 #include "profile.h"
 #include "say.h"
@@ -175,6 +176,8 @@ struct login {
 	struct places places;
 	struct credentials given;
 	bool oauth;
+	bool in_keyring, in_file; /* where it was said to be kept; in_keyring also if one is there
+	                           */
 	char user[128];
 };
 
@@ -254,18 +257,38 @@ static int check(struct login *l, struct qx_fail *fail)
 
 /* --- the command --- */
 
+static bool take_flag(struct login *l, const char *word)
+{
+	const struct {
+		const char *name;
+		bool *flag;
+	} flags[] = {
+		{ "--oauth", &l->oauth },
+		{ "--keyring", &l->in_keyring },
+		{ "--file", &l->in_file },
+	};
+
+	for (size_t i = 0; i < countof(flags); i++) {
+		if (strcmp(word, flags[i].name) == 0)
+			return *flags[i].flag = true;
+	}
+	return false;
+}
+
 /* What is superfluous may be a token: it is not repeated. */
 static int take_words(int argc, char *const argv[], struct login *l, struct qx_fail *fail)
 {
 	const char **ret = &l->profile;
 
 	for (; argc > 0 && strncmp(argv[0], "--", 2) == 0; argc--, argv++) {
-		if (strcmp(argv[0], "--oauth") != 0) {
-			fail_set(fail, EINVAL, "login knows no such flag");
-			fail_remedy(fail, "qxfs login [--oauth] [PROFILE]");
+		bool known = take_flag(l, argv[0]);
+		if (!known || (l->in_keyring && l->in_file)) {
+			fail_set(fail, EINVAL,
+			         known ? "it is one of --keyring and --file"
+			               : "login knows no such flag");
+			fail_remedy(fail, "qxfs login [--oauth] [--keyring|--file] [PROFILE]");
 			return -EINVAL;
 		}
-		l->oauth = true;
 	}
 	*ret = argc > 0 ? argv[0] : PROFILE_DEFAULT;
 	if (argc > 1) {
@@ -284,15 +307,42 @@ static int take_words(int argc, char *const argv[], struct login *l, struct qx_f
 
 static int keep(const struct login *l, char **ret_path, struct qx_fail *fail)
 {
+	const struct keyring_item item = {
+		.profile = l->profile,
+		.host = l->given.base.origin,
+		.client = l->oauth,
+	};
+	const char *secret = l->in_keyring ? NULL : l->given.token;
 	const struct profile_keys keys = {
 		.host = host_of(&l->given.base),
-		.token = l->oauth ? NULL : l->given.token,
+		.token = l->oauth ? NULL : secret,
 		.client_id = l->given.client_id,
-		.client_secret = l->oauth ? l->given.token : NULL,
+		.client_secret = l->oauth ? secret : NULL,
 		.scope = l->given.scope,
 	};
 
-	return profile_write(l->profile, &keys, ret_path, fail);
+	int r = l->in_keyring ? keyring_keep(&item, l->given.token, fail) : 0;
+	if (r == 0)
+		r = profile_write(l->profile, &keys, ret_path, fail);
+	if (r == 0 && !l->in_keyring)
+		keyring_forget(l->profile); /* what it has is of no use any more */
+	return r;
+}
+
+/* Without a word about it the keyring is taken if there is one that is open. */
+static int choose_place(struct login *l, struct qx_fail *fail)
+{
+	struct qx_fail none;
+
+	if (l->in_file)
+		return 0;
+	if (l->in_keyring)
+		return keyring_probe(fail);
+	int r = keyring_probe(&none);
+	l->in_keyring = r == 0;
+	if (r == -EACCES)
+		say("the keyring is locked: it will be kept in a file");
+	return 0;
 }
 
 static int log_in(struct login *l, char **ret_path, struct qx_fail *fail)
@@ -302,6 +352,8 @@ static int log_in(struct login *l, char **ret_path, struct qx_fail *fail)
 	int r = profile_read(l->profile, &l->before, fail);
 	if (r == -ENOENT)
 		r = 0;
+	if (r == 0)
+		r = choose_place(l, fail);
 	if (r == 0)
 		r = places_find(NULL, NULL, &l->places, fail);
 	if (r == 0)
@@ -317,9 +369,10 @@ static void tell_kept(const struct login *l, const char *path, const char *winne
 {
 	bool is_default = strcmp(l->profile, PROFILE_DEFAULT) == 0;
 
-	say("the %s is %s's at %s; it is kept in %s, profile %s. To mount: qxfs %s%s"
+	say("the %s is %s's at %s; it is kept in %s%s, profile %s. To mount: qxfs %s%s"
 	    "~/qualtrics",
-	    l->oauth ? "OAuth client" : "token", l->user, l->given.base.host, path, l->profile,
+	    l->oauth ? "OAuth client" : "token", l->user, l->given.base.host,
+	    l->in_keyring ? "the keyring, its host in " : "", path, l->profile,
 	    is_default ? "" : l->profile, is_default ? "" : " ");
 	if (winner)
 		say("%s is set in this shell and wins over the profile; 'unset %s' ends that",

@@ -6,6 +6,7 @@
  *   fs/app/     the program: this file
  *     options, values            the command line as tables
  *     credentials, places        token and host; where cache and state live
+ *     keyring                    the desktop's keyring, asked by a child process
  *     mounts, mountpoint         what is mounted where; the folder that is mounted on
  *     daemon, manager            the fork, the wait until the mount answers, signals; systemd
  *     account, wiring            whose token it is; one mount from its parts, up and down
@@ -57,7 +58,7 @@ static const struct {
 	int (*run)(int argc, char *const argv[]);
 } commands[] = {
 	{ "demo", "[DIR]", "mount a made-up account (default ~/qualtrics-demo)", command_demo },
-	{ "login", "[--oauth] [PROFILE]",
+	{ "login", "[--oauth] [--keyring] [--file] [PROFILE]",
 	  "ask for host and token, check them and keep them as a profile", command_login },
 	{ "status", "[-w] [--json] [--check] [DIR]",
 	  "what runs, waits and failed; of one mount or of all", command_status },

@@ -1,6 +1,7 @@
 /* profile.c: accounts that a person has named. */
 #include "profile.h"
 
+#include "line.h"
 #include "private.h"
 
 #include <qxfs/base/buf.h>
@@ -10,7 +11,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ini.h>
-#include <poll.h>
 #include <pwd.h>
 #include <signal.h>
 #include <spawn.h>
@@ -24,7 +24,6 @@
 
 #define FILE_MAX (1 << 20)
 #define LINE_MAX_BYTES 190 /* libinih cuts longer ones */
-#define TOKEN_BYTES 4608
 #define COMMAND_MS 60000
 
 static const struct {
@@ -45,6 +44,7 @@ void profile_done(struct profile *p)
 {
 	for (size_t i = 0; i < countof(keys); i++)
 		secret_free_text(*(char **)((char *)p + keys[i].where));
+	free(p->name);
 	*p = (struct profile){ 0 };
 }
 
@@ -192,6 +192,10 @@ int profile_read(const char *name, struct profile *ret, struct qx_fail *fail)
 	secret_free_text(text);
 	if (r == -ENOENT && !fail->err)
 		r = 0;
+	if (r == 0 && ret->found) {
+		ret->name = strdup(name ? name : PROFILE_DEFAULT);
+		r = ret->name ? 0 : fail_set(fail, ENOMEM, "there is no memory left");
+	}
 	if (r == 0 && name && !ret->found) {
 		r = fail_set(fail, ENOENT, "there is no profile '%s' in %s", name,
 		             path ? path : "~/.config/qxfs/config");
@@ -204,33 +208,6 @@ int profile_read(const char *name, struct profile *ret, struct qx_fail *fail)
 }
 
 /* --- token_command --- */
-
-/* The first line, as far as there is room. */
-static int read_line(int fd, char line[TOKEN_BYTES], int64_t until_ms)
-{
-	size_t len = 0;
-
-	for (;;) {
-		struct pollfd p = { .fd = fd, .events = POLLIN };
-		int64_t left_ms = until_ms - sys_now_ms();
-		int n = left_ms > 0 ? poll(&p, 1, (int)left_ms) : 0;
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n == 0 ? -ETIMEDOUT : -errno;
-		ssize_t got = read(fd, line + len, TOKEN_BYTES - 1 - len);
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return -errno;
-		len += (size_t)got;
-		line[len] = '\0';
-		if (got == 0 || strchr(line, '\n') || len == TOKEN_BYTES - 1) {
-			line[strcspn(line, "\r\n")] = '\0';
-			return 0;
-		}
-	}
-}
 
 static int spawn_shell(const char *command, int out_fd, pid_t *ret)
 {
@@ -274,7 +251,7 @@ static int tell_end(pid_t pid, int r, struct qx_fail *fail)
 
 int profile_run_command(const char *command, char **ret, struct qx_fail *fail)
 {
-	char line[TOKEN_BYTES] = "";
+	char line[LINE_SIZE] = "";
 	int fds[2];
 	pid_t pid = -1;
 
@@ -286,7 +263,7 @@ int profile_run_command(const char *command, char **ret, struct qx_fail *fail)
 		close(fds[0]);
 		return fail_set(fail, -r, "token_command cannot be run: %s", strerror(-r));
 	}
-	r = read_line(fds[0], line, sys_now_ms() + COMMAND_MS);
+	r = line_read(fds[0], line, sys_now_ms() + COMMAND_MS);
 	close(fds[0]);
 	r = tell_end(pid, r, fail);
 	*ret = r == 0 ? strdup(line) : NULL;

@@ -3,7 +3,8 @@
  *     [work]
  *     host = fra1.qualtrics.com
  *     token = …                 or token_file = FILE, or token_command = COMMAND, or those of an
- *     client_id = …             OAuth 2 client: client_secret, and scope if it has one
+ *     client_id = …             OAuth 2 client: client_secret, and scope if it has one; none of
+ *                               them, or no client_secret: the keyring has it
  *     options = csv_bom,fresh=600
  *
  * The file is its owner's alone, else it is refused. Threads: main only. */
@@ -19,6 +20,7 @@
 
 struct profile {
 	bool found;
+	char *name; /* of a found one */
 	char *host;
 	char *token, *token_file, *token_command; /* one of them, or none */
 	char *client_id, *client_secret, *scope;  /* in their place */

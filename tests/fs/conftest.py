@@ -58,7 +58,7 @@ class Mount:
         env = {
             k: v
             for k, v in os.environ.items()
-            if not k.startswith(("QUALTRICS_", "XDG_", "http_proxy", "https_proxy"))
+            if not k.startswith(("QUALTRICS_", "XDG_", "DBUS_", "http_proxy", "https_proxy"))
         }
         env.update(
             HOME=str(self.folder),

@@ -59,7 +59,7 @@ def person(tmp_path):
     class Person:
         home = tmp_path / "home"
         config = home / ".config" / "qxfs" / "config"
-        env = {key: value for key, value in os.environ.items() if not key.startswith(("QUALTRICS_", "XDG_"))}
+        env = {key: value for key, value in os.environ.items() if not key.startswith(("QUALTRICS_", "XDG_", "DBUS_"))}
 
         def on_terminal(self, *words, **env):
             terminals.append(Terminal({**self.env, **env}, *map(str, words)))

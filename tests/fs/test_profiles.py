@@ -20,7 +20,7 @@ def home(tmp_path):
 
     class Home:
         path = tmp_path / "home"
-        env = {key: value for key, value in os.environ.items() if not key.startswith(("QUALTRICS_", "XDG_"))}
+        env = {key: value for key, value in os.environ.items() if not key.startswith(("QUALTRICS_", "XDG_", "DBUS_"))}
 
         def config(self, text, mode=0o600):
             folder = self.path / ".config" / "qxfs"

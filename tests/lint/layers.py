@@ -42,6 +42,7 @@ ONLY = (
     ('utf8proc.h', ('fs/tree/*',)),
     ('csv.h', ('fs/jobs/*',)),
     ('ini.h', ('fs/app/*',)),
+    ('libsecret/*', ('fs/app/keyring_service.c',)),
     ('xlsxwriter.h', ('fs/jobs/*',)),
     ('xlsxwriter/*', ('fs/jobs/*',)),
 )
