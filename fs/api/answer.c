@@ -221,8 +221,10 @@ void answer_came(struct transfer *t)
 		failed(c, call, damaged);
 	} else {
 		mint_accepted(call);
-		if (call != &c->mint)
+		if (call != &c->mint) {
 			gate_succeeded(&c->gate, call->first_ms);
+			c->succeeded_ms = sys_now_ms();
+		}
 		call->written = t->written;
 		if (body && endpoint_row(call->ep)->pages == PAGE_NEXT)
 			take_next_page(c, call, body);

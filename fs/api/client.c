@@ -274,6 +274,27 @@ void client_on_moved(struct client *c, client_moved_fn *fn, void *arg)
 	c->on_moved_arg = arg;
 }
 
+/* Not one long wait: while the machine sleeps, so does the clock that the thread waits by. */
+static void look_for_quiet(struct task *task)
+{
+	struct client *c = container_of(task, struct client, quiet);
+	int64_t now_ms = sys_now_ms();
+
+	if (now_ms - c->succeeded_ms >= c->quiet_ms)
+		c->on_quiet(c->on_quiet_arg);
+	http_post_at(c->http, task, now_ms + c->quiet_ms / 24);
+}
+
+void client_on_quiet(struct client *c, int64_t quiet_ms, client_quiet_fn *fn, void *arg)
+{
+	c->succeeded_ms = sys_now_ms();
+	c->quiet_ms = quiet_ms;
+	c->on_quiet = fn;
+	c->on_quiet_arg = arg;
+	c->quiet.fn = look_for_quiet;
+	http_post(c->http, &c->quiet);
+}
+
 /* The endpoint whose calls per minute it counts among. */
 static enum endpoint limits_of(const struct call *call)
 {

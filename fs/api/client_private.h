@@ -34,7 +34,13 @@ struct client {
 	client_moved_fn *on_moved;
 	void *on_moved_arg;
 
+	struct task quiet; /* looks when a call has last succeeded */
+	client_quiet_fn *on_quiet;
+	void *on_quiet_arg;
+	int64_t quiet_ms;
+
 	/* network thread only */
+	int64_t succeeded_ms; /* the last call that was answered well */
 	struct governor *governor;
 	struct shared *shared; /* NULL: this mount is alone */
 	uint64_t deaths;       /* of other mounts, as told last */

@@ -22,6 +22,7 @@
 #define KNOWN_MAX 16384 /* bytes of a known file */
 #define NAME_SIZE 128   /* of brands and users */
 #define ASK_BOUND_MS 10000
+#define DAY_MS 86400000
 #define PATIENCE_S 2 /* then the person is told what is waited for */
 
 struct account {
@@ -39,7 +40,10 @@ struct account {
 	struct base_url moved; /* guarded by lock; "" until the service names another host */
 	bool writing;          /* guarded by lock: `writer` was started */
 	pthread_t writer;
-	struct call check; /* the client's until its on_done */
+	bool checking; /* guarded by lock: `check` is the client's, until its on_done */
+	struct call check;
+	struct client *watched; /* set before the first call */
+	bool told;              /* network thread: that it is refused; not again and again */
 };
 
 bool account_is_known(const struct account *a)
@@ -323,29 +327,45 @@ int account_ask(struct account *a, struct client *c, struct qx_fail *fail)
 	return r;
 }
 
-/* On the network thread. */
-static void on_checked(struct call *call)
+static void warn_of(const struct account *a, const struct qx_fail *f)
 {
-	const struct account *a = call->arg;
-	const char *user = call->answer ? json_str(call->answer, "result.userId") : NULL;
-
-	if (a->oauth && call->fail.http == 401)
-		log_warn(TOPIC, "%s: %s. %s", a->configured.host, call->fail.why,
-		         call->fail.remedy);
-	else if (call->fail.http == 401 || call->fail.http == 403)
+	if (a->oauth && f->http == 401)
+		log_warn(TOPIC, "%s: %s. %s", a->configured.host, f->why, f->remedy);
+	else
 		log_warn(TOPIC,
 		         "the token was refused by %s (%d %s): make a new one under Account "
 		         "Settings > Qualtrics IDs, then mount again",
-		         a->configured.host, call->fail.http, call->fail.code);
-	else if (call->fail.err != 0 && call->fail.err != ECANCELED)
+		         a->configured.host, f->http, f->code);
+}
+
+/* On the network thread. */
+static void on_checked(struct call *call)
+{
+	struct account *a = call->arg;
+	const char *user = call->answer ? json_str(call->answer, "result.userId") : NULL;
+	bool refused = call->fail.http == 401 || call->fail.http == 403;
+
+	if (refused && !a->told)
+		warn_of(a, &call->fail);
+	else if (!refused && call->fail.err != 0 && call->fail.err != ECANCELED)
 		log_info(TOPIC, "%s was not reached: %s", a->configured.host, call->fail.why);
 	else if (call->fail.err == 0 && (!user || strncmp(user, a->user, NAME_SIZE - 1) != 0))
 		log_warn(TOPIC, "%s says that the token is another user's now", a->configured.host);
+	a->told = refused || (a->told && call->fail.err != 0);
 	call_clear(call);
+	pthread_mutex_lock(&a->lock);
+	a->checking = false;
+	pthread_mutex_unlock(&a->lock);
 }
 
 void account_check(struct account *a, struct client *c)
 {
+	pthread_mutex_lock(&a->lock);
+	bool is_asked = a->checking;
+	a->checking = true;
+	pthread_mutex_unlock(&a->lock);
+	if (is_asked)
+		return;
 	a->check = (struct call){
 		.ep = EP_WHOAMI,
 		.class = CLASS_BACKGROUND,
@@ -355,6 +375,18 @@ void account_check(struct account *a, struct client *c)
 		.arg = a,
 	};
 	client_start(c, &a->check);
+}
+
+static void on_quiet(void *arg)
+{
+	struct account *a = arg;
+	account_check(a, a->watched);
+}
+
+void account_watch(struct account *a, struct client *c)
+{
+	a->watched = c;
+	client_on_quiet(c, DAY_MS, on_quiet, a);
 }
 
 /* --- life --- */

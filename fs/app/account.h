@@ -46,7 +46,10 @@ void account_describe(struct account *a, struct buf *out);
 void account_follow(struct account *a, struct client *c);
 /* Asks the service whose token it is, waits for the answer, and remembers it. */
 int account_ask(struct account *a, struct client *c, struct qx_fail *fail);
-/* Of a known account: asks behind, and logs a warning if the token is refused. Once. */
+/* Of a known account: asks behind, and logs a warning if the token is refused. */
 void account_check(struct account *a, struct client *c);
+/* Does so whenever nothing else has succeeded for a day, so that a token that was revoked is
+ * noticed though nobody opens anything; before the client's first call. */
+void account_watch(struct account *a, struct client *c);
 
 #endif

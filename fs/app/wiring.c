@@ -79,6 +79,7 @@ static int build_client(const struct wiring *w, struct parts *p, struct qx_fail 
 		return r;
 	}
 	account_follow(p->account, p->client);
+	account_watch(p->account, p->client);
 	if (account_is_known(p->account))
 		account_check(p->account, p->client);
 	else

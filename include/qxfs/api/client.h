@@ -103,6 +103,10 @@ void client_share(struct client *c, int fd);
  * be taken. Until client_stop. */
 typedef void client_death_fn(void *arg);
 void client_on_death(struct client *c, client_death_fn *fn, void *arg);
+/* Called on the network thread when no call has succeeded for quiet_ms, and, while that is so,
+ * again each 24th part of it. Before the first call. */
+typedef void client_quiet_fn(void *arg);
+void client_on_quiet(struct client *c, int64_t quiet_ms, client_quiet_fn *fn, void *arg);
 
 struct client_view {
 	struct governor_view governor;
