@@ -2,78 +2,15 @@
 
 import os
 import pathlib
-import shutil
-import subprocess
 
 import pytest
 
-from common import QXFS
+from desk import NEEDS, Desk
 
 SMALL = "SV_demoSmall000014"
 WRONG = "wrongTokenwrongTokenwrongTokenwrongToken"
-SERVICE = ("--session", "-d", "org.freedesktop.secrets", "-o", "/org/freedesktop/secrets")
 
-pytestmark = [
-    pytest.mark.skipif(not shutil.which("gnome-keyring-daemon") or not shutil.which("dbus-daemon"),
-                       reason="needs the packages gnome-keyring, dbus and libglib2.0-bin"),
-    pytest.mark.skipif(b"libsecret-1" not in QXFS.read_bytes(), reason="qxfs was built without libsecret"),
-]
-
-
-class Desk:
-    """A person's session: a home, a bus, and on the bus an open keyring."""
-
-    def __init__(self, folder):
-        self.home = folder / "home"
-        self.config = self.home / ".config" / "qxfs" / "config"
-        self.processes = []
-        self.env = {key: value for key, value in os.environ.items()
-                    if not key.startswith(("QUALTRICS_", "XDG_", "DBUS_", "DISPLAY", "GNOME_"))}
-        self.env |= {"HOME": str(self.home), "XDG_RUNTIME_DIR": str(folder / "run")}
-        self.home.mkdir()
-        (folder / "run").mkdir(mode=0o700)
-
-    def start(self, keyring=True):
-        bus = subprocess.Popen(["dbus-daemon", "--session", "--nofork", "--print-address"], env=self.env,
-                               stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        self.processes.append(bus)
-        self.env["DBUS_SESSION_BUS_ADDRESS"] = bus.stdout.readline().strip()
-        if keyring:
-            daemon = subprocess.Popen(["gnome-keyring-daemon", "--foreground", "--unlock", "--components=secrets"],
-                                      env=self.env, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
-                                      stderr=subprocess.DEVNULL)
-            self.processes.append(daemon)
-            daemon.stdin.write(b"a password")
-            daemon.stdin.close()
-            subprocess.run(["gdbus", "wait", "--session", "--timeout", "30", "org.freedesktop.secrets"],
-                           env=self.env, check=True, stdout=subprocess.DEVNULL)
-        return self
-
-    def ask(self, method, *words):
-        return subprocess.run(["gdbus", "call", *SERVICE, "-m", f"org.freedesktop.Secret.Service.{method}", *words],
-                              env=self.env, check=True, capture_output=True, text=True).stdout
-
-    def lock(self):
-        alias = self.ask("ReadAlias", "default").split("'")[1]
-        self.ask("Lock", f"['{alias}']")
-
-    def items(self, profile="work"):
-        """How many the keyring has of a profile, locked ones too."""
-        return self.ask("SearchItems", f"{{'profile': '{profile}'}}").count("/collection/")
-
-    def run(self, *words, given="", **env):
-        return subprocess.run([QXFS, *map(str, words)], env={**self.env, **env}, input=given, capture_output=True,
-                              text=True, check=False, timeout=60)
-
-    def log_in(self, account, *words, token=None):
-        answer = self.run("login", *words, "work", given=f"{account.url}\n{token or account.token}\n")
-        assert answer.returncode == 0, answer.stderr
-        return answer.stderr
-
-    def end(self):
-        for process in reversed(self.processes):
-            process.terminate()
-            process.wait()
+pytestmark = NEEDS
 
 
 @pytest.fixture
