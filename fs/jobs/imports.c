@@ -17,6 +17,7 @@
 #define OTHERS_MS 2000 /* another mount sends: looked at again while there is work */
 #define LOCKED_MS 5000 /* a program has the file open, by the lock file beside it */
 #define SWEEP_MS 3600000
+#define SWEEP_LEAST_S 1   /* between two: what could not be removed is tried again */
 #define UNDECIDED_MS 5000 /* the journal's disk was full: tried again after */
 #define DRAIN_S 10
 #define LIVE_MAX 8 /* submissions at once; each is one job of the account's fifteen */
@@ -67,6 +68,25 @@ static int64_t due_ms(struct imports *im, const struct entry *e)
 	return now_ms + waits_s * 1000;
 }
 
+/* What is done goes when its time is over, what crashes left once an hour. When the next goes: a
+ * moment; 0: none. Pool. */
+static int64_t sweep(struct imports *im)
+{
+	struct journal *j = im->config.journal;
+	int64_t due_s;
+
+	int r = journal_sweep_due(j, im->config.keep_s, &due_s);
+	if (sys_now_ms() >= im->sweep_ms || (r == 0 && due_s <= sys_wall_s())) {
+		im->sweep_ms = sys_now_ms() + SWEEP_MS;
+		(void)journal_sweep(j, im->config.keep_s);
+		r = journal_sweep_due(j, im->config.keep_s, &due_s);
+	}
+	if (r < 0 || due_s == INT64_MAX)
+		return 0;
+	int64_t in_s = due_s - sys_wall_s();
+	return sys_now_ms() + (in_s > SWEEP_LEAST_S ? in_s : SWEEP_LEAST_S) * 1000;
+}
+
 static void scan_done(struct task *task);
 
 /* Pool. */
@@ -89,10 +109,7 @@ static void scan(struct task *task)
 	im->due_ms = calloc(im->n_found + 1, sizeof(*im->due_ms));
 	for (size_t i = 0; im->due_ms && i < im->n_found; i++)
 		im->due_ms[i] = due_ms(im, &im->found[i]);
-	if (im->holds && sys_now_ms() >= im->sweep_ms) {
-		im->sweep_ms = sys_now_ms() + SWEEP_MS;
-		(void)journal_sweep(j, im->config.keep_s);
-	}
+	im->vanish_ms = im->holds ? sweep(im) : 0;
 	/* Who has nothing to send does not keep the others from it. */
 	if (im->holds && im->n_found == 0) {
 		journal_sender_give(j);
@@ -218,6 +235,8 @@ static void scan_done(struct task *task)
 		next_ms = sys_now_ms() + OTHERS_MS;
 	if (im->undecided && (!next_ms || next_ms > sys_now_ms() + UNDECIDED_MS))
 		next_ms = sys_now_ms() + UNDECIDED_MS;
+	if (im->vanish_ms && !im->stopping && (!next_ms || next_ms > im->vanish_ms))
+		next_ms = im->vanish_ms;
 	if (im->scan_err < 0 && im->scan_err != -EAGAIN)
 		log_warn("import", "the journal cannot be read: %s", strerror(-im->scan_err));
 	free(im->found);

@@ -30,8 +30,8 @@ struct imports {
 	bool stale; /* one has ended since the scan began */
 
 	/* the pool's while scanning */
-	bool holds; /* sender.lock is ours */
-	int64_t sweep_ms;
+	bool holds;                  /* sender.lock is ours */
+	int64_t sweep_ms, vanish_ms; /* the next sweep at the latest; when the next done one goes */
 	struct entry *found;
 	size_t n_found;
 	int64_t *due_ms; /* of each */

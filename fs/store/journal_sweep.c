@@ -248,6 +248,24 @@ static int sweep_doubts(struct journal *j, int64_t until_s)
 	return r < 0 ? r : journal_end(j, doubt_sweep(j->writer, until_s));
 }
 
+int journal_sweep_due(struct journal *j, int64_t keep_s, int64_t *ret_s)
+{
+	*ret_s = INT64_MAX;
+	if (keep_s < 0)
+		return 0;
+	int r = journal_read_begin(j);
+	if (r < 0)
+		return r;
+	{
+		qx_auto_query q = sql_ask(
+			j->reader,
+			"SELECT done_s FROM entry WHERE state IN (6, 7) ORDER BY done_s LIMIT 1");
+		if ((r = sql_next(&q)) > 0)
+			*ret_s = sql_get_int(&q, 0) + keep_s;
+	}
+	return journal_read_end(j, r < 0 ? r : 0);
+}
+
 int journal_sweep(struct journal *j, int64_t keep_s)
 {
 	int vanished = keep_s >= 0 ? sweep_doubts(j, sys_wall_s() - keep_s) : 0;

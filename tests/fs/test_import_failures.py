@@ -190,6 +190,21 @@ def test_what_changes_within_the_delay_is_one_submission(sandbox, mounts, until)
     assert sent(sandbox) == [f"person{n}@example.com" for n in range(3)]
 
 
+def test_a_list_gets_one_after_the_other(sandbox, mount):
+    sandbox.fault("contact_import", "hold", nth=1)
+    first = give(mount)
+    assert sandbox.wait_held("contact_import")
+    later = [give(mount, f"f{n}.csv", start=n) for n in (1, 2)]
+    elsewhere = give(mount, "e.csv", start=3, mailing_list=PILOT)
+    assert wait_for(mount, elsewhere)[0] == 0  # so the sender has looked
+    assert len(posts(sandbox)) == 2
+    sandbox.release()
+    for target in (first, *later):
+        assert wait_for(mount, target)[0] == 0
+    here = [email for email in sent(sandbox) if email != "person3@example.com"]
+    assert here == [f"person{n}@example.com" for n in range(3)]
+
+
 def test_a_folder_is_waited_for_as_a_whole(sandbox, mounts):
     mount = mounts(sandbox, "import_delay=600")
     for n in range(3):

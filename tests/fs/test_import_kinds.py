@@ -86,6 +86,19 @@ def test_new_contacts_are_there_at_once(sandbox, mount):
     assert [one["email"] for one in json.loads((place / "contacts.json").read_text())] == ["a@example.org"]
 
 
+def test_known_people_are_changed_and_blank_cells_change_nothing(sandbox, mount):
+    sandbox.settings(blank_values="write")
+    one = "email,firstName,lastName,A,language\na@example.org,Ann,Lee,1,DE\n"
+    assert given(mount, f"mailinglists/{EMPTY}", "a.csv", one)[0] == 0
+    two = "email,firstName,lastName,A,language\na@example.org,,Smith,,\nb@example.org,Bob,,,\n"
+    assert given(mount, f"mailinglists/{EMPTY}", "b.csv", two)[0] == 0
+    got = members(sandbox)
+    assert set(got) == {"a@example.org", "b@example.org"}
+    known = got["a@example.org"]
+    assert [known[name] for name in ("firstName", "lastName", "language")] == ["Ann", "Smith", "DE"]
+    assert known["embeddedData"] == {"A": "1"}
+
+
 def test_an_opt_out_is_not_undone(sandbox, mount):
     assert given(mount, f"mailinglists/{EMPTY}", "a.csv", "email,unsubscribed\na@example.org,true\n")[0] == 0
     assert members(sandbox)["a@example.org"]["unsubscribed"] is True
@@ -140,9 +153,12 @@ def test_addresses_that_only_the_service_refuses_come_back_too(sandbox, mount, n
     assert set(members(sandbox)) == {"b@example.org"}
 
 
-def test_a_directory_takes_contacts_one_by_one(sandbox, mount):
-    table = "email,First Name,Code\nd1@example.org,Ann,007\nd2@example.org,,\n"
-    status, said = given(mount, f"directories/{MAIN}", "a.csv", table)
+@pytest.mark.parametrize("name, data", [
+    ("a.csv", "email,First Name,Code\nd1@example.org,Ann,007\nd2@example.org,,\n"),
+    ("a.json", '[{"email":"d1@example.org","firstName":"Ann","embeddedData":{"Code":"007"}},{"email":"d2@example.org"}]'),
+])
+def test_a_directory_takes_contacts_one_by_one(sandbox, mount, name, data):
+    status, said = given(mount, f"directories/{MAIN}", name, data)
     assert status == 0, said
     assert sandbox.count("contact_create") == 2
     found = sandbox.result(f"/directories/{MAIN}/contacts?pageSize=500")

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import signal
 import subprocess
 
 import pytest
@@ -135,6 +136,15 @@ def test_scratch_files_are_plain_files(sandbox, mount):
     assert posts(sandbox) == []
 
 
+def test_a_scratch_file_that_gets_a_real_name_is_imported(sandbox, mount):
+    for scratch in (".a.csv.Xy3", "~a.tmp", "a", "a.csv.part"):
+        give(folder(mount) / scratch, people(1, start=len(scratch)))
+    assert mount.status()["imports"]["queued"] == 0
+    os.rename(folder(mount) / "a.csv.part", folder(mount) / "a.csv")
+    assert wait_for(mount, folder(mount) / "a.csv")[0] == 0
+    assert sent(sandbox) == ["person10@example.com"], "and the others are not"
+
+
 def test_a_name_of_ours_cannot_be_taken(mount):
     for name in ("TEMPLATE.csv", "x.csv.report.txt", "x.csv.result.json", "x.csv.rejected.csv"):
         assert error_of(os.open, folder(mount) / name, os.O_CREAT | os.O_WRONLY) in (errno.EPERM, errno.EROFS), name
@@ -217,6 +227,56 @@ def test_discarded_it_is_gone(sandbox, mounts):
     assert wait_for(mount, folder(mount) / "a.csv")[0] == 1
 
 
+@pytest.mark.parametrize("option", ["import_delay=3600", "hold=always"], ids=["queued", "held"])
+def test_removed_before_it_is_sent_it_never_is(sandbox, mounts, option):
+    mount = mounts(sandbox, option)
+    target = folder(mount) / "a.csv"
+    give(target, people(1))
+    os.unlink(target)
+    assert not [name for name in os.listdir(target.parent) if name.startswith("a.csv")]
+    assert wait_for(mount, target)[0] == 1
+    give(folder(mount) / "b.csv", people(1, start=1))
+    mount.run("send", folder(mount) / "b.csv")
+    assert wait_for(mount, folder(mount) / "b.csv")[0] == 0
+    assert sent(sandbox) == ["person1@example.com"]
+
+
+def test_removed_when_it_is_over_only_the_file_goes(sandbox, mount):
+    target = folder(mount) / "a.csv"
+    give(target, people(2))
+    assert wait_for(mount, target)[0] == 0
+    os.unlink(target.parent / "done" / "a.csv")
+    assert os.listdir(target.parent / "done") == []
+    assert len(members(sandbox)) == 2
+    assert {request["method"] for request in sandbox.requests()} <= {"GET", "POST"}
+
+
+def test_what_is_done_goes_when_its_time_is_over(sandbox, mounts, until):
+    mount = mounts(sandbox, "import_delay=0", "keep_imports=2")
+    target = folder(mount) / "a.csv"
+    give(target, people(1))
+    assert wait_for(mount, target)[0] == 0
+    done = target.parent / "done"
+    assert set(os.listdir(done)) == {"a.csv", "a.csv.report.txt", "a.csv.result.json"}
+    until(lambda: os.listdir(done) == [], 30, "the end of what was kept")
+    assert "person0@example.com" in members(sandbox)
+    assert not [path for path in mount.state.rglob("*") if path.is_file() and b"person0@" in path.read_bytes()]
+
+
+def test_the_report_tells_when_it_is_at_the_service(sandbox, mount, until):
+    sandbox.settings(import_seconds=60)
+    sandbox.fault("contact_import", "hold", nth=1)
+    target = folder(mount) / "a.csv"
+    give(target, people(1))
+    assert sandbox.wait_held("contact_import")
+    until(lambda: "sending" in report_of(target), 5, "the word sending")
+    assert error_of(os.rename, target, folder(mount) / "send" / "a.csv") == errno.EBUSY
+    sandbox.release()
+    until(lambda: "importing" in report_of(target), 5, "the word importing")
+    sandbox.advance(61)
+    assert wait_for(mount, target)[0] == 0
+
+
 def test_read_only_refuses_every_write(sandbox, mounts):
     mount = mounts(sandbox, "ro")
     assert error_of(give, folder(mount) / "a.csv", people(1)) == errno.EROFS
@@ -272,6 +332,22 @@ def test_a_file_cut_by_a_crash_is_held(sandbox, mounts):
     again = mounts(sandbox, "import_delay=0", start=True)
     assert wait_for(again, folder(again) / "cut.csv")[0] == 6
     assert posts(sandbox) == []
+
+
+@pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGINT], ids=lambda sign: sign.name)
+def test_a_file_whose_program_was_killed_is_held(sandbox, mount, until, sign):
+    """What it wrote ends behind a row, and would be a fine file."""
+    target = folder(mount) / "cut.csv"
+    with subprocess.Popen(["tee", target], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as tee:
+        tee.stdin.write(people(2))
+        tee.stdin.flush()
+        until(lambda: target.exists() and os.stat(target).st_size == len(people(2)), 10, "what it was given")
+        tee.send_signal(sign)
+        assert tee.wait() == -sign
+    assert wait_for(mount, target)[0] == 6
+    assert posts(sandbox) == []
+    assert mount.run("send", target).returncode == 0
+    assert wait_for(mount, target)[0] == 0 and len(sent(sandbox)) == 2
 
 
 def test_two_mounts_share_one_journal(sandbox, mounts):

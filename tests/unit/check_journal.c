@@ -1713,11 +1713,18 @@ static void test_old_done_ones_vanish(void **state)
 		     failed = in_state("c.csv", ENTRY_FAILED), held = in_state("d.csv", ENTRY_HELD);
 	close(journal_rejected(j, partly.id, O_CREAT | O_RDWR | O_TRUNC));
 	assert_int_equal(journal_sweep(j, 100), 0);
+	int64_t due_s;
+	assert_int_equal(journal_sweep_due(j, 100, &due_s), 0);
+	assert_int_equal(due_s, get(done.id).done_s + 100);
+	assert_int_equal(journal_sweep_due(j, -1, &due_s), 0);
+	assert_true(due_s == INT64_MAX);
 	later_s = 99;
 	assert_int_equal(journal_sweep(j, 100), 0);
 	later_s = 102;
 	assert_int_equal(journal_sweep(j, -1), 0); /* for ever */
 	assert_int_equal(journal_sweep(j, 100), 2);
+	assert_int_equal(journal_sweep_due(j, 100, &due_s), 0);
+	assert_true(due_s == INT64_MAX);
 	assert_int_equal(journal_get(j, done.id, &found), -ENOENT);
 	assert_int_equal(journal_get(j, partly.id, &found), -ENOENT);
 	assert_false(is_there(spool_of(done.id, "")));

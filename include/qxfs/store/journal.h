@@ -155,5 +155,7 @@ int journal_finish(struct journal *j, const struct entry *e, const struct buf *r
 /* Done ones older than keep_s (negative: none) vanish, bytes and all; spool files that no entry
  * names too. Returns how many entries vanished. */
 int journal_sweep(struct journal *j, int64_t keep_s);
+/* When the next of the done ones is that old: calendar, INT64_MAX if none ever is. */
+int journal_sweep_due(struct journal *j, int64_t keep_s, int64_t *ret_s);
 
 #endif
