@@ -215,6 +215,7 @@ int64_t text_survey_status(struct tree *t, const char *arg, struct buf *out)
 			"          in no list of this account; opening a file here asks for it\n");
 	}
 	catalog_unref(c);
+	add_service(t, out);
 
 	buf_add_str(out, "\nFiles\n");
 	for (enum row_id i = node_row(ROW_SURVEY)->first_child; i != ROW_ROOT;

@@ -380,6 +380,31 @@ def test_an_export_over_max_export(sandbox, mounts, until):
     assert read_all(responses(mount, OTHER)) == sandbox.entry(OTHER)
 
 
+@pytest.fixture
+def small_disk(tmp_path):
+    """The cache's; small_disk() gives it room."""
+    path = tmp_path / "cache"
+    path.mkdir()
+
+    def mount(*options):
+        subprocess.run(["mount", "-t", "tmpfs", "-o", ",".join([*options, "mode=700"]), "cache", path], check=True)
+
+    mount("size=2M")
+    yield lambda: mount("remount", "size=64M")
+    subprocess.run(["umount", path], check=True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounts a small disk")
+def test_a_disk_that_is_full(small_disk, sandbox, mounts, until):
+    mount = mounts(sandbox)
+    sandbox.make_big(SURVEY, 6_000_000)
+    assert errno_of(lambda: read_all(responses(mount))) == "ENOSPC"
+    assert_told(mount, responses(mount), "ENOSPC", until, None)
+    assert read_all(responses(mount, OTHER)) == sandbox.entry(OTHER)
+    small_disk()
+    assert_recovers(sandbox, mount, responses(mount), until)
+
+
 # --- access -------------------------------------------------------------------------------------------------------
 
 
@@ -398,6 +423,18 @@ def test_a_refused_token_stops_all_calls_and_a_new_mount_with_a_good_one_works(s
     sandbox.restore_token()
     mount.start()
     assert read_all(responses(mount)) == sandbox.entry(SURVEY)
+
+
+def test_with_a_refused_token_what_is_cached_cannot_be_read_either(sandbox, mounts, expire):
+    mount = mounts(sandbox, "fresh=1")
+    paths = [responses(mount), document(mount), mount.path / "surveys" / SURVEY / "responses.plain.csv"]
+    for path in paths:
+        read_all(path)
+    sandbox.revoke_token()
+    expire()
+    for path in paths * 2:
+        assert errno_of(lambda path=path: read_all(path)) == "EACCES"
+    assert "token is refused" in (mount.path / "STATUS.txt").read_text()
 
 
 def test_without_permission_what_is_cached_cannot_be_read_either(sandbox, mounts):
@@ -476,20 +513,35 @@ def test_without_network_what_was_read_can_still_be_read(sandbox, mounts, until,
     assert read_all(path) == old  # known unreachable by now
     assert time.monotonic() - begin < 1 * SLOW
     assert "could not be reached" in mount.run("why", path).stdout
+    for text in (mount.path / "STATUS.txt", path.with_name("STATUS.txt")):
+        until(lambda text=text: "cannot be reached" in text.read_text(), 3, f"the word of it in {text}")
     sandbox.resume()
     until(lambda: read_all(path) == sandbox.entry(SURVEY), 45, "the new version")
 
 
-@pytest.mark.parametrize("option", ["strict", "max_stale=3600"])
-def test_how_old_what_is_served_without_network_may_be(sandbox, mounts, until, option):
+def make_older(mount, seconds):
+    """What is cached was current so long ago: the cache knows by the times of its facts."""
+    assert mount.stop() == 0
+    for facts in mount.cache.rglob("*.facts"):
+        os.utime(facts, (time.time() - seconds,) * 2)
+    mount.start()
+
+
+WEEK = 7 * 86400
+
+
+@pytest.mark.parametrize(("option", "age"), [("strict", 0), ("max_stale=3600", 3601), ("log=debug", WEEK + 1)],
+                         ids=["strict", "an hour", "the week that it is else"])
+def test_how_old_what_is_served_without_network_may_be(sandbox, mounts, until, option, age):
     mount = mounts(sandbox, "fresh=0", option)
     path = responses(mount)
     old = read_all(path)
-    if option == "max_stale=3600":  # the cache knows when it was current by the times of its facts
-        for facts in mount.cache.rglob("*.facts"):
-            os.utime(facts, (time.time() - 3601,) * 2)
-        assert mount.stop() == 0
-        mount.start()
+    if age:
+        make_older(mount, age - 120)
+        sandbox.pause("refuse")
+        assert read_all(path) == old
+        sandbox.resume()
+        make_older(mount, age)
     sandbox.pause("refuse")
     assert errno_of(lambda: read_all(path)) in AWAY
     assert "max_stale=" in mount.run("why", path).stdout

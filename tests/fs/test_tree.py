@@ -5,6 +5,7 @@ import contextlib
 import csv
 import ctypes
 import errno
+import fcntl
 import io
 import json
 import os
@@ -270,6 +271,8 @@ def test_statfs_is_answered_without_the_network(sandbox, mount):
         assert time.monotonic() - began < 0.5 * SLOW
         assert told.f_blocks >= told.f_bavail > 0
         assert told.f_namemax == 255
+        disk = os.statvfs(mount.cache)
+        assert told.f_blocks * told.f_frsize == disk.f_blocks * disk.f_frsize, "of the cache's disk"
         run("df", mount.path)
         sandbox.resume()
 
@@ -816,6 +819,23 @@ def test_the_kernel_asks_for_extended_attributes_at_most_once(sandbox, mounts):
     assert "opcode: GETXATTR" in text or "opcode: LISTXATTR" in text
     assert text.count("opcode: GETXATTR") <= 1
     assert text.count("opcode: LISTXATTR") <= 1
+
+
+# --- locks -------------------------------------------------------------------------------------------------------
+
+
+def test_a_lock_is_between_the_programs_of_one_mount(sandbox, mounts):
+    mount, other = mounts(sandbox), mounts(sandbox, name="other")
+    paths = [one.path / "surveys" / SMALL / "responses.csv" for one in (mount, other)]
+    for path in paths:
+        path.read_bytes()
+    sandbox.reset_stats()
+    with open(paths[0], "rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        run("flock", "--nonblock", paths[0], "true", good=(1,))
+        run("flock", "--nonblock", paths[1], "true")
+    run("flock", "--nonblock", paths[0], "true")
+    assert sandbox.count() == 0
 
 
 # --- no writes ---------------------------------------------------------------------------------------------------

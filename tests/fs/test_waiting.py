@@ -204,9 +204,13 @@ def end_of(child, number):
     return time.monotonic() - begin
 
 
+# What ends a program that has no handler for it.
+ENDING = [signal.SIGINT, signal.SIGTERM, signal.SIGKILL, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGALRM]
+
+
 @pytest.mark.concurrency
 @pytest.mark.parametrize("where", ["open", "opendir"])
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda n: n.name)
+@pytest.mark.parametrize("number", ENDING, ids=lambda n: n.name)
 def test_a_signal_frees_a_waiting_reader_at_once(sandbox, mount, until, where, number):
     took = []
     for _ in range(3):
@@ -215,6 +219,18 @@ def test_a_signal_frees_a_waiting_reader_at_once(sandbox, mount, until, where, n
         assert child.returncode == -number
     sandbox.release()
     assert min(took) < AT_ONCE, took  # who is not freed at once is freed by nothing: the jobs are held
+
+
+@pytest.mark.concurrency
+def test_who_handles_the_signal_is_told_eintr(sandbox, mount, crowds, parked):
+    """As editors and shells do with Ctrl-C: the program goes on, without the file."""
+    sandbox.hold_jobs()
+    crowd = crowds([responses(mount, SMALL)], 1, signals=[signal.SIGINT])
+    parked(mount, 1)
+    crowd.kill(signal.SIGINT)
+    (path, number, size, digest, handled) = crowd.answers()[0]
+    assert (number, handled) == (errno.EINTR, 1)
+    parked(mount, 0)
 
 
 @pytest.mark.concurrency
