@@ -11,6 +11,7 @@ import completions
 import docs
 import format as formatting
 import layers
+import promises
 import source
 
 BODY = 'int f(void)\n{\n\treturn 0;\n}\n'
@@ -331,6 +332,60 @@ class Docs(Tree):
     def test_a_build_folder_is_not_read(self):
         self.plant({'build/a.txt': f'{MARK}\n', '.git/config': f'{MARK}\n'})
         self.assert_clean(self.found())
+
+
+PROMISED = """## Imports
+
+| state | what it means | test |
+|---|---|---|
+| held | it waits | `test_a.test_held` |
+
+## How files behave
+
+| what you do | what happens | test |
+|---|---|---|
+| `ls \\| wc` | free | `test_a.test_ls`, `check_b` |
+
+### When something fails
+
+| errno | when | test |
+|---|---|---|
+| EIO | often | `check_b.test_io` |
+
+## Options
+
+| option | what it does |
+|---|---|
+| `fresh=` | much |
+"""
+
+
+class Promises(Tree):
+    def found(self, old='', new=''):
+        self.assertIn(old, PROMISED)
+        self.plant({
+            'README.md': PROMISED.replace(old, new) if old else PROMISED,
+            'tests/fs/test_a.py': 'def test_held():\n    pass\n\n\nif True:\n    def test_ls(mount):\n        pass\n',
+            'tests/unit/check_b.c': 'static void test_io(void **s)\n{\n}\ncmocka_unit_test(test_io),\n'
+                                    'static void test_idle(void **s)\n{\n}\n',
+            'tests/sandbox_tests/test_a.py': 'def test_other():\n    pass\n'})
+        return promises.problems(self.root)
+
+    def test_what_agrees(self):
+        self.assert_clean(self.found())
+
+    def test_a_row_without_a_test(self):
+        self.assert_found(self.found('`check_b.test_io`', 'none'), 'README.md:17: no test keeps "EIO"')
+        self.assert_found(self.found('| it waits | `test_a.test_held` |', '| it waits |'), ': 2 cells below 3')
+
+    def test_a_test_that_is_not_there(self):
+        for name in ('test_a.test_hel', 'test_a.test_other', 'test_a', 'test_c.test_held', 'check_b.test_idle'):
+            self.assert_found(self.found('test_a.test_held', name), f'README.md:5: {name}: ')
+
+    def test_a_table_without_tests(self):
+        self.assert_found(self.found('| errno | when | test |', '| errno | when |'), 'must be "test"')
+        self.assert_found(self.found('## Imports', '## Else'), 'no table below "Imports"')
+        self.assert_found(self.found('## How files behave', '## How'), 'no table below "How files behave"')
 
 
 class Completions(Tree):
