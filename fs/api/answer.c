@@ -165,6 +165,10 @@ static void note_attempt(struct client *c, const struct call *call)
 		c->view.reachable = true;
 	else if (call->fail.unreachable)
 		c->view.reachable = false;
+	if (t->outcome == OUTCOME_ANSWERED && t->date_s >= 0) {
+		c->view.dated = true;
+		c->view.ahead_s = sys_wall_s() - t->date_s;
+	}
 	c->view.refused_429 += t->outcome == OUTCOME_ANSWERED && t->status == 429;
 	pthread_mutex_unlock(&c->lock);
 }

@@ -429,6 +429,7 @@ void flight_conclude(struct flight *f, int curl_code)
 	t->status = status_of(f);
 	t->length = f->head.chunked ? -1 : f->head.length;
 	t->retry_after_s = retry_after_s(&f->head);
+	t->date_s = f->head.date[0] ? curl_getdate(f->head.date, NULL) : -1;
 	if (curl_easy_getinfo(f->easy, CURLINFO_CONTENT_TYPE, &type) == CURLE_OK && type)
 		snprintf(t->content_type_in, sizeof(t->content_type_in), "%s", type);
 	t->outcome = judge(f, code);

@@ -155,7 +155,7 @@ int http_start(struct http *h, struct transfer *t)
 
 	t->outcome = OUTCOME_ABORTED;
 	t->local_err = t->status = 0;
-	t->retry_after_s = t->length = -1;
+	t->retry_after_s = t->length = t->date_s = -1;
 	t->written = 0;
 	t->answer = (struct buf){ 0 };
 	t->content_type_in[0] = t->problem[0] = '\0';

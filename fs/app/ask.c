@@ -138,6 +138,22 @@ static int ask_in_child(const char *mountpoint, enum control_verb verb, const ch
 	return r;
 }
 
+/* Who hangs takes everybody along who looks into the mount; this frees them, whatever hangs. */
+static void tell_abort(const char *mountpoint, struct qx_fail *fail)
+{
+	struct mounts mounts = { 0 };
+	const struct mount *mount =
+		mounts_read(&mounts) < 0 ? NULL : mounts_holding(&mounts, mountpoint);
+
+	if (mount_is_qxfs(mount))
+		fail_remedy(
+			fail,
+			"its log tells more: journalctl -t qxfs; this ends it, also when nothing "
+			"else does: echo 1 | sudo tee /sys/fs/fuse/connections/%d/abort",
+			mount->connection);
+	mounts_done(&mounts);
+}
+
 static int explain(const char *mountpoint, int r, struct qx_fail *fail)
 {
 	qx_auto_free char *word = sys_shell_word(mountpoint);
@@ -155,14 +171,16 @@ static int explain(const char *mountpoint, int r, struct qx_fail *fail)
 		return -EACCES;
 	case -ETIMEDOUT:
 		fail_set(fail, ETIMEDOUT, "the qxfs that serves %s does not answer", mountpoint);
-		fail_remedy(fail, "its log tells more: journalctl -t qxfs");
+		tell_abort(mountpoint, fail);
 		return r;
 	case -EPROTONOSUPPORT:
 		fail_set(fail, -r, "%s is served by another version of qxfs", mountpoint);
 		fail_remedy(fail, "mount it again with this one");
 		return r;
 	default:
-		return fail_set(fail, -r, "%s cannot be asked: %s", mountpoint, strerror(-r));
+		fail_set(fail, -r, "%s cannot be asked: %s", mountpoint, strerror(-r));
+		fail_remedy(fail, "its log tells more: journalctl -t qxfs");
+		return r;
 	}
 }
 

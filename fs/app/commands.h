@@ -23,6 +23,9 @@ int print(const struct buf *text);
 /* status_command.c */
 int command_status(int argc, char *const argv[]);
 
+/* doctor.c */
+int command_doctor(int argc, char *const argv[]);
+
 /* file_commands.c */
 int command_fetch(int argc, char *const argv[]);
 int command_refresh(int argc, char *const argv[]);

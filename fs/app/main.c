@@ -12,6 +12,7 @@
  *     account, wiring            whose token it is; one mount from its parts, up and down
  *     commands, ask, report      status, why, umount: questions to a running mount
  *     import_commands            wait, send, discard
+ *     doctor, doctor_account     what may be wrong here, as a table of checks
  *     login                      asks for a token, checks it, writes it into a profile
  *     demo, sandbox              a made-up account to try it with
  *     say                        sentences for the person who started it
@@ -63,6 +64,8 @@ static const struct {
 	{ "status", "[-w] [--json] [--check] [DIR]",
 	  "what runs, waits and failed; of one mount or of all", command_status },
 	{ "why", "PATH", "what happened to this file, and what to do", command_why },
+	{ "doctor", "[--json] [DIR|PROFILE]",
+	  "is all well here? fuse, folders, token, network, clock, a read", command_doctor },
 	{ "fetch", "PATH...", "have these files on this disk; waits, and shows how far it is",
 	  command_fetch },
 	{ "refresh", "PATH...", "the next open of these files asks for all of them anew",
@@ -303,7 +306,8 @@ int main(int argc, char *argv[])
 			continue;
 		if (argc > 2 && (strcmp(argv[2], "--help") == 0 || strcmp(argv[2], "-h") == 0))
 			return print_help();
-		if (commands[i].run != command_demo && commands[i].run != command_login)
+		if (commands[i].run != command_demo && commands[i].run != command_login &&
+		    commands[i].run != command_doctor)
 			credentials_wipe_environment();
 		return commands[i].run(argc - 2, argv + 2);
 	}

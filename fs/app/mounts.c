@@ -39,7 +39,7 @@ static void undo_escapes(char *text)
 
 /* "36 35 98:0 /root /point rw,noatime master:1 - type source options": five fields, any number of
  * optional ones, a dash, three more. */
-static bool split_line(char *line, char *ret_fields[3])
+static bool split_line(char *line, char *ret_fields[3], char **ret_device)
 {
 	char *rest = line;
 	char *field;
@@ -49,7 +49,9 @@ static bool split_line(char *line, char *ret_fields[3])
 	ret_fields[2] = NULL;
 	while ((field = strsep(&rest, " ")) != NULL) {
 		n++;
-		if (n == 5)
+		if (n == 3)
+			*ret_device = field;
+		else if (n == 5)
 			ret_fields[0] = field;
 		else if (n > 6 && after_dash < 0 && strcmp(field, "-") == 0)
 			after_dash = 0;
@@ -59,7 +61,18 @@ static bool split_line(char *line, char *ret_fields[3])
 	return ret_fields[2] != NULL;
 }
 
-static int add_mount(struct mounts *m, char *fields[3])
+/* "0:47" */
+static int minor_of(const char *device)
+{
+	const char *colon = strchr(device, ':');
+	int64_t n = -1;
+
+	if (colon)
+		(void)sys_parse_int(colon + 1, 0, INT32_MAX, &n);
+	return (int)n;
+}
+
+static int add_mount(struct mounts *m, char *fields[3], const char *device)
 {
 	struct mount *grown = reallocarray(m->list, m->n + 1, sizeof(*grown));
 	if (!grown)
@@ -72,6 +85,7 @@ static int add_mount(struct mounts *m, char *fields[3])
 		.point = strdup(fields[0]),
 		.type = strdup(fields[1]),
 		.source = strdup(fields[2]),
+		.connection = minor_of(device),
 	};
 	m->list[m->n++] = one;
 	return one.point && one.type && one.source ? 0 : -ENOMEM;
@@ -88,9 +102,9 @@ int mounts_parse(const char *text, struct mounts *ret)
 	char *rest = copy;
 	char *line;
 	while (r == 0 && (line = strsep(&rest, "\n")) != NULL) {
-		char *fields[3];
-		if (split_line(line, fields))
-			r = add_mount(&m, fields);
+		char *fields[3], *device = NULL;
+		if (split_line(line, fields, &device))
+			r = add_mount(&m, fields, device);
 	}
 	if (r < 0) {
 		mounts_done(&m);

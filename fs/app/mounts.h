@@ -13,6 +13,8 @@ struct mount {
 	char *point; /* absolute, escapes undone */
 	char *type;  /* "fuse.qxfs" */
 	char *source;
+	int connection; /* the minor number of its device: of a FUSE mount, its name below
+	                   /sys/fs/fuse/connections */
 };
 
 struct mounts {

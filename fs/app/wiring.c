@@ -218,6 +218,8 @@ static int build_tree(const struct wiring *w, struct parts *p, struct qx_fail *f
 		.import_charset = o->import_charset,
 		.import_delay_s = o->import_delay_s,
 		.keep_imports_s = o->keep_imports_s,
+		.cache_dir = w->places->cache,
+		.state_dir = w->places->state,
 	};
 
 	(void)snprintf(config.account, sizeof(config.account), "%s", account_id(p->account));

@@ -364,6 +364,13 @@ static void put_limits(struct tree *t, struct buf *out)
 	buf_addf(out, ",\n \"reachable\":%s,\"oauth\":%s,\"token_refused\":%s",
 	         client.reachable ? "true" : "false", client.oauth ? "true" : "false",
 	         client.token_refused ? "true" : "false");
+	if (client.dated)
+		buf_addf(out, ",\"clock_ahead_s\":%lld", (long long)client.ahead_s);
+	buf_add_str(out, ",\n \"folders\":{");
+	put_text(out, "cache", t->config.cache_dir ? t->config.cache_dir : "");
+	buf_add_str(out, ",");
+	put_text(out, "state", t->config.state_dir ? t->config.state_dir : "");
+	buf_add_str(out, "}");
 	buf_addf(out, ",\n \"cache\":{\"bytes\":%llu,\"max_bytes\":%llu,\"generations\":%llu}",
 	         (unsigned long long)cache.bytes, (unsigned long long)cache.max_bytes,
 	         (unsigned long long)cache.generations);

@@ -91,7 +91,7 @@ _qxfs() {
 		local IFS=$'\n'
 		mapfile -t COMPREPLY < <(compgen -W "$(_qxfs_mounts)" -- "$cur")
 		compopt -o filenames
-	elif [ -z "$command" ] || [ "$command" = demo ] || [ "$command" = status ]; then
+	elif [ -z "$command" ] || [ "$command" = demo ] || [ "$command" = status ] || [ "$command" = doctor ]; then
 		_filedir -d
 	else
 		_filedir

@@ -60,6 +60,6 @@ complete -c qxfs -n __qxfs_first -k -a '(__qxfs_entries Commands)'
 complete -c qxfs -n '__qxfs_takes_flags; and __qxfs_at_flag' -k -a '(__qxfs_entries Flags)'
 complete -c qxfs -n __qxfs_takes_flags -s o -x -a '(__qxfs_options)' -d 'mount options'
 complete -c qxfs -n 'not __qxfs_takes_flags' -a '(__qxfs_flags_of_command)'
-complete -c qxfs -n '__qxfs_takes_flags; or __qxfs_command status' -a '(__fish_complete_directories)'
+complete -c qxfs -n '__qxfs_takes_flags; or __qxfs_command status doctor' -a '(__fish_complete_directories)'
 complete -c qxfs -n '__qxfs_command why fetch refresh forget wait send discard' -F
 complete -c qxfs -n '__qxfs_command umount' -a '(__qxfs_mounts)'

@@ -102,12 +102,14 @@ def expected(offer, help_text):
               if line.startswith('  ') and '=' in line.split('  ')[1] and line[2].islower()}
     options = {option + ('=' if option in valued else '') for option in offer.options}
     flags = offer.flags & docs.Offer(help_text.partition('\nFlags:\n')[2].join(['Flags:\n', ''])).flags
-    of_status = set(re.findall(r'\[(--?[a-z]+)\]', re.search(r'^  status .*', help_text, re.M)[0]))
+    of_commands = {line[1]: set(re.findall(r'\[(--?[a-z]+)\]', line[0]))
+                   for line in re.finditer(r'^  ([a-z]+) \[-.*', help_text, re.M)}
     yield ('qxfs', ''), offer.commands
     yield ('qxfs', 'st'), {word for word in offer.commands if word.startswith('st')}
-    yield ('qxfs', '-'), flags - of_status
+    yield ('qxfs', '-'), flags - set().union(*of_commands.values())
     yield ('qxfs', '--p'), {flag for flag in flags if flag.startswith('--p')}
-    yield ('qxfs', 'status', '-'), of_status
+    for command, its in of_commands.items():
+        yield ('qxfs', command, '-'), its
     yield ('qxfs', '-o', ''), options
     yield ('qxfs', '-o', 'im'), {option for option in options if option.startswith('im')}
     yield ('qxfs', 'demo', '-o', 'ro,im'), {'ro,' + option for option in options if option.startswith('im')}

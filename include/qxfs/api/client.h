@@ -114,6 +114,8 @@ struct client_view {
 	bool reachable;     /* false: the last call found no network */
 	bool token_refused; /* a 401 came and nothing succeeded since */
 	bool oauth;         /* it is an OAuth client that was refused */
+	bool dated;         /* the last answer told the service's time */
+	int64_t ahead_s;    /* then: of it, our own calendar */
 	uint64_t calls, refused_429;
 };
 /* A copy kept for status texts; any thread, client.lock (rank 4). */

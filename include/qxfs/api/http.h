@@ -50,6 +50,7 @@ struct transfer {
 	int local_err; /* positive errno when OUTCOME_LOCAL */
 	int status;
 	int64_t retry_after_s; /* -1: none */
+	int64_t date_s;        /* the server's clock, calendar; -1: it told none */
 	int64_t length;        /* Content-Length of the answer, -1: none */
 	uint64_t written;      /* bytes in sink_fd */
 	struct buf answer;     /* body in memory: JSON, or any answer that is not 200 (64 kB) */

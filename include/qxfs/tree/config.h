@@ -31,11 +31,13 @@ struct tree_config {
 	int64_t export_budget;
 	double share; /* of the account's limits: 0.8 */
 	enum legacy_contacts legacy;
-	uint64_t split_at;           /* so many bytes the service exports at once; more in parts */
-	int64_t job_timeout_s;       /* an export that does not move for so long has failed */
-	struct client *client;       /* borrowed, outlives the tree */
-	struct cache *cache;         /* borrowed */
-	struct dirs *dirs;           /* borrowed */
+	uint64_t split_at;     /* so many bytes the service exports at once; more in parts */
+	int64_t job_timeout_s; /* an export that does not move for so long has failed */
+	const char *cache_dir, *state_dir; /* where they lie, for people; borrowed while the tree
+	                                      lives */
+	struct client *client;             /* borrowed, outlives the tree */
+	struct cache *cache;               /* borrowed */
+	struct dirs *dirs;                 /* borrowed */
 	struct journal *journal;     /* borrowed; NULL: it is damaged, nothing can be imported */
 	struct qx_fail journal_fail; /* why, then */
 	enum hold_when hold;
