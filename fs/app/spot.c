@@ -18,7 +18,7 @@ int find_spot(const char *given, struct spot *s, struct qx_fail *fail)
 	if (r == 0)
 		r = mounts_resolve(&s->mounts, given, &s->path);
 	if (r < 0)
-		return fail_set(fail, -r, "%s cannot be found: %s", given, strerror(-r));
+		return fail_set(fail, -r, "no such place (%s): %s", strerror(-r), given);
 	s->mount = mounts_holding(&s->mounts, s->path);
 	if (!mount_is_qxfs(s->mount)) {
 		r = fail_set(fail, EINVAL, "%s lies in no qxfs mount", s->path);

@@ -285,7 +285,7 @@ static enum entry_state same_or(const struct drops *d, const struct entry *e, co
 	if (e->pushed ||
 	    journal_same(d->config.journal, e->folder, e->name, e->digest, e->id, &other) < 0)
 		return otherwise;
-	(void)snprintf(text, size, "the same bytes were given under this name at %s and are %s",
+	(void)snprintf(text, size, "the same bytes were given under this name at %s; that one %s",
 	               sys_format_time(other.created_s, date),
 	               entry_state_row(other.state)->phrase);
 	*why = text;

@@ -17,28 +17,50 @@ static const struct {
 	struct entry_state_row row;
 	unsigned next;
 } states[] = {
-	[ENTRY_SCRATCH] = { { "scratch", "is a local file and not sent", false, false }, 0 },
-	[ENTRY_WRITING] = { { "writing", "is being written", false, false },
+	[ENTRY_SCRATCH] = { { "scratch", "is a local file and not sent", false, false,
+	                      "Renamed to a name with an extension that is imported here it is a "
+	                      "submission." },
+	                    0 },
+	[ENTRY_WRITING] = { { "writing", "is being written", false, false,
+	                      "It is looked at when the program that writes it closes it." },
 	                    TO(WRITING) | TO(QUEUED) | TO(HELD) | TO(REFUSED) | TO(SAME) |
 	                            TO(CHECKED) | TO(FAILED) },
-	[ENTRY_QUEUED] = { { "queued", "waits to be sent", false, false },
+	[ENTRY_QUEUED] = { { "queued", "waits to be sent", false, false,
+	                     "It goes out when no program has it open and nothing has changed for "
+	                     "import_delay=; `qxfs wait` waits for its end, `rm` takes it back." },
 	                   TO(QUEUED) | TO(HELD) | TO(SENDING) | TO(REFUSED) | TO(SAME) |
 	                           TO(CHECKED) | TO(DONE) | TO(FAILED) },
-	[ENTRY_HELD] = { { "held", "is not sent until you say so", false, true },
+	[ENTRY_HELD] = { { "held", "is not sent until you say so", false, true,
+	                   "Send it with `qxfs send`, or drop it with `rm`." },
 	                 TO(HELD) | TO(QUEUED) | TO(REFUSED) | TO(SAME) | TO(FAILED) },
-	[ENTRY_SENDING] = { { "sending", "is being sent", true, false },
+	[ENTRY_SENDING] = { { "sending", "is being sent", true, false,
+	                      "`qxfs wait` waits for its end." },
 	                    TO(SENDING) | TO(QUEUED) | TO(IMPORTING) | ENDS },
-	[ENTRY_IMPORTING] = { { "importing", "is being imported by the service", true, false },
+	[ENTRY_IMPORTING] = { { "importing", "is being imported by the service", true, false,
+	                        "`qxfs wait` waits for its end." },
 	                      TO(IMPORTING) | TO(SENDING) | ENDS },
-	[ENTRY_DONE] = { { "done", "is imported", false, true }, 0 },
-	[ENTRY_PARTLY] = { { "done with refusals", "is imported, but for some rows", false, true },
+	[ENTRY_DONE] = { { "done", "is imported", false, true,
+	                   "Nothing is to be done; it goes from here after keep_imports=." },
+	                 0 },
+	[ENTRY_PARTLY] = { { "done with refusals", "is imported, but for some rows", false, true,
+	                     "The refused rows are beside it, to be mended and given again." },
 	                   0 },
-	[ENTRY_REFUSED] = { { "refused", "cannot be imported as it is", false, true }, 0 },
-	[ENTRY_FAILED] = { { "failed", "was not imported", false, true }, TO(QUEUED) },
-	[ENTRY_UNCERTAIN] = { { "uncertain", "may have been imported", false, true }, TO(QUEUED) },
-	[ENTRY_SAME] = { { "same", "was sent before and is not sent again", false, true },
+	[ENTRY_REFUSED] = { { "refused", "cannot be imported as it is", false, true,
+	                      "Mend it and copy it here again." },
+	                    0 },
+	[ENTRY_FAILED] = { { "failed", "was not imported", false, true,
+	                     "`qxfs send` tries again; `rm` drops it." },
+	                   TO(QUEUED) },
+	[ENTRY_UNCERTAIN] = { { "uncertain", "may have been imported", false, true,
+	                        "Look in the account; then `rm` it, or send it again with `qxfs "
+	                        "send`." },
+	                      TO(QUEUED) },
+	[ENTRY_SAME] = { { "same", "was sent before and is not sent again", false, true,
+	                   "Nothing is to be done; `qxfs send` sends it all the same." },
 	                 TO(QUEUED) },
-	[ENTRY_CHECKED] = { { "checked", "was looked at and is not sent", false, true }, 0 },
+	[ENTRY_CHECKED] = { { "checked", "was looked at and is not sent", false, true,
+	                      "Its report says what it would do; moved into import/ it is sent." },
+	                    0 },
 };
 static_assert(countof(states) == ENTRY_STATES_, "every state has its row");
 
@@ -59,6 +81,11 @@ static_assert(countof(parts) == PART_STATES_, "every state has its row");
 const struct entry_state_row *entry_state_row(enum entry_state state)
 {
 	return &states[state].row;
+}
+
+const char *entry_next(const struct entry *e)
+{
+	return e->next[0] ? e->next : states[e->state].row.next;
 }
 
 bool entry_state_may(enum entry_state from, enum entry_state to)

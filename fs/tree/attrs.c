@@ -37,12 +37,16 @@ bool generation_is_empty_list(const struct generation *gen)
 	return gen->length <= sizeof("[]\n") - 1;
 }
 
-/* When the freshness of the place's generation ends, or has ended: calendar. */
-static int64_t fresh_until_s(const struct tree *t, const struct place *p)
+int64_t now_until_s(const struct generation *gen)
+{
+	return gen->facts.exported_s + gen->facts.took_ms / 1000 + NOW_FRESH_S;
+}
+
+int64_t fresh_until_s(const struct tree *t, const struct place *p)
 {
 	const struct generation *gen = p->gen;
 	if (p->row->parent == ROW_NOW)
-		return gen->facts.exported_s + gen->facts.took_ms / 1000 + NOW_FRESH_S;
+		return now_until_s(gen);
 	int64_t checked_s = gen->checked_s;
 	if (p->base_checked_s && p->base_checked_s < checked_s)
 		checked_s = p->base_checked_s;

@@ -199,6 +199,22 @@ static const char *part_for(struct tree *t, enum hole hole, const char *dir_arg,
 	return !c && list_row(holes[hole].list)->of && id_is_sound(dir_arg) ? name : NULL;
 }
 
+/* Of names nobody says whether only= leaves them out. */
+static void say_missing(struct tree *t, enum hole hole, const char *name, struct qx_fail *why)
+{
+	bool may_be_left_out = t->config.only && holes[hole].list == LIST_SURVEYS;
+
+	if (may_be_left_out && holes[hole].style == PART_ID && !is_admitted(t, hole, name))
+		fail_set(why, ENOENT, "this mount was made with an only= that does not name it");
+	else
+		fail_set(why, ENOENT, "%s", holes[hole].missing);
+	if (may_be_left_out)
+		fail_remedy(why, "Mount again with another only=, or ask who did.");
+	else if (holes[hole].list != LIST_NONE && holes[hole].style != PART_ID)
+		fail_remedy(why,
+		            "`ls` shows those that there are; names are written as it shows them.");
+}
+
 int hole_resolve(struct tree *t, const struct node_row *row, const char *dir_arg, const char *name,
                  char arg[ARG_MAX_BYTES], struct qx_fail *why)
 {
@@ -217,7 +233,7 @@ int hole_resolve(struct tree *t, const struct node_row *row, const char *dir_arg
 	if (part && arg_join(dir_arg, part, arg)) {
 		r = 0;
 	} else if (why) {
-		fail_set(why, ENOENT, "%s", holes[hole].missing);
+		say_missing(t, hole, name, why);
 	}
 	catalog_unref(c);
 	return r;

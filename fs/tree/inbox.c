@@ -75,6 +75,18 @@ static int find(struct tree *t, const struct node_row *dir, const struct drop_fo
 	return -ENOENT;
 }
 
+static void say_missing(const struct tree *t, int r, struct qx_fail *why)
+{
+	if (t->config.journal) {
+		fail_set(why, -r, "no file of this name lies here");
+		fail_remedy(why,
+		            "What is over lies in import/done/; `qxfs wait` with this path tells "
+		            "how its last submission ended.");
+	} else {
+		*why = t->config.journal_fail;
+	}
+}
+
 int inbox_resolve(struct tree *t, const struct node_row *dir, const char *dir_arg, const char *name,
                   const struct node_row **ret_row, char arg[ARG_MAX_BYTES], struct qx_fail *why)
 {
@@ -87,7 +99,7 @@ int inbox_resolve(struct tree *t, const struct node_row *dir, const char *dir_ar
 		r = find(t, dir, &folder, name, &e, &as);
 	if (r < 0) {
 		if (why)
-			fail_set(why, -r, "no file of this name lies here");
+			say_missing(t, r, why);
 		return r;
 	}
 	r = inbox_entry_place(dir, dir_arg, e.id, ret_row, arg);

@@ -55,7 +55,7 @@ static bool row_has_contacts(const struct node_row *row)
 }
 
 /* -o hide= */
-static bool is_hidden(const struct tree *t, const struct node_row *row)
+bool row_is_hidden(const struct tree *t, const struct node_row *row)
 {
 	static const struct {
 		enum row_id row;
@@ -75,7 +75,7 @@ static bool is_hidden(const struct tree *t, const struct node_row *row)
 
 bool row_is_there(struct tree *t, const struct node_row *row, const char *arg)
 {
-	if (t->config.hide && is_hidden(t, row))
+	if (t->config.hide && row_is_hidden(t, row))
 		return false;
 	if (row->id == ROW_DIRECTORY_LINK)
 		return default_directory(t);

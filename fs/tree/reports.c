@@ -36,7 +36,7 @@ int64_t text_report(struct tree *t, const char *arg, struct buf *out)
 	buf_addf(out, "%-9s %s: %s.\n", "State", entry_state_row(e.state)->word,
 	         entry_state_row(e.state)->phrase);
 	add_sentence(out, "Why", e.why);
-	add_sentence(out, "Next", e.next);
+	add_sentence(out, "Next", entry_next(&e));
 	buf_addf(out, "%-9s %s\n", "Given", sys_format_time(e.created_s, date));
 	if (e.done_s)
 		buf_addf(out, "%-9s %s\n", "Over", sys_format_time(e.done_s, date));
@@ -248,8 +248,7 @@ const char *inbox_say(struct tree *t, const char *arg, struct buf *text)
 	if (e.why[0])
 		buf_addf(text, ": %s", e.why);
 	buf_add_str(text, words_stop(e.why));
-	if (e.next[0])
-		buf_addf(text, " %s", e.next);
-	buf_add_str(text, "\n");
+	const char *next = entry_next(&e);
+	buf_addf(text, " %s%s\n", next, words_stop(next));
 	return entry_state_row(e.state)->word;
 }

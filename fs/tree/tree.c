@@ -29,12 +29,19 @@ static bool strip_suffix(const struct node_row *row, const char *name, char out[
 	return true;
 }
 
-static void say_missing(const struct node_row *child, struct qx_fail *why)
+static void say_missing(const struct tree *t, const struct node_row *child, struct qx_fail *why)
 {
-	fail_set(why, ENOENT, "there is no such file here");
-	if (child && child->flags & ROW_OPTION_API) {
+	if (child && row_is_hidden(t, child)) {
+		fail_set(why, ENOENT, "this mount was made with a hide= that names it");
+		fail_remedy(why, "Mount again without that, or ask who did.");
+	} else if (child && child->flags & ROW_OPTION_API) {
 		fail_set(why, ENOENT, "this mount was not made with -o api");
 		fail_remedy(why, "Mount again with -o api.");
+	} else {
+		fail_set(why, ENOENT, "its folder has nothing of this name");
+		fail_remedy(
+			why,
+			"`ls` shows what is there; qxfs --print-tree also what is found by name.");
 	}
 }
 
@@ -60,7 +67,7 @@ int resolve(struct tree *t, const struct node_row *dir, const char *dir_arg, con
 	const struct node_row *pattern = node_pattern_of(dir, name);
 	if (child || !pattern || !strip_suffix(pattern, name, stem)) {
 		if (why)
-			say_missing(child, why);
+			say_missing(t, child, why);
 		return -ENOENT;
 	}
 	*ret_row = node_target(pattern);

@@ -92,10 +92,13 @@ static const char *say_generation(struct tree *t, const struct spot *spot, struc
 	pthread_mutex_lock(&t->lock);
 	struct place *p = place_find(t, spot->row, spot->arg);
 	bool touched = p && p->touched_ms, stale = p && p->stale;
+	int64_t until_s = p && p->gen                    ? fresh_until_s(t, p)
+	                  : spot->row->parent == ROW_NOW ? now_until_s(gen)
+	                                                 : gen->checked_s + t->config.fresh_s;
 	pthread_mutex_unlock(&t->lock);
-	int64_t until_s = gen->checked_s + t->config.fresh_s;
 	if (stale)
-		buf_add_str(text, " The account could not be reached when it was last asked.\n");
+		buf_add_str(text, " The account could not be reached when it was last asked; the "
+		                  "next open asks again, and this is served until then.\n");
 	else if (touched)
 		buf_add_str(text, " It was touched: the next open makes a full export.\n");
 	else if (until_s > sys_wall_s())
@@ -159,6 +162,30 @@ static const char *say_link(struct tree *t, const struct spot *spot, struct gene
 	return gen ? "ready" : "never fetched";
 }
 
+/* What is made here asks the service only for what it is made from. */
+static const char *say_nothing(struct tree *t, const struct spot *spot, struct buf *text)
+{
+	struct generation *base = NULL;
+	char arg[ARG_MAX_BYTES];
+
+	if (spot->row->source.kind == SOURCE_DERIVED) {
+		node_base_arg(spot->row, spot->arg, arg);
+		base = content_cached(t, node_base(spot->row), arg);
+	}
+	if (base)
+		buf_addf(text,
+		         "It was never made: the first open makes it from %s, which is on this "
+		         "machine.",
+		         node_base(spot->row)->name);
+	else
+		buf_add_str(text,
+		            "It was never fetched: the first open asks the service for it and "
+		            "waits; indexers (crawlers=) get EAGAIN until then.");
+	buf_add_str(text, " The size shown until then is an estimate.\n");
+	generation_unref(base);
+	return base ? "never made" : "never fetched";
+}
+
 static const char *say_data(struct tree *t, const struct spot *spot, const char *subject,
                             struct buf *text)
 {
@@ -176,29 +203,95 @@ static const char *say_data(struct tree *t, const struct spot *spot, const char 
 	struct generation *gen = content_cached(t, spot->row, spot->arg);
 	if (spot->row->kind == NODE_LINK) {
 		state = say_link(t, spot, gen, text);
-	} else if (gen) {
-		state = say_generation(t, spot, gen, text);
 	} else {
-		buf_add_str(text,
-		            "It was never fetched: the first open asks the service for it and "
-		            "waits. The size shown until then is an estimate.\n");
-		state = "never fetched";
+		state = gen ? say_generation(t, spot, gen, text) : say_nothing(t, spot, text);
 	}
 	generation_unref(gen);
 	return state;
 }
 
-/* A folder fails with its list. */
+static const char *say_folder(struct tree *t, const struct spot *spot, const char *subject,
+                              struct buf *text)
+{
+	enum list_id list = spot->row->list;
+	struct board_failure failure;
+	char when[24];
+
+	/* A folder fails with its list. */
+	if (board_failure_of(jobs_board(t->jobs), subject, &failure) ||
+	    (spot->tentative && failure_above(t, spot, &failure)))
+		return say_failure(&failure, text);
+	if (list == LIST_NONE)
+		return spot->tentative ? "not confirmed" : "ready";
+	struct catalog *c = tree_catalog(t, list, list_row(list)->of ? spot->arg : "");
+	if (c)
+		buf_addf(text,
+		         "Its list has %zu of them, as of %s; it is asked for again when the "
+		         "folder is listed after fresh=.\n",
+		         c->list->n, sys_format_time(c->list->fetched_s, when));
+	else
+		buf_add_str(text, "Its list was never fetched: listing the folder asks the service "
+		                  "for it and waits.\n");
+	catalog_unref(c);
+	return spot->tentative ? "not confirmed" : c ? "ready" : "never fetched";
+}
+
 static const char *say_other(struct tree *t, const struct spot *spot, const char *subject,
                              struct buf *text)
 {
-	struct board_failure failure;
+	struct buf target = { 0 };
 
-	if (spot->row->kind == NODE_DIR &&
-	    (board_failure_of(jobs_board(t->jobs), subject, &failure) ||
-	     (spot->tentative && failure_above(t, spot, &failure))))
-		return say_failure(&failure, text);
+	if (spot->row->kind == NODE_DIR)
+		return say_folder(t, spot, subject, text);
+	if (spot->row->kind == NODE_LINK) {
+		pthread_mutex_lock(&t->lock);
+		link_target(t, spot->row, spot->arg, &target);
+		pthread_mutex_unlock(&t->lock);
+		buf_addf(text, "It leads to %s, which is looked at when it is followed.\n",
+		         buf_text(&target));
+		buf_done(&target);
+	} else {
+		buf_add_str(text,
+		            "It is made here from what is known at the moment; reading it asks "
+		            "nobody.\n");
+	}
 	return spot->tentative ? "not confirmed" : "ready";
+}
+
+/* What concerns all that is not told by a failure of its own. */
+static void say_account(struct tree *t, struct buf *text)
+{
+	struct client_view view;
+
+	client_view(t->config.client, &view);
+	if (view.token_refused)
+		buf_add_str(text,
+		            "The service refuses this mount's token: what it is asked for fails "
+		            "with EACCES. Make a new one, store it with qxfs login and mount "
+		            "again.\n");
+	else if (!view.reachable)
+		buf_add_str(text,
+		            "The account cannot be reached at the moment: what was opened before "
+		            "can still be read, the rest fails after a while. Check the network "
+		            "and its proxy.\n");
+}
+
+static const char *say_spot(struct tree *t, const struct spot *spot, const char *subject,
+                            struct buf *text)
+{
+	enum node_kind kind = spot->row->kind;
+	bool found_link = kind == NODE_LINK && spot->row->source.kind != SOURCE_NONE;
+	const char *state;
+
+	if (inbox_is_entry(spot->row))
+		return inbox_say(t, spot->arg, text);
+	if (kind == NODE_DATA || kind == NODE_LIVE || found_link)
+		state = say_data(t, spot, subject, text);
+	else
+		state = say_other(t, spot, subject, text);
+	if (strcmp(state, "failed") != 0)
+		say_account(t, text);
+	return state;
 }
 
 static const char *say(struct tree *t, const char *path, struct buf *text)
@@ -206,29 +299,25 @@ static const char *say(struct tree *t, const char *path, struct buf *text)
 	struct spot spot;
 	struct qx_fail why = { .why = "its name is too long" };
 	struct buf subject = { 0 };
-	const char *state;
 
 	if (spot_find(t, path, &spot, &why) < 0) {
-		buf_addf(text, "There is no such file: %s.", why.why);
+		buf_addf(text, "There is no such file: %s%s", why.why, words_stop(why.why));
 		if (why.remedy[0])
 			buf_addf(text, " %s", why.remedy);
 		buf_add_str(text, "\n");
 		return "missing";
 	}
 	node_subject(spot.row, spot.arg, &subject);
-	buf_addf(text, "%s: %s.\n", subject.len ? buf_text(&subject) : "/", spot.row->doc);
+	/* What lies in import folders is known to people by the name that they gave it. */
+	const char *shown = spot.row->hole == HOLE_ENTRY ? path
+	                    : subject.len                ? buf_text(&subject)
+	                                                 : "/";
+	buf_addf(text, "%s: %s.\n", shown, spot.row->doc);
 	if (spot.tentative)
 		buf_add_str(text,
-		            "No list of this account shows this id; the service is asked when "
+		            "No list of this account shows this name; the service is asked when "
 		            "something here is opened.\n");
-	enum node_kind kind = spot.row->kind;
-	bool found_link = kind == NODE_LINK && spot.row->source.kind != SOURCE_NONE;
-	if (kind == NODE_DATA || kind == NODE_LIVE || found_link)
-		state = say_data(t, &spot, buf_text(&subject), text);
-	else if (inbox_is_entry(spot.row))
-		state = inbox_say(t, spot.arg, text);
-	else
-		state = say_other(t, &spot, buf_text(&subject), text);
+	const char *state = say_spot(t, &spot, buf_text(&subject), text);
 	buf_done(&subject);
 	return state;
 }

@@ -43,7 +43,11 @@ struct entry_state_row {
 	const char *phrase; /* for people: "waits to be sent" */
 	bool busy; /* sending, importing: it may not be moved, written or opened for writing */
 	bool over; /* nothing more will happen by itself (false for scratch files) */
+	const char *next; /* what to do where the entry itself says nothing: a sentence */
 };
+/* The entry's own, or that of its state. */
+struct entry;
+const char *entry_next(const struct entry *e);
 const struct entry_state_row *entry_state_row(enum entry_state state);
 /* The tables: what may follow what by itself; what an entry may be under its new name, or when its
  * bytes change. */
