@@ -204,9 +204,13 @@ static int take_answer(struct account *a, const struct json *answer, struct qx_f
 	const char *brand = json_str(answer, "result.brandId");
 	const char *user = json_str(answer, "result.userId");
 
-	if (!brand || !*brand || !user || !*user)
-		return fail_set(fail, EBADMSG, "%s does not say whose token it is",
-		                a->configured.host);
+	if (!brand || !*brand || !user || !*user) {
+		fail_set(fail, EBADMSG, "%s does not say whose token it is", a->configured.host);
+		fail_remedy(fail,
+		            "Check the host: Account Settings > Qualtrics IDs names your data "
+		            "centre");
+		return -EBADMSG;
+	}
 
 	hash_hex(a->id, (const char *const[]){ a->configured.host, brand, user, NULL });
 	(void)snprintf(a->brand, sizeof(a->brand), "%s", brand); /* for people; the hash is not cut

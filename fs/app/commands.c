@@ -154,6 +154,7 @@ int command_umount(int argc, char *const argv[])
 		r = unmount(spot.path, &fail);
 	} else if (spot.path && spot.mount) {
 		fail_set(&fail, EINVAL, "%s is not a qxfs mount", spot.path);
+		fail_remedy(&fail, "'qxfs status' lists those of this machine");
 	}
 	if (r < 0)
 		status = (int)say_fail(&fail);

@@ -78,6 +78,7 @@ static int take(char *text, const struct kind *kind, const char *where, char **r
 	} else if (len > TOKEN_MAX) {
 		r = fail_set(fail, EINVAL, "%s holds something far too long for an %s", where,
 		             kind->a);
+		fail_remedy(fail, "%s", kind->where);
 	}
 	for (size_t i = 0; r == 0 && i < len; i++) {
 		if (start[i] <= ' ' || start[i] > '~') {
@@ -125,6 +126,15 @@ int credentials_take_client(char *id, char *secret, const char *where, struct cr
 
 /* --- the file --- */
 
+static int no_use(const char *path, int err, struct qx_fail *fail)
+{
+	int r = fail_set(fail, err, "the token file %s cannot be read: %s", path,
+	                 err == EINVAL ? "it is not a text file" : strerror(err));
+	fail_remedy(fail,
+	            "token_file= names a file of yours with the token alone in it, mode 0600");
+	return r;
+}
+
 static int read_file(const char *path, char **ret, struct qx_fail *fail)
 {
 	char text[TOKEN_MAX + 512]; /* room for white space around it */
@@ -133,8 +143,7 @@ static int read_file(const char *path, char **ret, struct qx_fail *fail)
 
 	qx_auto_fd fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return fail_set(fail, errno, "the token file %s cannot be read: %s", path,
-		                strerror(errno));
+		return no_use(path, errno, fail);
 	int r = private_check(fd, "the token file ", path, true, fail);
 	if (r < 0)
 		return r;
@@ -149,10 +158,9 @@ static int read_file(const char *path, char **ret, struct qx_fail *fail)
 	}
 	text[len] = '\0';
 	if (n < 0)
-		r = fail_set(fail, errno, "the token file %s cannot be read: %s", path,
-		             strerror(errno));
+		r = no_use(path, errno, fail);
 	else if (memchr(text, '\0', len))
-		r = fail_set(fail, EINVAL, "the token file %s is not a text file", path);
+		r = no_use(path, EINVAL, fail);
 	else
 		r = credentials_take_token(text, path, ret, fail);
 	explicit_bzero(text, sizeof(text));

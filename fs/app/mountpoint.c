@@ -13,6 +13,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -63,6 +64,14 @@ static void read_words(int fd, char words[HELPER_WORDS_MAX])
 	while (len > 0 && words[len - 1] == ' ')
 		len--;
 	words[len] = '\0';
+}
+
+static int stays(const char *mountpoint, int err, const char *words, struct qx_fail *fail)
+{
+	int r = fail_set(fail, err, "%s cannot be unmounted: %s", mountpoint, words);
+	qx_auto_free char *word = sys_shell_word(mountpoint);
+	fail_remedy(fail, "this takes it away also while it is used: sudo umount -l %s", word);
+	return r;
 }
 
 /* Runs it; 0 when it succeeded, -EIO when it failed, with its words. */
@@ -157,8 +166,7 @@ int mountpoint_detach(const char *mountpoint, bool lazily, struct qx_fail *fail)
 			return 0;
 		if (errno == EBUSY)
 			return busy(mountpoint, fail);
-		return fail_set(fail, errno, "%s cannot be unmounted: %s", mountpoint,
-		                strerror(errno));
+		return stays(mountpoint, errno, strerror(errno), fail);
 	}
 	if (!point)
 		return fail_set(fail, ENOMEM, "there is no memory left");
@@ -183,8 +191,7 @@ int mountpoint_detach(const char *mountpoint, bool lazily, struct qx_fail *fail)
 		fail_remedy(fail, "sudo qxfs umount %s", word);
 		return r;
 	}
-	return fail_set(fail, -r, "%s cannot be unmounted: %s", mountpoint,
-	                *words ? words : strerror(-r));
+	return stays(mountpoint, -r, *words ? words : strerror(-r), fail);
 }
 
 /* --- before mounting --- */
@@ -215,6 +222,20 @@ static int check_mounts(const struct mounts *mounts, const char *path, struct qx
 	return r < 0 ? r : -EAGAIN;
 }
 
+static int unusable(const char *path, int err, const char *words, struct qx_fail *fail)
+{
+	int r = fail_set(fail, err, "the mount point %s %s", path, words);
+	fail_remedy(fail, "choose an empty folder of your own, as ~/qualtrics");
+	return r;
+}
+
+static int unreachable(const char *path, int err, struct qx_fail *fail)
+{
+	char words[100];
+	(void)snprintf(words, sizeof(words), "cannot be reached: %s", strerror(err));
+	return unusable(path, err, words, fail);
+}
+
 static int resolve_once(const char *given, char **ret, struct qx_fail *fail)
 {
 	struct mounts mounts;
@@ -225,7 +246,7 @@ static int resolve_once(const char *given, char **ret, struct qx_fail *fail)
 		return fail_set(fail, -r, "/proc/self/mountinfo cannot be read: %s", strerror(-r));
 	r = mounts_resolve(&mounts, given, &path);
 	if (r < 0)
-		fail_set(fail, -r, "the mount point %s cannot be found: %s", given, strerror(-r));
+		r = unreachable(given, -r, fail);
 	else
 		r = check_mounts(&mounts, path, fail);
 	mounts_done(&mounts);
@@ -259,13 +280,12 @@ static int check_folder(const char *path, struct qx_fail *fail)
 			fail_remedy(fail, "mkdir -p %s", word);
 			return r;
 		}
-		return fail_set(fail, err, "the mount point %s cannot be reached: %s", path,
-		                strerror(err));
+		return unreachable(path, err, fail);
 	}
 	if (!S_ISDIR(st.st_mode))
-		return fail_set(fail, ENOTDIR, "the mount point %s is not a folder", path);
+		return unusable(path, ENOTDIR, "is not a folder", fail);
 	if (strcmp(path, "/") == 0)
-		return fail_set(fail, EINVAL, "the mount point cannot be the root of the machine");
+		return unusable(path, EINVAL, "cannot be the root of the machine", fail);
 	if (!is_ours(path, &st)) {
 		r = fail_set(fail, EPERM, "the mount point %s belongs to somebody else", path);
 		fail_remedy(fail, "Choose a folder of your own, as ~/qualtrics");
@@ -297,8 +317,7 @@ int mountpoint_prepare(const char *given, char **ret, struct qx_fail *fail)
 	for (int i = 0; r == -EAGAIN && i < STACKED_MAX; i++)
 		r = resolve_once(given, &path, fail);
 	if (r == -EAGAIN)
-		return fail_set(fail, EBUSY, "%s still holds a dead mount after %d were taken away",
-		                given, STACKED_MAX);
+		return stays(given, EBUSY, "many dead mounts lie on top of each other", fail);
 	if (r < 0)
 		return r;
 	r = check_folder(path, fail);

@@ -14,6 +14,7 @@
 #include <pwd.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -157,15 +158,21 @@ int profile_parse(const char *text, const char *path, const char *name, struct p
 	return check_keys(ret, path, name, fail);
 }
 
+static int unreadable(const char *path, int err, struct qx_fail *fail)
+{
+	qx_auto_free char *word = sys_shell_word(path);
+	int r = fail_set(fail, err, "%s cannot be read: %s", path, strerror(err));
+	fail_remedy(fail, "it must be a file of yours: ls -l %s", word);
+	return r;
+}
+
 int profile_read_text(const char *path, char **ret, struct qx_fail *fail)
 {
 	struct buf text = { 0 };
 	qx_auto_fd fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 
 	if (fd < 0)
-		return errno == ENOENT ? -ENOENT
-		                       : fail_set(fail, errno, "%s cannot be read: %s", path,
-		                                  strerror(errno));
+		return errno == ENOENT ? -ENOENT : unreadable(path, errno, fail);
 	int r = private_check(fd, "", path, false, fail);
 	if (r < 0)
 		return r;
@@ -176,7 +183,7 @@ int profile_read_text(const char *path, char **ret, struct qx_fail *fail)
 	buf_done(&text);
 	if (r == 0 && !*ret)
 		r = -ENOMEM;
-	return r < 0 ? fail_set(fail, -r, "%s cannot be read: %s", path, strerror(-r)) : 0;
+	return r < 0 ? unreadable(path, -r, fail) : 0;
 }
 
 int profile_read(const char *name, struct profile *ret, struct qx_fail *fail)
@@ -227,6 +234,24 @@ static int spawn_shell(const char *command, int out_fd, pid_t *ret)
 	return -err;
 }
 
+/* The command itself may hold a secret: it is not repeated. */
+static int tell_command(int err, struct qx_fail *fail, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static int tell_command(int err, struct qx_fail *fail, const char *format, ...)
+{
+	char words[120];
+
+	va_list args;
+	va_start(args, format);
+	(void)vsnprintf(words, sizeof(words), format, args); /* cut is fine */
+	va_end(args);
+	fail_set(fail, err, "token_command %s", words);
+	fail_remedy(fail, "Run it in a shell: it must print the token on its first line, and ask "
+	                  "nothing");
+	return -err;
+}
+
 static int tell_end(pid_t pid, int r, struct qx_fail *fail)
 {
 	int status = 0;
@@ -236,16 +261,13 @@ static int tell_end(pid_t pid, int r, struct qx_fail *fail)
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
 	if (r == -ETIMEDOUT)
-		return fail_set(fail, ETIMEDOUT,
-		                "token_command has printed nothing within a minute");
+		return tell_command(ETIMEDOUT, fail, "has printed nothing within a minute");
 	if (r < 0)
-		return fail_set(fail, -r, "token_command: %s", strerror(-r));
+		return tell_command(-r, fail, "cannot be read: %s", strerror(-r));
 	if (WIFEXITED(status) && WEXITSTATUS(status) != 0)
-		return fail_set(fail, EINVAL, "token_command has failed with status %d",
-		                WEXITSTATUS(status));
+		return tell_command(EINVAL, fail, "has failed with status %d", WEXITSTATUS(status));
 	if (WIFSIGNALED(status) && WTERMSIG(status) != SIGPIPE)
-		return fail_set(fail, EINVAL, "token_command was ended by signal %d",
-		                WTERMSIG(status));
+		return tell_command(EINVAL, fail, "was ended by signal %d", WTERMSIG(status));
 	return 0;
 }
 
@@ -256,12 +278,12 @@ int profile_run_command(const char *command, char **ret, struct qx_fail *fail)
 	pid_t pid = -1;
 
 	if (pipe2(fds, O_CLOEXEC) < 0)
-		return fail_set(fail, errno, "token_command: %s", strerror(errno));
+		return tell_command(errno, fail, "cannot be run: %s", strerror(errno));
 	int r = spawn_shell(command, fds[1], &pid);
 	close(fds[1]);
 	if (r < 0) {
 		close(fds[0]);
-		return fail_set(fail, -r, "token_command cannot be run: %s", strerror(-r));
+		return tell_command(-r, fail, "cannot be run: %s", strerror(-r));
 	}
 	r = line_read(fds[0], line, sys_now_ms() + COMMAND_MS);
 	close(fds[0]);

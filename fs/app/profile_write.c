@@ -176,7 +176,13 @@ static int write_text(const char *path, const struct buf *text, struct qx_fail *
 	if (fd < 0)
 		return fd;
 	int r = sys_write_file_at(fd, slash + 1, text->data, text->len);
-	return r < 0 ? fail_set(fail, -r, "%s cannot be written: %s", path, strerror(-r)) : 0;
+	if (r < 0) {
+		fail_set(fail, -r, "%s cannot be written: %s", path, strerror(-r));
+		fail_remedy(fail,
+		            "it, and its folder, must be yours and have room; XDG_CONFIG_HOME "
+		            "names another place");
+	}
+	return r;
 }
 
 static void wipe(struct buf *text)
@@ -193,8 +199,11 @@ int profile_write(const char *name, const struct profile_keys *keys, char **ret_
 	qx_auto_free char *path = profile_path();
 	char *old = NULL;
 
-	if (!path)
-		return fail_set(fail, ENOENT, "there is no home folder to keep a profile in");
+	if (!path) {
+		fail_set(fail, ENOENT, "there is no home folder to keep a profile in");
+		fail_remedy(fail, "Set HOME or XDG_CONFIG_HOME");
+		return -ENOENT;
+	}
 	fail_clear(fail);
 	int r = profile_read_text(path, &old, fail);
 	if (r == -ENOENT && !fail->err)

@@ -121,6 +121,13 @@ static int read_line(int fd, char line[LINE_SIZE])
 	return -EMSGSIZE;
 }
 
+static int broken(const char *words, int err, struct qx_fail *fail)
+{
+	int r = fail_set(fail, err, "the sandbox account did not start: %s", words);
+	fail_remedy(fail, "it wants python3 3.9 or newer and a free port on 127.0.0.1");
+	return r;
+}
+
 /* "URL TOKEN" */
 static int take_line(char *line, struct credentials *ret, struct qx_fail *fail)
 {
@@ -128,7 +135,7 @@ static int take_line(char *line, struct credentials *ret, struct qx_fail *fail)
 	char *blank = strchr(line, ' ');
 
 	if (!blank)
-		return fail_set(fail, EBADMSG, "the sandbox does not say where it listens");
+		return broken("it does not say where it listens", EBADMSG, fail);
 	*blank = '\0';
 	int r = url_parse_base(line, &found.base, fail);
 	if (r == 0)
@@ -155,7 +162,7 @@ static int explain(int r, const char *log_path, struct qx_fail *fail)
 		const char *newline = strrchr(log.data, '\n');
 		last = newline ? newline + 1 : log.data;
 	}
-	fail_set(fail, -r, "the sandbox account did not start: %s", *last ? last : strerror(-r));
+	broken(*last ? last : strerror(-r), -r, fail);
 	buf_done(&log);
 	return r;
 }
@@ -168,9 +175,9 @@ int sandbox_start(const char *path, const char *log_path, struct sandbox *ret,
 	int in[2], out[2];
 
 	if (pipe2(in, O_CLOEXEC) < 0)
-		return fail_set(fail, errno, "the sandbox cannot be started: %s", strerror(errno));
+		return broken(strerror(errno), errno, fail);
 	if (pipe2(out, O_CLOEXEC) < 0) {
-		int r = fail_set(fail, errno, "the sandbox cannot be started: %s", strerror(errno));
+		int r = broken(strerror(errno), errno, fail);
 		close(in[0]);
 		close(in[1]);
 		return r;

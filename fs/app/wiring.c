@@ -141,6 +141,14 @@ static int build_store(const struct wiring *w, struct parts *p, struct qx_fail *
 }
 
 /* The lists of the last mount do for a start; without any there is nothing to show. */
+static int tell_state(const char *words, int r, struct qx_fail *fail)
+{
+	fail_set(fail, -r, "%s: %s", words, strerror(-r));
+	fail_remedy(fail, "Look at the disk of the state folder, or name another one with -o "
+	                  "state_dir=DIR");
+	return r;
+}
+
 static int fill_lists(struct parts *p, struct qx_fail *fail)
 {
 	int r = tree_load_lists(p->tree);
@@ -149,8 +157,7 @@ static int fill_lists(struct parts *p, struct qx_fail *fail)
 		return 0;
 	}
 	if (r != -ENOENT)
-		return fail_set(fail, -r, "the lists of the last mount cannot be read: %s",
-		                strerror(-r));
+		return tell_state("the lists of the last mount cannot be read", r, fail);
 	return tree_fetch_lists(p->tree, stderr, fail);
 }
 
@@ -226,12 +233,15 @@ static int build_tree(const struct wiring *w, struct parts *p, struct qx_fail *f
 	(void)snprintf(config.user, sizeof(config.user), "%s", account_user(p->account));
 	(void)snprintf(config.host, sizeof(config.host), "%s", w->credentials->base.host);
 	int r = tree_new(&config, &p->tree);
-	if (r < 0 && o->audit)
-		return fail_set(fail, -r,
-		                "the tree cannot be made, or audit=%s cannot be written: %s",
-		                o->audit, strerror(-r));
+	if (r < 0 && o->audit) {
+		fail_set(fail, -r, "the tree cannot be made, or audit=%s cannot be written: %s",
+		         o->audit, strerror(-r));
+		fail_remedy(fail,
+		            "audit= names a file in a folder that you may write to, or syslog");
+		return r;
+	}
 	if (r < 0)
-		return fail_set(fail, -r, "the tree cannot be made: %s", strerror(-r));
+		return tell_state("the tree cannot be made", r, fail);
 	return fill_lists(p, fail);
 }
 

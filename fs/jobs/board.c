@@ -113,6 +113,26 @@ void board_remove(struct board *b, const void *id)
 	free(gone);
 }
 
+/* For who failed without one. */
+static const char *remedy_of(int err)
+{
+	switch (err) {
+	case ENOSPC:
+	case EDQUOT:
+		return "Make room on the disk that holds the cache, or name another one with -o "
+		       "cache_dir=.";
+	case EFBIG:
+		return "Ask for less, or mount again with a larger -o max_export=.";
+	case ENOMEM:
+		return "Close other programs, and open it again.";
+	case ETIMEDOUT:
+		return "It may be ready later: open it again.";
+	default:
+		return "Open it again to try anew; if it stays so, tell Qualtrics' support the "
+		       "requestId, or look into the log: journalctl -t qxfs.";
+	}
+}
+
 void board_failed(struct board *b, const char *subject, const struct qx_fail *fail)
 {
 	pthread_mutex_lock(&b->lock);
@@ -127,6 +147,8 @@ void board_failed(struct board *b, const char *subject, const struct qx_fail *fa
 	strncpy(f->subject, subject, sizeof(f->subject) - 1);
 	f->when_s = sys_wall_s();
 	f->fail = *fail;
+	if (!f->fail.remedy[0])
+		fail_remedy(&f->fail, "%s", remedy_of(fail->err));
 	b->changed_s = f->when_s;
 	pthread_mutex_unlock(&b->lock);
 }

@@ -167,9 +167,6 @@ bool place_is_fresh(const struct tree *t, const struct place *p);
 /* A search or a list that has found nothing. */
 bool generation_is_empty_list(const struct generation *gen);
 int64_t pending_mtime(struct tree *t, const struct place *p);
-/* When the freshness of the place's generation, which it has, ends, or has ended: calendar. */
-int64_t fresh_until_s(const struct tree *t, const struct place *p);
-int64_t now_until_s(const struct generation *gen); /* the same of what lies in now/ */
 /* Both kinds of response are exported. -1: the service did not say. */
 int64_t counted_responses(const int64_t counts[FACTS_COUNTS]);
 uint64_t pending_estimate(struct tree *t, const struct place *p);
@@ -182,8 +179,6 @@ void link_target(struct tree *t, const struct node_row *row, const char *arg, st
 /* The folder that it leads to; false: nowhere. */
 bool link_follow(struct tree *t, const struct node_row **row, char arg[ARG_MAX_BYTES]);
 /* Rows that are not in every folder of their kind. */
-/* By -o hide=. */
-bool row_is_hidden(const struct tree *t, const struct node_row *row);
 bool row_is_there(struct tree *t, const struct node_row *row, const char *arg);
 
 /* emails.c: links whose target a search tells. Call without it; reads local files. */

@@ -10,6 +10,7 @@
 #include "nodes.h"
 
 struct tree;
+struct place;
 struct reserved;
 
 /* Which folders choose an item. */
@@ -89,5 +90,12 @@ bool hole_shows(const struct tree *t, enum hole hole, const struct catalog *c,
 /* Component, and name in the folder, of an item. */
 const char *hole_part(enum hole hole, const struct catalog *c, const struct list_item *item);
 const char *hole_name(enum hole hole, const struct catalog *c, const struct list_item *item);
+
+/* By -o hide=. links.c */
+bool row_is_hidden(const struct tree *t, const struct node_row *row);
+/* When the freshness of the place's generation, which it has, ends or has ended: calendar; of what
+ * lies in now/. attrs.c, with tree.lock held */
+int64_t fresh_until_s(const struct tree *t, const struct place *p);
+int64_t now_until_s(const struct generation *gen);
 
 #endif
