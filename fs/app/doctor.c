@@ -5,6 +5,7 @@
 #include "ask.h"
 #include "commands.h"
 #include "mountpoint.h"
+#include "paint.h"
 #include "say.h"
 
 #include <qxfs/base/log.h>
@@ -334,6 +335,8 @@ int command_doctor(int argc, char *const argv[])
 			checks[i].look(&d);
 		}
 		buf_add_str(&d.out, d.json ? "]\n" : "");
+		if (!d.json && paint_wanted(STDOUT_FILENO))
+			paint(&d.out);
 		status = print(&d.out);
 		if (status == STATUS_OK && d.any_fault)
 			status = STATUS_REFUSED;

@@ -11,6 +11,7 @@
  *     daemon, manager            the fork, the wait until the mount answers, signals; systemd
  *     account, wiring            whose token it is; one mount from its parts, up and down
  *     commands, ask, report      status, why, umount: questions to a running mount
+ *     paint                      colours on a terminal
  *     import_commands            wait, send, discard
  *     doctor, doctor_account     what may be wrong here, as a table of checks
  *     login                      asks for a token, checks it, writes it into a profile

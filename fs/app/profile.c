@@ -122,14 +122,20 @@ static int check_keys(const struct profile *p, const char *path, const char *nam
 {
 	if ((p->token != NULL) + (p->token_file != NULL) + (p->token_command != NULL) +
 	            (p->client_id != NULL) >
-	    1)
-		return fail_set(fail, EINVAL,
-		                "%s: [%s] has more than one of token, token_file, token_command, "
-		                "client_id",
-		                path, name);
-	if (!p->client_id && (p->client_secret || p->scope))
-		return fail_set(fail, EINVAL, "%s: [%s] has %s, but no client_id", path, name,
-		                p->client_secret ? "client_secret" : "scope");
+	    1) {
+		fail_set(fail, EINVAL,
+		         "%s: [%s] has more than one of token, token_file, token_command, "
+		         "client_id",
+		         path, name);
+		fail_remedy(fail, "keep one of them");
+		return -EINVAL;
+	}
+	if (!p->client_id && (p->client_secret || p->scope)) {
+		fail_set(fail, EINVAL, "%s: [%s] has %s, but no client_id", path, name,
+		         p->client_secret ? "client_secret" : "scope");
+		fail_remedy(fail, "write client_id = ... into that section, or remove the line");
+		return -EINVAL;
+	}
 	return 0;
 }
 

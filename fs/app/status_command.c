@@ -3,6 +3,7 @@
 
 #include "ask.h"
 #include "mounts.h"
+#include "paint.h"
 #include "report.h"
 #include "say.h"
 #include "spot.h"
@@ -136,7 +137,7 @@ static void add_mount(const char *point, bool one, struct look *look)
 	else if (look->json)
 		add_json(point, &answer, NULL, look);
 	else
-		report_status(point, parsed, look->watch, &look->text);
+		report_status(point, parsed, isatty(STDOUT_FILENO), &look->text);
 	json_free(parsed);
 	buf_done(&answer);
 }
@@ -193,6 +194,8 @@ static int look_once(const char *path, struct look *look)
 	int status = path ? look_at_one(path, look) : look_at_all(look);
 	if (look->watch)
 		(void)fputs(HOME_AND_CLEAR, stdout);
+	if (!look->json && !look->check && paint_wanted(STDOUT_FILENO))
+		paint(&look->text);
 	int printed = print(&look->text);
 	return printed != STATUS_OK ? printed : look->check ? look->worst : status;
 }

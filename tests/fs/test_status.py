@@ -44,6 +44,47 @@ def test_watching_shows_a_bar_for_each_job(sandbox, mount, parked):
     assert b"] surveys/" in seen and b"[" in seen and b"s before, 1 waiting" in seen
 
 
+def on_a_terminal(mount, *words, **env):
+    ours, theirs = pty.openpty()
+    whole = mount.env() | {"TERM": "xterm"} | env
+    with subprocess.Popen([QXFS, *words], env=whole, stdin=subprocess.DEVNULL, stdout=theirs) as process:
+        os.close(theirs)
+        seen = b""
+        with contextlib.suppress(OSError):  # EIO: the other end is closed
+            while piece := os.read(ours, 4000):
+                seen += piece
+        process.wait()
+    os.close(ours)
+    return seen.decode().replace("\r\n", "\n")
+
+
+RED, GREEN, YELLOW, BOLD, PLAIN = "\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[1m", "\x1b[0m"
+
+
+def test_colours_on_a_terminal(sandbox, mounts, parked):
+    mount = mounts(sandbox)
+    assert f"{BOLD}{mount.path}{PLAIN}\n  account   127.0.0.1: {GREEN}answers{PLAIN}\n" in on_a_terminal(mount, "status", mount.path)
+    with exported_again(sandbox, mount, parked):
+        assert "[" in on_a_terminal(mount, "status", mount.path).partition("running")[2], "a bar"
+        assert "[" not in mount.run("status", mount.path).stdout.partition("running")[2]
+    sandbox.pause("refuse")
+    with pytest.raises(OSError):
+        os.listdir(mount.path / "surveys" / "SV_nobodyKnowsThis")
+    assert f"{YELLOW}cannot be reached{PLAIN}" in on_a_terminal(mount, "status", mount.path)
+    assert f"{RED}fault{PLAIN} " in on_a_terminal(mount, "doctor", mount.path)
+    sandbox.resume()
+
+
+@pytest.mark.parametrize("env", [{"NO_COLOR": "1"}, {"TERM": "dumb"}, {"TERM": ""}], ids=str)
+def test_no_colours_for_who_wants_none(mount, env):
+    for words in (["status", mount.path], ["doctor", mount.path]):
+        assert "\x1b" not in on_a_terminal(mount, *words, **env)
+        assert "\x1b" in on_a_terminal(mount, *words, NO_COLOR="")
+        assert "\x1b" not in mount.run(*words).stdout, "nor in a pipe"
+    for flag in ("--json", "--check"):
+        assert "\x1b" not in on_a_terminal(mount, "status", flag, mount.path)
+
+
 def test_watching_wants_a_terminal_and_no_other_flag(mount):
     answer = mount.run("status", "-w", mount.path)
     assert answer.returncode == 1 and "terminal" in answer.stderr

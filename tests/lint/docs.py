@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """docs.py BINARY [ROOT]: README.md, packaging/qxfs.1 and `qxfs --help` tell the same story, README.md and
-`qxfs --print-tree` the same tree.
+`qxfs --print-tree` the same tree, packaging/qxfs.conf.5 and the table of keys in fs/app/profile.c the same file.
 
 What `--help` must look like: headings at the left edge, entries indented below them. A heading with
 the word "ommands" is followed by subcommands, one with "-o" by mount options; a line "qxfs WORD" names
@@ -182,6 +182,28 @@ def same_parameters(root, text):
             yield f'README.md: qxfs --print-parameters prints: {line[:100]}'
 
 
+KEYS = re.compile(r'\bkeys\[\] = \{(.*?)\n\};', re.S)
+
+
+def same_keys(root):
+    """Each key of a profile has its entry in the manual, and each entry and each example there is of one."""
+    table, page = root / 'fs/app/profile.c', root / 'packaging/qxfs.conf.5'
+    if not table.is_file():
+        return
+    found = KEYS.search(table.read_text(encoding='utf-8'))
+    known = set(re.findall(r'\{\s*"([a-z_]+)"', found[1])) if found else set()
+    if not known or not page.is_file():
+        yield f'{page.relative_to(root)}: is missing, or no keys are found in {table.relative_to(root)}'
+        return
+    text = page.read_text(encoding='utf-8')
+    told = set(re.findall(r'^\.TP\n\.BI "([a-z_]+) = "', text, re.M))
+    used = set(re.findall(r'^ +([a-z_]+) = ', text, re.M))
+    for key in sorted(known - told):
+        yield f'packaging/qxfs.conf.5: {key} is missing'
+    for key in sorted((told | used) - known):
+        yield f'packaging/qxfs.conf.5: a profile has no key {key}'
+
+
 def headers(root):
     for path in source.c_files(root, 'fs', 'include'):
         text = (root / path).read_text(encoding='utf-8')
@@ -204,7 +226,7 @@ def leftovers(root):
 
 def problems(root, help_text, tree_text, parameters=''):
     return [*compared(root, help_text), *same_tree(root, tree_text), *same_parameters(root, parameters),
-            *headers(root), *leftovers(root)]
+            *same_keys(root), *headers(root), *leftovers(root)]
 
 
 def told_by(program, flag):

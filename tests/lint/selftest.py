@@ -281,6 +281,18 @@ class Docs(Tree):
         self.assert_found(self.found(parameters='| `limit` | count | so few |\n'),
                           'README.md: qxfs --print-parameters prints: | `limit` | count | so few |')
 
+    def test_the_keys_are_the_manuals(self):
+        keys = 'static const struct {\n} keys[] = {\n\t{ "host", offsetof(a, b) },\n\t{ "token", 1 },\n};\n'
+        page = '.SH KEYS\n.TP\n.BI "host = " HOST\n.TP\n.BI "token = " TOKEN\n.nf\n    host = a\n'
+        self.plant({'fs/app/profile.c': keys, 'packaging/qxfs.conf.5': page})
+        self.assert_clean(self.found())
+        self.plant({'fs/app/profile.c': keys.replace('"token"', '"tokens"')})
+        self.assert_found(self.found(), 'qxfs.conf.5: tokens is missing', 'a profile has no key token')
+        self.plant({'fs/app/profile.c': keys, 'packaging/qxfs.conf.5': page.replace('    host', '    hots')})
+        self.assert_found(self.found(), 'a profile has no key hots')
+        (self.root / 'packaging/qxfs.conf.5').unlink()
+        self.assert_found(self.found(), 'is missing')
+
     def test_what_only_help_names(self):
         self.assert_found(self.found(HELP.replace('  status', '  doctor\n  status')),
                           'README.md: qxfs doctor is missing',

@@ -237,7 +237,7 @@ def test_unmounting_leaves_nothing(installed, demo):
     assert "qxfs" not in installed.run("cat /proc/[0-9]*/comm")
 
 
-@pytest.mark.parametrize("page", ["1 qxfs", "8 mount.qxfs", "8 mount.fuse.qxfs"])
+@pytest.mark.parametrize("page", ["1 qxfs", "5 qxfs.conf", "8 mount.qxfs", "8 mount.fuse.qxfs"])
 def test_the_manual_is_found(installed, page):
     assert "qxfs." in installed.run(f"man -w {page}")
     assert "Qualtrics" in installed.run(f"MANPAGER=cat man {page}")
