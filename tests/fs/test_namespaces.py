@@ -194,18 +194,28 @@ def test_a_notice_of_any_other_place_moves_nothing(sandbox, door, away, host):
 
 
 @pytest.fixture
-def log_in(door, sandbox, tmp_path):
+def command(door, tmp_path):
+    """command(words, given): one of the program's, where the door's certificate is trusted."""
+
+    def run(*words, given=""):
+        env = {k: v for k, v in os.environ.items() if not k.startswith(("QUALTRICS_", "XDG_"))}
+        env |= {"HOME": str(tmp_path), "https_proxy": door.url}
+        script = 'mount --bind "$0" "$1" && shift && exec "$@"'
+        whole = ["unshare", "-m", "--propagation", "private", "sh", "-c", script, door.certificate, TRUSTED, QXFS, *words]
+        answer = subprocess.run(whole, env=env, input=given, capture_output=True, text=True, check=False)
+        assert answer.returncode == 0, answer.stdout + answer.stderr
+        return answer
+
+    return run
+
+
+@pytest.fixture
+def log_in(command, sandbox, tmp_path):
     """qxfs login to co1.qualtrics.com; what was kept, and what was said."""
 
     def run():
-        env = {k: v for k, v in os.environ.items() if not k.startswith(("QUALTRICS_", "XDG_"))}
-        env |= {"HOME": str(tmp_path), "https_proxy": door.url}
-        script = 'mount --bind "$0" "$1" && exec "$2" login work'
-        command = ["unshare", "-m", "--propagation", "private", "sh", "-c", script, door.certificate, TRUSTED, QXFS]
-        answer = subprocess.run(command, env=env, input=f"co1.qualtrics.com\n{sandbox.token}\n", capture_output=True,
-                                text=True, check=False)
-        assert answer.returncode == 0, answer.stderr
-        return (tmp_path / ".config" / "qxfs" / "config").read_text(), answer.stderr
+        said = command("login", "work", given=f"co1.qualtrics.com\n{sandbox.token}\n").stderr
+        return (tmp_path / ".config" / "qxfs" / "config").read_text(), said
 
     return run
 
@@ -232,6 +242,18 @@ def test_a_login_follows_no_notice_to_another_place(sandbox, door, log_in):
     sandbox.settings(notice=NOTICE + "evil.example")
     assert log_in()[0].startswith("[work]\nhost = co1.qualtrics.com\n")
     assert door.hosts() == {"co1.qualtrics.com"}
+
+
+@needs_root
+def test_the_doctor_tells_where_the_account_lives(sandbox, door, log_in, command):
+    log_in()
+    assert "lives at" not in command("doctor", "work").stdout
+    door.forget()
+    sandbox.settings(notice=NOTICE + "az1.qualtrics.com")
+    said = command("doctor", "work").stdout
+    assert "ok       service   co1.qualtrics.com answers" in said
+    assert "warning  service   co1.qualtrics.com says that the account lives at https://az1.qualtrics.com" in said
+    assert door.asked["co1.qualtrics.com"] == ["GET /API/v3/whoami"] and sandbox.token not in said
 
 
 @needs_root
