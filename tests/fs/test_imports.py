@@ -334,7 +334,7 @@ def test_a_file_cut_by_a_crash_is_held(sandbox, mounts):
     assert posts(sandbox) == []
 
 
-@pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGINT], ids=lambda sign: sign.name)
+@pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGTERM], ids=lambda sign: sign.name)
 def test_a_file_whose_program_was_killed_is_held(sandbox, mount, until, sign):
     """What it wrote ends behind a row, and would be a fine file."""
     target = folder(mount) / "cut.csv"
