@@ -10,10 +10,12 @@ RUN_PACKAGES=(fuse3 python3 ca-certificates tzdata)
 TEST_PACKAGES=(clang codespell curl dbus e2fsprogs git gnome-keyring libcmocka-dev libglib2.0-bin python3-openpyxl
 	python3-pandas python3-pytest python3-pytest-timeout python3-pytest-xdist rsync strace)
 # shellcheck disable=SC2034 # used by run-tests: the programs of tests/battery
-BATTERY_PACKAGES=(borgbackup csvkit gnumeric gpg less libreoffice-calc-nogui nano nginx nodejs
-	openssh-client openssh-sftp-server p7zip-full python3-numpy python3-pexpect r-base-core r-cran-data.table
-	r-cran-haven r-cran-readr r-cran-readxl rclone ripgrep samba samba-vfs-modules smbclient sqlite3 unzip vim-tiny zip
-	zstd)
+BATTERY_PACKAGES=(borgbackup cpio csvkit file gawk gnumeric gpg jq less lftp libarchive-tools
+	libreoffice-calc libxml2-utils lua5.4 mc miller nano nginx nodejs openssh-client
+	openssh-sftp-server openssl p7zip-full pcmanfm php-cli pigz pspp python3-numpy python3-pexpect
+	python3-uno r-base-core r-cran-data.table r-cran-haven r-cran-readr r-cran-readxl r-cran-vroom
+	rclone ripgrep ruby samba samba-vfs-modules smbclient sqlite3 unzip vim-tiny xdotool xvfb xxd
+	xz-utils zip zstd)
 # shellcheck disable=SC2034 # used by build-deb
 DEB_PACKAGES=(debhelper dpkg-dev)
 # shellcheck disable=SC2034 # used by run-tests: tests/package, and the shells whose completions are checked
