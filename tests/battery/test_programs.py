@@ -140,7 +140,8 @@ with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, 
     server.shutdown()'"""
 
 PHP = """php -n -r '$f = getenv("FILE"); %s'"""
-PHP_CSV = """$rows = []; for ($h = fopen($f, "r"); $row = fgetcsv($h, null, ",", chr(34), ""); $rows[] = implode("\x1f", $row));
+PHP_CSV = """$rows = []; for ($h = fopen($f, "r"); $row = fgetcsv($h, null, ",", chr(34), "");
+    $rows[] = implode("\x1f", $row));
     echo implode("\x1e", $rows);"""
 RUBY = """ruby -rcsv -e 'f = ENV["FILE"]; %s'"""
 RUBY_CSV = 'print CSV.read(f, encoding: "UTF-8").map { |row| row.join("\x1f") }.join("\x1e")'

@@ -1,5 +1,5 @@
-"""Programs with a window, on a screen of their own (Xvfb): LibreOffice as somebody has it who opens a file by mouse, and
-a file manager that browses.
+"""Programs with a window, on a screen of their own (Xvfb): LibreOffice as somebody has it who opens a file by mouse,
+and a file manager that browses.
 
 They are an ordinary user's, as a desktop is: root may write anything, and is told "Document in Use" (README). What is
 to be seen is asked of X; what is in a document of LibreOffice itself (UNO).
@@ -23,7 +23,8 @@ from test_programs import environment, rows_of
 NOBODY = 65534
 SURVEY = "SV_demoCustomers02"
 
-# What is in the open document, and a copy of it elsewhere, with all formulas worked out again. It waits for LibreOffice.
+# What is in the open document, and a copy of it elsewhere, with all formulas worked out again. It waits for
+# LibreOffice.
 TELL = """
 import json, sys, time, uno
 from com.sun.star.beans import PropertyValue
@@ -130,7 +131,8 @@ def folder():
 @pytest.fixture
 def mount(sandbox, mounts, folder):
     """Its log has each request of the kernel."""
-    made = mounts(sandbox, *(["allow_other", f"uid={NOBODY}", f"gid={NOBODY}"] if os.geteuid() == 0 else []), folder=folder, flag="-d")
+    options = ["allow_other", f"uid={NOBODY}", f"gid={NOBODY}"] if os.geteuid() == 0 else []
+    made = mounts(sandbox, *options, folder=folder, flag="-d")
     sandbox.reset_stats()
     yield made
     made.stop()
@@ -146,13 +148,15 @@ def screen(mount, folder, until):
 class Office:
     def __init__(self, screen, file):
         self.screen, self.file = screen, file
-        self.process = screen.start("soffice", f"-env:UserInstallation=file://{screen.home}/profile", "--norestore",
-                                    "--nologo", "--nofirststartwizard", f"--accept=pipe,name={screen.home.parent.name};urp;", file)
+        self.pipe = screen.home.parent.name
+        self.process = screen.start(
+            "soffice", f"-env:UserInstallation=file://{screen.home}/profile", "--norestore", "--nologo",
+            "--nofirststartwizard", f"--accept=pipe,name={self.pipe};urp;", file)
 
     def tell(self, name, kind):
         """The document, and the path of its copy. LibreOffice ends."""
         copy = self.screen.home / name
-        done = self.screen.run("/usr/bin/python3", "-c", TELL, self.screen.home.parent.name, copy, kind)
+        done = self.screen.run("/usr/bin/python3", "-c", TELL, self.pipe, copy, kind)
         assert done.returncode == 0, done.stderr
         self.process.wait(timeout=30 * SLOW)
         return json.loads(done.stdout), copy
