@@ -132,7 +132,8 @@ static void tell_whoami(struct doctor *d, struct asking *a)
 	if (!d->answered)
 		doctor_tell_fail(d, LEVEL_FAULT, &a->call.fail);
 	else
-		doctor_tell(d, LEVEL_OK, "%s answers: the token is %s's", host,
+		doctor_tell(d, LEVEL_OK, "%s answers: the %s is %s's", host,
+		            d->credentials.client_id ? "OAuth client" : "token",
 		            user ? user : "nobody");
 	if (a->moved[0]) {
 		struct qx_fail fail;
@@ -147,16 +148,17 @@ static void ask_service(struct doctor *d)
 {
 	struct asking a = { .done_fd = eventfd(0, EFD_CLOEXEC) };
 	struct client *client = NULL;
-	struct secret *token = secret_new(d->credentials.token); /* wipes it */
-	const struct client_config config = {
-		.base = d->credentials.base,
-		.token = token,
+	struct qx_fail fail = { 0 };
+	struct client_config config = {
 		.limits = { .requests = 1, .jobs = 1, .brand_per_minute = 60, .share = 1 },
 	};
 
-	int r = token && a.done_fd >= 0 ? client_new(&config, &client) : -ENOMEM;
+	int r = credentials_give(&d->credentials, &config, &fail);
+	if (r == 0)
+		r = a.done_fd >= 0 ? client_new(&config, &client) : -EMFILE;
 	if (r < 0) {
-		secret_free(token);
+		secret_free(config.token);
+		secret_free(config.oauth.secret);
 		doctor_tell(d, LEVEL_FAULT, "the network cannot be used: %s", strerror(-r));
 	} else {
 		ask_whoami(d, client, &a);
