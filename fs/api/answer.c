@@ -161,6 +161,7 @@ static void note_attempt(struct client *c, const struct call *call)
 	const struct transfer *t = &call->transfer;
 
 	pthread_mutex_lock(&c->lock);
+	bool was = c->view.reachable;
 	if (t->outcome == OUTCOME_ANSWERED)
 		c->view.reachable = true;
 	else if (call->fail.unreachable)
@@ -170,7 +171,13 @@ static void note_attempt(struct client *c, const struct call *call)
 		c->view.ahead_s = sys_wall_s() - t->date_s;
 	}
 	c->view.refused_429 += t->outcome == OUTCOME_ANSWERED && t->status == 429;
+	bool is = c->view.reachable;
 	pthread_mutex_unlock(&c->lock);
+	if (is != was)
+		events_say(
+			c->events, is ? EVENT_NETWORK_BACK : EVENT_NETWORK_LOST, c->base.host,
+			is ? "the service answers again"
+			   : "the service cannot be reached; what was opened before can be read");
 }
 
 static void failed(struct client *c, struct call *call, bool damaged)

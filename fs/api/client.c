@@ -14,6 +14,7 @@
 #include "grant.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -97,6 +98,21 @@ static void set_cancelled(struct call *call)
 	fail_set(&call->fail, ECANCELED, "cancelled");
 }
 
+static void tell_token(struct client *c)
+{
+	struct event event = { .kind = EVENT_TOKEN_ACCEPTED };
+
+	if (c->gate.closed) {
+		event.kind = EVENT_TOKEN_REFUSED;
+		event.fail = c->gate.fail;
+	}
+	(void)snprintf(event.subject, sizeof(event.subject), "%s", c->base.host);
+	(void)snprintf(event.words, sizeof(event.words), "%s",
+	               c->gate.closed ? "the token is refused; make a new one and mount again"
+	                              : "the token is accepted again");
+	events_tell(c->events, &event);
+}
+
 void client_publish_view(struct client *c)
 {
 	struct governor_view governor;
@@ -104,8 +120,11 @@ void client_publish_view(struct client *c)
 	governor_view(c->governor, &governor);
 	pthread_mutex_lock(&c->lock);
 	c->view.governor = governor;
+	bool was_refused = c->view.token_refused;
 	c->view.token_refused = c->gate.closed;
 	pthread_mutex_unlock(&c->lock);
+	if (was_refused != c->gate.closed)
+		tell_token(c);
 }
 
 void client_finish(struct client *c, struct call *call)
@@ -264,6 +283,7 @@ int client_new(const struct client_config *config, struct client **ret)
 	governor_view(c->governor, &c->view.governor);
 	c->token = config->token;
 	c->view.oauth = c->grant != NULL;
+	c->events = config->events;
 	*ret = c;
 	return 0;
 }

@@ -3,6 +3,7 @@
  * Built in this order, each part knowing only those before it; a part that cannot be made ends the
  * start, and what was made so far is taken down as after a whole life.
  *
+ *   events   what happened, told by all below
  *   account  whose token it is          known/ in the state folder, else asked
  *   client   the service                api/
  *   dirs, cache, journal                store/
@@ -14,6 +15,7 @@
 #include "account.h"
 #include "say.h"
 
+#include <qxfs/base/events.h>
 #include <qxfs/base/log.h>
 #include <qxfs/base/secret.h>
 #include <qxfs/base/sys.h>
@@ -37,6 +39,7 @@
 #define LIMITS_NAME "limits"
 
 struct parts {
+	struct events *events;
 	struct account *account;
 	struct client *client;
 	struct dirs *dirs;
@@ -63,6 +66,7 @@ static int build_client(const struct wiring *w, struct parts *p, struct qx_fail 
 			.brand_per_minute = BRAND_PER_MINUTE,
 			.share = share_of(w->options),
 		},
+		.events = p->events,
 	};
 	int r = credentials_give(w->credentials, &config, fail);
 	if (r == 0)
@@ -137,6 +141,8 @@ static int build_store(const struct wiring *w, struct parts *p, struct qx_fail *
 	 */
 	if (journal_open(p->dirs, &p->journal, &p->journal_fail) < 0)
 		log_error(TOPIC, "%s. %s", p->journal_fail.why, p->journal_fail.remedy);
+	else
+		journal_tell(p->journal, p->events);
 	return 0;
 }
 
@@ -218,6 +224,7 @@ static int build_tree(const struct wiring *w, struct parts *p, struct qx_fail *f
 		.cache = p->cache,
 		.dirs = p->dirs,
 		.journal = p->journal,
+		.events = p->events,
 		.journal_fail = p->journal_fail,
 		.hold = (enum hold_when)o->hold,
 		.allow_resubscribe = o->allow_resubscribe,
@@ -250,6 +257,7 @@ static int build_session(const struct wiring *w, struct parts *p, struct qx_fail
 	char source[sizeof(w->credentials->base.host) + 8];
 	struct session_config config = {
 		.tree = p->tree,
+		.events = p->events,
 		.mountpoint = w->mountpoint,
 		.mount_options = buf_text(&w->options->kernel),
 		.source = source,
@@ -271,7 +279,9 @@ static int build_session(const struct wiring *w, struct parts *p, struct qx_fail
 
 static int build(const struct wiring *w, struct parts *p, struct qx_fail *fail)
 {
-	int r = build_client(w, p, fail);
+	p->events = events_new();
+	int r = p->events ? build_client(w, p, fail)
+	                  : fail_set(fail, ENOMEM, "there is no memory left");
 	if (r == 0)
 		r = build_store(w, p, fail);
 	if (r == 0)
@@ -303,6 +313,7 @@ static void take_down(struct parts *p)
 	cache_free(p->cache);
 	dirs_free(p->dirs);
 	client_free(p->client);
+	events_free(p->events);
 }
 
 int wiring_run(struct daemon *d, const struct wiring *w)
@@ -318,6 +329,7 @@ int wiring_run(struct daemon *d, const struct wiring *w)
 		if (!w->options->foreground) /* there the greeting says it */
 			log_info(TOPIC, "%s is mounted at %s", w->credentials->base.host,
 			         w->mountpoint);
+		events_say(parts.events, EVENT_MOUNTED, "", w->mountpoint);
 		daemon_ready(d);
 		session_wait(parts.session);
 		daemon_stopping(d);

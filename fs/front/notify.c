@@ -78,6 +78,11 @@ void notify_name(struct notifier *nr, struct notice *n, uint64_t parent, const c
 	hand_over(n);
 }
 
+bool notifier_post(struct notifier *nr, struct task *t)
+{
+	return worker_post(nr->worker, t);
+}
+
 void notifier_stop(struct notifier *nr)
 {
 	worker_stop(nr->worker);

@@ -10,6 +10,7 @@
 #ifndef QXFS_FRONT_NOTIFY_H
 #define QXFS_FRONT_NOTIFY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <qxfs/base/worker.h>
@@ -34,6 +35,8 @@ void notify_attr(struct notifier *nr, struct notice *n, uint64_t node,
 /* The kernel forgets what `name` in the folder `parent` leads to: the next use looks it up. */
 void notify_name(struct notifier *nr, struct notice *n, uint64_t parent, const char *name,
                  void (*then)(struct notice *n));
+/* Runs a task on that thread, for what else must be told from there. False: it has been stopped. */
+bool notifier_post(struct notifier *nr, struct task *t);
 /* Sends all that was handed over, then ends the thread. */
 void notifier_stop(struct notifier *nr);
 void notifier_free(struct notifier *nr);

@@ -72,6 +72,7 @@ const struct fuse_lowlevel_ops ops_table = {
 	.statfs = ops_statfs,
 	.open = ops_open,
 	.read = ops_read,
+	.poll = ops_poll,
 	.release = ops_release,
 	.opendir = ops_opendir,
 	.readdir = ops_readdir,

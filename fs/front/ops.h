@@ -18,13 +18,15 @@
 struct lot;
 struct control;
 struct pool;
+struct pollers;
 
 /* What every operation can reach; the user data of the libfuse session. Set before the mount. */
 struct front {
 	struct tree *tree;
 	struct lot *lot;
 	struct notifier *notifier;
-	struct pool *disk; /* what waits for the local disk: import folders */
+	struct pollers *pollers; /* who polls .qxfs/events */
+	struct pool *disk;       /* what waits for the local disk: import folders */
 };
 
 /* The table for fuse_session_new. */
@@ -80,6 +82,9 @@ void ops_statfs(fuse_req_t req, fuse_ino_t node);
 void ops_open(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi);
 void ops_opendir(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi);
 void ops_read(fuse_req_t req, fuse_ino_t node, size_t size, off_t off, struct fuse_file_info *fi);
+/* ops_poll.c */
+void ops_poll(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi,
+              struct fuse_pollhandle *ph);
 void ops_release(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi);
 
 /* ops_write.c: import folders; elsewhere refused. Their work is handed to the disk workers. */

@@ -1,6 +1,8 @@
 /* ops_files.c: open files and folders. */
 #include "ops.h"
 
+#include <qxfs/base/sys.h>
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +11,7 @@
 #include "caller.h"
 #include "order.h"
 #include "park.h"
+#include "pollers.h"
 
 static void free_answer(struct late_answer *a)
 {
@@ -89,12 +92,30 @@ static void reply_from_fd(fuse_req_t req, int fd, uint64_t from, size_t size)
 	(void)fuse_reply_data(req, &data, 0); /* replies I/O errors itself */
 }
 
+static void reply_events(fuse_req_t req, struct tree_handle *h, size_t size, off_t off)
+{
+	qx_auto_free char *bytes = malloc(size ? size : 1);
+
+	if (!bytes) {
+		reply_err(req, -ENOMEM);
+		return;
+	}
+	size_t n =
+		tree_read_events(front_of(req)->tree, h, off < 0 ? 0 : (uint64_t)off, bytes, size);
+	order_before_reply();
+	(void)fuse_reply_buf(req, bytes, n); /* fails only with the connection */
+}
+
 void ops_read(fuse_req_t req, fuse_ino_t node, size_t size, off_t off, struct fuse_file_info *fi)
 {
 	struct tree_handle h = *handle_of(fi);
 	uint64_t from = off < 0 || (uint64_t)off > h.length ? h.length : (uint64_t)off;
 	(void)node;
 
+	if (h.is_events) {
+		reply_events(req, handle_of(fi), size, off);
+		return;
+	}
 	/* Bytes behind the length belong to a later generation of the same data file. */
 	if (size > h.length - from)
 		size = h.length - from;
@@ -116,6 +137,8 @@ void ops_release(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 		write_release(req, handle);
 		return;
 	}
+	if (handle->is_events)
+		pollers_leave(front_of(req)->pollers, handle);
 	tree_close(front_of(req)->tree, handle);
 	reply_err(req, 0);
 }

@@ -21,6 +21,7 @@
 #include "ops.h"
 #include "park.h"
 #include "patience.h"
+#include "pollers.h"
 #include "unmount.h"
 
 #define DISK_WORKERS 2 /* of import folders: what they do is short, but for an fsync */
@@ -132,12 +133,14 @@ static int mount_it(struct session *s, const struct session_config *config, stru
 	return 0;
 }
 
-static int make_parts(struct session *s, struct tree *tree)
+static int make_parts(struct session *s, struct tree *tree, struct events *events)
 {
 	s->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	int err = s->stop < 0 ? -errno : notifier_new(s->fuse, &s->front.notifier);
 	if (err == 0)
 		err = lot_new(tree, s->front.notifier, &s->front.lot);
+	if (err == 0)
+		err = pollers_new(events, s->front.notifier, &s->front.pollers);
 	if (err == 0)
 		err = pool_new("inbox", DISK_WORKERS, &s->front.disk);
 	return err;
@@ -155,7 +158,7 @@ int session_new(const struct session_config *config, struct session **ret, struc
 
 	int err = new_fuse(s, config, fail);
 	if (err == 0) {
-		err = make_parts(s, config->tree);
+		err = make_parts(s, config->tree, config->events);
 		if (err < 0)
 			fail_set(fail, -err, "The threads of the mount could not be started.");
 	}
@@ -215,6 +218,8 @@ void session_close(struct session *s)
 {
 	if (s->front.lot)
 		lot_close(s->front.lot);
+	if (s->front.pollers)
+		pollers_stop(s->front.pollers);
 	if (s->front.notifier)
 		notifier_stop(s->front.notifier);
 	loop_stop(s->loop);
@@ -237,6 +242,7 @@ void session_free(struct session *s)
 		return;
 	session_close(s);
 	lot_free(s->front.lot);
+	pollers_free(s->front.pollers);
 	notifier_free(s->front.notifier);
 	pool_free(s->front.disk);
 	if (s->fuse)

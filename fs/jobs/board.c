@@ -133,7 +133,19 @@ static const char *remedy_of(int err)
 	}
 }
 
-void board_failed(struct board *b, const char *subject, const struct qx_fail *fail)
+/* Lock held. */
+static int count_failures(const struct board *b, const char *subject)
+{
+	int n = 0;
+
+	for (size_t i = 0; i < b->n_failures; i++) {
+		const struct board_failure *f = &b->failures[(b->first + i) % BOARD_FAILURES];
+		n += !f->settled && strcmp(f->subject, subject) == 0;
+	}
+	return n;
+}
+
+int board_failed(struct board *b, const char *subject, const struct qx_fail *fail)
 {
 	pthread_mutex_lock(&b->lock);
 	size_t at = (b->first + b->n_failures) % BOARD_FAILURES;
@@ -150,7 +162,9 @@ void board_failed(struct board *b, const char *subject, const struct qx_fail *fa
 	if (!f->fail.remedy[0])
 		fail_remedy(&f->fail, "%s", remedy_of(fail->err));
 	b->changed_s = f->when_s;
+	int times = count_failures(b, f->subject);
 	pthread_mutex_unlock(&b->lock);
+	return times;
 }
 
 void board_settled(struct board *b, const char *subject)

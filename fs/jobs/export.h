@@ -86,5 +86,7 @@ void export_quit(struct job *job);
 bool export_outlives(const struct job *job);
 /* Of all mounts of the account. */
 int export_running(const struct jobs *j);
+/* job.c: the event that the service has taken the export. */
+void job_tell_begun(const struct job *job);
 
 #endif

@@ -168,6 +168,7 @@ static void started(struct job *job)
 	job->posted_ms = sys_now_ms();
 	job->percent = -1;
 	job_move(job, JOB_POLLING);
+	job_tell_begun(job);
 	export_note(job, poll_later);
 }
 

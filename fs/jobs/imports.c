@@ -97,6 +97,11 @@ static void scan(struct task *task)
 
 	im->scan_err = im->holds ? 0 : journal_sender_take(j);
 	im->holds = im->holds || im->scan_err == 0;
+	if (im->holds && im->elsewhere)
+		events_say(im->config.jobs->config.events, EVENT_SENDER_TAKEN, "",
+		           "this mount sends the imports now; another one did until it ended or "
+		           "had no more");
+	im->elsewhere = !im->holds && im->scan_err == -EAGAIN;
 	if (im->holds)
 		(void)journal_adopt(j);
 	im->undecided = drops_decide_late(im->config.drops) < 0;

@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -317,6 +318,34 @@ static void log_failure(const struct job *job)
 	         f->request_id);
 }
 
+/* An event names no people: of a subject only what logs may have, of a live one no words. */
+static void tell_event(const struct job *job, enum event_kind kind, int times)
+{
+	struct event event = { .kind = kind, .times = times, .fail = job->fail };
+
+	(void)snprintf(event.subject, sizeof(event.subject), "%.*s", JOB_LOGGED(job));
+	if (job->fail.err)
+		(void)snprintf(event.words, sizeof(event.words), "%s",
+		               job->recipe.kind == JOB_LIVE ? strerrorname_np(job->fail.err)
+		                                            : job->fail.why);
+	else
+		(void)snprintf(event.words, sizeof(event.words), "%s",
+		               kind == EVENT_EXPORT_BEGUN ? "is being prepared by the service"
+		                                          : "is on this disk");
+	events_tell(job->jobs->config.events, &event);
+}
+
+static void tell_failure(const struct job *job, int times)
+{
+	tell_event(job, job->recipe.kind == JOB_EXPORT ? EVENT_EXPORT_FAILED : EVENT_FILE_FAILED,
+	           times);
+}
+
+void job_tell_begun(const struct job *job)
+{
+	tell_event(job, EVENT_EXPORT_BEGUN, 1);
+}
+
 /* The last step of every job: its draft and the key's lock are gone by now. */
 static void settle(struct job *job)
 {
@@ -333,9 +362,12 @@ static void settle(struct job *job)
 		result.live = job->out;
 		result.live_length = job->out_length;
 		board_settled(jobs->board, job->recipe.subject);
+		if (job->made && job->recipe.kind == JOB_EXPORT)
+			tell_event(job, EVENT_EXPORT_ENDED, 1);
 	} else if (job->fail.err != ECANCELED) {
-		board_failed(jobs->board, job->recipe.subject, &job->fail);
+		int times = board_failed(jobs->board, job->recipe.subject, &job->fail);
 		log_failure(job);
+		tell_failure(job, times);
 	}
 	job_answer(job, &result);
 	job_free(job);

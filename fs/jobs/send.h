@@ -31,6 +31,7 @@ struct imports {
 
 	/* the pool's while scanning */
 	bool holds;                  /* sender.lock is ours */
+	bool elsewhere;              /* it is another mount's */
 	int64_t sweep_ms, vanish_ms; /* the next sweep at the latest; when the next done one goes */
 	struct entry *found;
 	size_t n_found;

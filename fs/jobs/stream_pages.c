@@ -206,7 +206,7 @@ static void failed(struct stream *s, bool final)
 	s->final = final;
 	pthread_mutex_unlock(&s->jobs->streams_lock);
 	if (!stale) {
-		board_failed(s->jobs->board, s->recipe.subject, &s->fail);
+		(void)board_failed(s->jobs->board, s->recipe.subject, &s->fail);
 		log_warn("jobs", "%s: %s (HTTP %d, %s, requestId %s)", s->recipe.subject,
 		         s->fail.why, s->fail.http, s->fail.code, s->fail.request_id);
 	}
@@ -392,7 +392,7 @@ void streams_deadlines(struct jobs *j, int64_t now_ms, int64_t *next_ms)
 			fail_set(&fail, EIO, "the next page of %s takes too long",
 			         endpoint_row(s->recipe.ep)->what);
 			fail_remedy(&fail, "It is still being asked for: list the folder again.");
-			board_failed(j->board, s->recipe.subject, &fail);
+			(void)board_failed(j->board, s->recipe.subject, &fail);
 			answer(w, -EIO);
 		}
 	}

@@ -85,7 +85,10 @@ int journal_end(struct journal *j, int r)
 	if (r < 0) /* some failures have rolled back already: then this fails, and that is all right
 	            */
 		(void)sql_run(j->writer, "ROLLBACK");
+	struct news *news = news_take(j, r >= 0);
+	struct events *events = j->events;
 	pthread_mutex_unlock(&j->write_lock);
+	news_tell(events, news);
 	return journal_note(j, r);
 }
 
@@ -214,6 +217,7 @@ void journal_free(struct journal *j)
 	pthread_mutex_destroy(&j->read_lock);
 	pthread_mutex_destroy(&j->write_lock);
 	pthread_mutex_destroy(&j->torn_lock);
+	news_free(j->news);
 	free(j->torn);
 	free(j->path);
 	free(j);

@@ -100,7 +100,7 @@ static int rewrite(struct journal *j, int64_t id, bool durable)
 	r.e.digest[0] = '\0';
 	memcpy(r.mount, j->mount, sizeof(r.mount));
 	if (r.e.state != ENTRY_SCRATCH)
-		err = record_set_state(j->writer, &r, ENTRY_WRITING, NULL, NULL);
+		err = record_set_state(j, &r, ENTRY_WRITING, NULL, NULL);
 	if (err == 0)
 		err = record_renew(j->writer, &r);
 	return err < 0 ? err : record_put(j->writer, &r);

@@ -43,7 +43,7 @@ static int move_state(struct journal *j, int64_t id, const char *uuid, unsigned 
 	if (to == ENTRY_DONE || to == ENTRY_PARTLY || !entry_state_may(r.e.state, to))
 		return -EINVAL;
 	r.linked |= is_settled(to);
-	err = record_set_state(j->writer, &r, to, why, next);
+	err = record_set_state(j, &r, to, why, next);
 	if (err == 0)
 		err = record_settle(j->writer, &r, ret_gone);
 	return err;
@@ -131,7 +131,7 @@ static int rename_record(struct journal *j, struct record *r, const char *folder
 		memcpy(r->mount, j->mount, sizeof(r->mount));
 	r->linked |= is_settled(state);
 	if (state != e->state)
-		err = record_set_state(j->writer, r, state, NULL, NULL);
+		err = record_set_state(j, r, state, NULL, NULL);
 	if (err == 0 && other)
 		err = record_renew(j->writer, r);
 	return err < 0 ? err : record_put(j->writer, r);

@@ -38,6 +38,8 @@ struct journal {
 	pthread_mutex_t write_lock; /* rank 4 */
 	struct sql *writer;         /* guarded by write_lock */
 	bool unsynced;              /* an fsync of the log failed; guarded by write_lock */
+	struct news *news;          /* of this transaction; guarded by write_lock */
+	struct events *events;      /* guarded by write_lock; NULL: not known yet */
 
 	pthread_mutex_t torn_lock; /* rank 5, a leaf */
 	int64_t *torn;             /* ids whose spool's fsync failed; guarded by torn_lock */
@@ -97,8 +99,9 @@ int record_delete(struct sql *s, int64_t id);
 int record_take_turn(struct sql *s, struct record *r);
 /* Another submission: a new uuid and turn, without what belonged to the former. */
 int record_renew(struct sql *s, struct record *r);
-/* State, words and times; a new state ends or begins what belongs to it. No table is asked. */
-int record_set_state(struct sql *s, struct record *r, enum entry_state state, const char *why,
+/* State, words and times, and the news of it; a new state ends or begins what belongs to it. No
+ * table is asked. */
+int record_set_state(struct journal *j, struct record *r, enum entry_state state, const char *why,
                      const char *next);
 /* Puts it; or deletes a hidden one that is not being sent any more: *ret_gone. */
 int record_settle(struct sql *s, const struct record *r, bool *ret_gone);
@@ -121,6 +124,16 @@ void words_copy(char out[ENTRY_WHY], const char *words);
 
 /* States of which the sender may decide; all others are a person's. */
 #define SENDERS (1u << ENTRY_QUEUED | 1u << ENTRY_SENDING | 1u << ENTRY_IMPORTING)
+
+/* --- journal_news.c -------------------------------------------------------------------------- */
+
+/* What became of entries, told as events once it is committed. Without memory nobody is told. */
+struct news;
+void news_note(struct journal *j, const struct entry *e, enum entry_state state);
+/* write_lock held: what is to be told now. NULL: nothing. */
+struct news *news_take(struct journal *j, bool committed);
+void news_tell(struct events *events, struct news *news); /* no lock held; frees */
+void news_free(struct news *news);
 
 /* --- journal_doubt.c ------------------------------------------------------------------------- */
 

@@ -275,11 +275,13 @@ int record_renew(struct sql *s, struct record *r)
 /* States in which nobody doubts that the bytes are all there. */
 #define WHOLE (1u << ENTRY_QUEUED | 1u << ENTRY_SAME | 1u << ENTRY_REFUSED | 1u << ENTRY_CHECKED)
 
-int record_set_state(struct sql *s, struct record *r, enum entry_state state, const char *why,
+int record_set_state(struct journal *j, struct record *r, enum entry_state state, const char *why,
                      const char *next)
 {
 	struct entry *e = &r->e;
 
+	if (e->state != state)
+		news_note(j, e, state);
 	e->state = state;
 	e->changed_s = sys_wall_s();
 	e->done_s = entry_state_row(state)->over ? e->changed_s : 0;
@@ -288,7 +290,7 @@ int record_set_state(struct sql *s, struct record *r, enum entry_state state, co
 	if (e->whole || !(WHOLE >> state & 1))
 		return 0;
 	e->whole = true;
-	return record_take_turn(s, r);
+	return record_take_turn(j->writer, r);
 }
 
 /* Whether a request of it may have gone out. */

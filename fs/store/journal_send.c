@@ -172,7 +172,7 @@ int journal_part(struct journal *j, int64_t id, const struct part *part, enum en
 	if (err == 0 && !entry_state_may(r.e.state, state))
 		err = -EINVAL;
 	if (err == 0)
-		err = record_set_state(j->writer, &r, state, why, next);
+		err = record_set_state(j, &r, state, why, next);
 	if (err == 0)
 		err = record_settle(j->writer, &r, &gone);
 	err = journal_end(j, err);
@@ -242,7 +242,7 @@ static int finish(struct journal *j, const struct entry *e, const struct buf *re
 	r.e.added = e->added;
 	r.e.updated = e->updated;
 	r.e.refused = e->refused;
-	err = record_set_state(j->writer, &r, e->state, e->why, e->next);
+	err = record_set_state(j, &r, e->state, e->why, e->next);
 	if (err == 0 && !r.e.hidden && (e->state == ENTRY_DONE || e->state == ENTRY_PARTLY))
 		err = move_to_done(j->writer, &r);
 	if (err == 0)

@@ -102,9 +102,9 @@ static int adopt_one(struct journal *j, struct record *r, int64_t number)
 		return 0; /* the next step's */
 	int err;
 	if (r->e.whole && (uint64_t)st.st_size == r->e.size) {
-		err = record_set_state(j->writer, r, ENTRY_QUEUED, NULL, NULL);
+		err = record_set_state(j, r, ENTRY_QUEUED, NULL, NULL);
 	} else {
-		err = record_set_state(j->writer, r, ENTRY_HELD, broken_off, look_at_it);
+		err = record_set_state(j, r, ENTRY_HELD, broken_off, look_at_it);
 		r->e.size = (uint64_t)st.st_size;
 		r->e.digest[0] = '\0'; /* of what was flushed; more was written since, who knows */
 	}
@@ -127,7 +127,7 @@ static int mend_one(struct journal *j, struct record *r, int64_t number)
 	}
 	if (!entry_state_may(r->e.state, ENTRY_FAILED) || entry_state_row(r->e.state)->busy)
 		return 0;
-	int err = record_set_state(j->writer, r, ENTRY_FAILED, bytes_gone, copy_again);
+	int err = record_set_state(j, r, ENTRY_FAILED, bytes_gone, copy_again);
 	if (err == 0)
 		err = record_put(j->writer, r);
 	return err < 0 ? err : 1;

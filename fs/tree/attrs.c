@@ -204,6 +204,18 @@ static off_t link_length(struct tree *t, const struct place *p)
 	return length;
 }
 
+/* All that was ever written: what is not kept any more counts too, so that it only grows. */
+static void events_attr(const struct tree *t, struct stat *ret)
+{
+	uint64_t bytes = 0;
+	int64_t changed_s = 0;
+
+	if (t->config.events)
+		events_size(t->config.events, &bytes, &changed_s);
+	ret->st_size = (off_t)bytes;
+	set_mtime(ret, changed_s ? changed_s : t->born_s);
+}
+
 void node_attr(struct tree *t, const struct node *n, struct stat *ret)
 {
 	const struct place *p = n->place;
@@ -219,6 +231,9 @@ void node_attr(struct tree *t, const struct node *n, struct stat *ret)
 		ret->st_size = (off_t)(n->ready ? n->estimate : UNKNOWN_EXPORT);
 		ret->st_blocks = n->ready ? (ret->st_size + 511) / 512 : 0;
 		set_mtime(ret, n->mtime_s);
+		break;
+	case NODE_EVENTS:
+		events_attr(t, ret);
 		break;
 	case NODE_TEXT:
 		ret->st_size = n->text ? (off_t)n->text->len : 0;
@@ -242,6 +257,7 @@ double node_attr_ttl(struct tree *t, const struct node *n)
 	case NODE_DATA:
 		return n->ready ? LONG_TTL_S : 0;
 	case NODE_LIVE:
+	case NODE_EVENTS:
 		return 0;
 	case NODE_TEXT:
 		return LONG_TTL_S; /* a text node never changes */

@@ -16,6 +16,9 @@ struct handle {
 	struct spill *live; /* whose fd it reads */
 	struct listing *listing;
 	struct drop_handle *drop; /* of an import folder's file */
+	/* of .qxfs/events: a place in it is `skipped` behind the offset that the reader gives, for
+	   lines that went before it came; up to `seen` it was read */
+	_Atomic uint64_t skipped, seen;
 };
 
 struct listing {

@@ -29,7 +29,7 @@ int live_admit(struct tree *t, const struct place *p, const struct tree_caller *
 	if (r == 0)
 		return -EAGAIN;
 	node_subject(p->row, p->arg, &subject);
-	board_failed(jobs_board(t->jobs), buf_text(&subject), &fail);
+	(void)board_failed(jobs_board(t->jobs), buf_text(&subject), &fail);
 	buf_done(&subject);
 	return r;
 }

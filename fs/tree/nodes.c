@@ -214,6 +214,11 @@ static struct node_row rows[ROWS_MAX_] = {
 		TEXT("/.qxfs/jobs", text_jobs, ROW_OWNER_ONLY, "a line for each running job"),
 	[ROW_QXFS_ERRORS] = TEXT("/.qxfs/errors", text_errors, ROW_OWNER_ONLY,
 	                         "the last failures, each with its cause and what to do"),
+	[ROW_QXFS_EVENTS] = NODE(
+		"/.qxfs/events",
+		NODE_EVENTS,
+		"what happened, a line each, also while it is read; at its end it can be polled",
+		.flags = ROW_OWNER_ONLY),
 	[ROW_API] = DIR("/.qxfs/api", ROW_OWNER_ONLY | ROW_OPTION_API,
 	                "with -o api: any GET of the API, fetched anew by each open, kept nowhere"),
 	[ROW_API_FOLDER] =

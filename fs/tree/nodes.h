@@ -38,7 +38,8 @@ enum node_kind {
 	NODE_SPOOL, /* a file in an import folder */
 	NODE_TEXT,  /* made here from tables, never a request */
 	NODE_DATA,  /* a generation: an export or a document */
-	NODE_LIVE   /* fetched anew by each open, which alone can read it */
+	NODE_LIVE,  /* fetched anew by each open, which alone can read it */
+	NODE_EVENTS /* what happened: grows under its readers, and can be polled */
 };
 
 enum row_flag {

@@ -366,6 +366,8 @@ int tree_open(struct tree *t, enum tree_verb verb, uint64_t node, int flags,
 		r = -EROFS;
 	else if (kind == NODE_TEXT)
 		r = open_text(t, node, ret);
+	else if (kind == NODE_EVENTS)
+		r = open_events(t, n, ret);
 	else if (kind == NODE_DATA)
 		r = open_file_now(t, n, ret);
 	else if (kind == NODE_LIVE)

@@ -21,6 +21,8 @@ int open_data(struct tree *t, struct node *n, struct generation *gen, bool refil
 /* What a job has just fetched for it. */
 int open_live(struct tree *t, struct node *n, const struct want_result *result,
               struct tree_handle **ret);
+/* happened.c: the lines of .qxfs/events. */
+int open_events(struct tree *t, struct node *n, struct tree_handle **ret);
 /* A link's target. `gen`: what was found for it, or NULL. As email_target. */
 int open_link(struct tree *t, struct node *n, struct generation *gen, struct tree_handle **ret);
 int open_folder(struct tree *t, struct node *n, struct tree_handle **ret);

@@ -55,6 +55,7 @@ int tree_new(const struct tree_config *config, struct tree **ret)
 			config->share * endpoint_row(EP_EXPORT_PROGRESS)->calls_per_minute,
 		.legacy = config->legacy,
 		.seen = tree_seen,
+		.events = config->events,
 		.arg = t,
 	};
 	int r = zone_new(config->timezone, &t->zone);

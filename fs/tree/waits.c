@@ -113,7 +113,7 @@ static int tell_unopened(struct op *op, int err)
 	fail_set(&fail, err, "its file in the cache cannot be opened: %s", strerror(err));
 	fail_remedy(&fail, "Open it again; if it stays so, look at the cache's disk and at "
 	                   "cache_size=, which may be too small.");
-	board_failed(jobs_board(op->tree->jobs), op->content.recipe.subject, &fail);
+	(void)board_failed(jobs_board(op->tree->jobs), op->content.recipe.subject, &fail);
 	return -err;
 }
 
@@ -288,7 +288,7 @@ static int pay(struct op *op)
 	generation_unref(gen);
 	int r = gen ? 0 : visitor_spend(t->visitors, &op->who, sys_now_ms(), &fail);
 	if (r < 0)
-		board_failed(jobs_board(t->jobs), op->content.recipe.subject, &fail);
+		(void)board_failed(jobs_board(t->jobs), op->content.recipe.subject, &fail);
 	return r;
 }
 

@@ -58,7 +58,7 @@ MARKS = (".trackerignore", ".nomedia", ".metadata_never_index")
 
 def is_data(path):
     """Comes from the service when it is opened; the other files are texts that are made here."""
-    return path.name not in (*MARKS, "README.txt", "TEMPLATE.csv", "STATUS.txt", "index.csv", "directory.json", "status.json", "limits.json", "jobs", "errors")
+    return path.name not in (*MARKS, "README.txt", "TEMPLATE.csv", "STATUS.txt", "index.csv", "directory.json", "status.json", "limits.json", "jobs", "errors", "events")
 
 
 class Dirent(ctypes.Structure):
@@ -961,7 +961,7 @@ def test_the_control_folder_is_found_by_name_only_and_its_owner_s(mount):
     folder = mount.path / ".qxfs"
     st = os.stat(folder)
     assert stat.S_ISDIR(st.st_mode) and stat.S_IMODE(st.st_mode) == 0o500
-    assert set(os.listdir(folder)) == {"status.json", "limits.json", "jobs", "errors"}
+    assert set(os.listdir(folder)) == {"status.json", "limits.json", "jobs", "errors", "events"}
     for name in os.listdir(folder):
         assert stat.S_IMODE(os.stat(folder / name).st_mode) == 0o400
 

@@ -16,6 +16,7 @@
 #include <qxfs/api/limits.h>
 #include <qxfs/api/oauth.h>
 #include <qxfs/api/url.h>
+#include <qxfs/base/events.h>
 #include <qxfs/base/fail.h>
 #include <qxfs/base/json.h>
 
@@ -27,6 +28,7 @@ struct client_config {
 	struct secret *token; /* taken by a client_new that succeeds; NULL with an OAuth client */
 	struct oauth_client oauth;
 	struct governor_config limits;
+	struct events *events; /* borrowed; NULL: nobody is told of token and network */
 };
 
 struct call {

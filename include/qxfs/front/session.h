@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <qxfs/base/events.h>
 #include <qxfs/base/fail.h>
 #include <qxfs/tree/tree.h>
 
@@ -16,6 +17,7 @@ struct session;
 
 struct session_config {
 	struct tree *tree;         /* borrowed, outlives the session */
+	struct events *events;     /* borrowed likewise; NULL: none */
 	const char *mountpoint;    /* absolute */
 	const char *mount_options; /* for the kernel: "ro,nosuid,…", may be NULL */
 	const char *source;        /* first column of /proc/mounts: "qxfs" or "qxfs:HOST" */

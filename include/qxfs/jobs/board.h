@@ -39,7 +39,8 @@ void board_free(struct board *b);
 void board_show(struct board *b, const void *id, const struct board_job *job);
 void board_bytes(struct board *b, const void *id, uint64_t bytes);
 void board_remove(struct board *b, const void *id);
-void board_failed(struct board *b, const char *subject, const struct qx_fail *fail);
+/* How often this path has failed since it last succeeded, this time included, as far as is kept. */
+int board_failed(struct board *b, const char *subject, const struct qx_fail *fail);
 void board_settled(struct board *b, const char *subject);
 
 /* Copies; free() *ret. */

@@ -14,6 +14,7 @@
 #include <sys/types.h>
 
 #include <qxfs/api/client.h>
+#include <qxfs/base/events.h>
 #include <qxfs/base/worker.h>
 #include <qxfs/jobs/board.h>
 #include <qxfs/jobs/lists.h>
@@ -51,6 +52,7 @@ struct jobs_config {
 	double polls_per_minute;  /* what polling may use of the account: share × limit */
 	const struct zone *zone;  /* of dates in xlsx; borrowed */
 	enum legacy_contacts legacy;
+	struct events *events; /* borrowed; NULL: nobody is told */
 	/* From the jobs thread or a disk worker. */
 	void (*seen)(void *arg, const struct survey_seen *seen);
 	void *arg;

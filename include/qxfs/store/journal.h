@@ -29,6 +29,7 @@
 #include <sys/types.h>
 
 #include <qxfs/base/buf.h>
+#include <qxfs/base/events.h>
 #include <qxfs/base/fail.h>
 #include <qxfs/store/dirs.h>
 #include <qxfs/store/entry.h>
@@ -39,6 +40,9 @@ struct journal;
  * -EPROTO: of a newer qxfs, -EPERM: others may read it; all with words and remedy; the files stay
  * as they are. dirs: borrowed while it lives. */
 int journal_open(struct dirs *dirs, struct journal **ret, struct qx_fail *fail);
+/* From now on it is told what becomes of imports; also what was found at the start. events:
+ * borrowed while the journal lives. */
+void journal_tell(struct journal *j, struct events *events);
 void journal_free(struct journal *j);
 /* 0, or -EBADMSG with words and remedy since damage was met. Never waits. */
 int journal_trouble(struct journal *j, struct qx_fail *fail);

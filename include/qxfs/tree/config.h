@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include <qxfs/api/client.h>
+#include <qxfs/base/events.h>
 #include <qxfs/jobs/drops.h>
 #include <qxfs/jobs/jobs.h>
 #include <qxfs/jobs/lists.h>
@@ -38,6 +39,7 @@ struct tree_config {
 	struct client *client;             /* borrowed, outlives the tree */
 	struct cache *cache;               /* borrowed */
 	struct dirs *dirs;                 /* borrowed */
+	struct events *events;             /* borrowed; NULL: nobody is told what happened */
 	struct journal *journal;     /* borrowed; NULL: it is damaged, nothing can be imported */
 	struct qx_fail journal_fail; /* why, then */
 	enum hold_when hold;

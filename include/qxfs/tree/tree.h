@@ -71,7 +71,8 @@ struct tree_handle {
 	bool is_live;      /* not for the kernel's pages: each open has bytes of its own */
 	bool may_keep;     /* a folder: the kernel may keep what it lists for other handles */
 	bool is_dir;
-	bool is_spool; /* of an import folder: closing it may wait for the disk */
+	bool is_spool;  /* of an import folder: closing it may wait for the disk */
+	bool is_events; /* of .qxfs/events: read by tree_read_events */
 };
 
 enum tree_verb { TREE_OPEN, TREE_OPENDIR, TREE_READLINK, TREE_READDIR };
@@ -102,6 +103,11 @@ void tree_wait(struct tree *t, const struct tree_ask *ask, const struct tree_cal
 void tree_cancel(struct tree *t, void *arg);
 
 void tree_close(struct tree *t, struct tree_handle *h);
+
+/* .qxfs/events: bytes at that offset of the handle, 0 at its end. Whose oldest line was dropped
+ * goes on at the oldest kept. Are there any that the handle has not read? */
+size_t tree_read_events(struct tree *t, struct tree_handle *h, uint64_t at, char *out, size_t size);
+bool tree_has_events(struct tree *t, const struct tree_handle *h);
 
 /* --- import folders: from disk workers, for these wait for the local disk. Elsewhere -EPERM --- */
 
