@@ -92,7 +92,7 @@ static int print_help(void)
 	       "that exists. The account is named by the environment, or by a profile, a section "
 	       "of\n"
 	       "~/.config/qxfs/config (host; token, token_file, token_command, or client_id and\n"
-	       "client_secret; options):\n"
+	       "client_secret; on_event; options):\n"
 	       "\n"
 	       "Environment:\n"
 	       "  QUALTRICS_BASE_URL      your data centre, as fra1.qualtrics.com\n"
@@ -128,6 +128,7 @@ static int run(struct daemon *d, void *arg)
 		.credentials = &m->credentials,
 		.places = &m->places,
 		.mountpoint = m->mountpoint,
+		.on_event = m->profile.on_event,
 	};
 
 	return wiring_run(d, &wiring);

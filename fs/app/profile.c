@@ -3,6 +3,7 @@
 
 #include "line.h"
 #include "private.h"
+#include "shell.h"
 
 #include <qxfs/base/buf.h>
 #include <qxfs/base/secret.h>
@@ -13,7 +14,6 @@
 #include <ini.h>
 #include <pwd.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -38,6 +38,7 @@ static const struct {
 	{ "client_id", offsetof(struct profile, client_id) },
 	{ "client_secret", offsetof(struct profile, client_secret) },
 	{ "scope", offsetof(struct profile, scope) },
+	{ "on_event", offsetof(struct profile, on_event) },
 	{ "options", offsetof(struct profile, options) },
 };
 
@@ -158,7 +159,7 @@ int profile_parse(const char *text, const char *path, const char *name, struct p
 	if (r.unknown[0]) {
 		fail_set(fail, EINVAL, "%s: [%s] has no setting '%s'", path, name, r.unknown);
 		fail_remedy(fail, "it may have host, token, token_file, token_command, client_id, "
-		                  "client_secret, scope, options");
+		                  "client_secret, scope, on_event, options");
 		return -EINVAL;
 	}
 	return check_keys(ret, path, name, fail);
@@ -222,24 +223,6 @@ int profile_read(const char *name, struct profile *ret, struct qx_fail *fail)
 
 /* --- token_command --- */
 
-static int spawn_shell(const char *command, int out_fd, pid_t *ret)
-{
-	char *const argv[] = { (char[]){ "sh" }, (char[]){ "-c" }, strdup(command), NULL };
-	posix_spawn_file_actions_t actions;
-	int err = argv[2] ? posix_spawn_file_actions_init(&actions) : ENOMEM;
-
-	if (err == 0) {
-		err = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-		if (err == 0)
-			err = posix_spawn_file_actions_adddup2(&actions, out_fd, 1);
-		if (err == 0)
-			err = posix_spawn(ret, "/bin/sh", &actions, NULL, argv, environ);
-		(void)posix_spawn_file_actions_destroy(&actions);
-	}
-	free(argv[2]);
-	return -err;
-}
-
 /* The command itself may hold a secret: it is not repeated. */
 static int tell_command(int err, struct qx_fail *fail, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
@@ -260,12 +243,8 @@ static int tell_command(int err, struct qx_fail *fail, const char *format, ...)
 
 static int tell_end(pid_t pid, int r, struct qx_fail *fail)
 {
-	int status = 0;
+	int status = shell_wait(pid, r < 0, false);
 
-	if (r < 0)
-		(void)kill(pid, SIGKILL);
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
 	if (r == -ETIMEDOUT)
 		return tell_command(ETIMEDOUT, fail, "has printed nothing within a minute");
 	if (r < 0)
@@ -285,7 +264,8 @@ int profile_run_command(const char *command, char **ret, struct qx_fail *fail)
 
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return tell_command(errno, fail, "cannot be run: %s", strerror(errno));
-	int r = spawn_shell(command, fds[1], &pid);
+	const struct shell shell = { .command = command, .in_fd = -1, .out_fd = fds[1] };
+	int r = shell_spawn(&shell, &pid);
 	close(fds[1]);
 	if (r < 0) {
 		close(fds[0]);

@@ -6,6 +6,7 @@
  *     client_id = …             OAuth 2 client: client_secret, and scope if it has one; none of
  *                               them, or no client_secret: the keyring has it
  *     options = csv_bom,fresh=600
+ *     on_event = COMMAND          see on_event.h
  *
  * The file is its owner's alone, else it is refused. Threads: main only. */
 #ifndef QXFS_APP_PROFILE_H
@@ -24,6 +25,7 @@ struct profile {
 	char *host;
 	char *token, *token_file, *token_command; /* one of them, or none */
 	char *client_id, *client_secret, *scope;  /* in their place */
+	char *on_event;                           /* NULL: none */
 	char *options;                            /* as behind -o; NULL: none */
 };
 

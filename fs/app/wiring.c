@@ -13,6 +13,7 @@
 #include "wiring.h"
 
 #include "account.h"
+#include "on_event.h"
 #include "say.h"
 
 #include <qxfs/base/events.h>
@@ -40,6 +41,7 @@
 
 struct parts {
 	struct events *events;
+	struct on_event *on_event; /* NULL: no command is to be run */
 	struct account *account;
 	struct client *client;
 	struct dirs *dirs;
@@ -280,8 +282,10 @@ static int build_session(const struct wiring *w, struct parts *p, struct qx_fail
 static int build(const struct wiring *w, struct parts *p, struct qx_fail *fail)
 {
 	p->events = events_new();
-	int r = p->events ? build_client(w, p, fail)
-	                  : fail_set(fail, ENOMEM, "there is no memory left");
+	int r = p->events ? on_event_new(p->events, w->on_event, &p->on_event) : -ENOMEM;
+	if (r < 0)
+		return fail_set(fail, -r, "what happens cannot be noted: %s", strerror(-r));
+	r = build_client(w, p, fail);
 	if (r == 0)
 		r = build_store(w, p, fail);
 	if (r == 0)
@@ -313,6 +317,7 @@ static void take_down(struct parts *p)
 	cache_free(p->cache);
 	dirs_free(p->dirs);
 	client_free(p->client);
+	on_event_free(p->on_event);
 	events_free(p->events);
 }
 

@@ -12,6 +12,7 @@ struct wiring {
 	struct credentials *credentials; /* the token is taken and wiped */
 	const struct places *places;
 	const char *mountpoint; /* absolute */
+	const char *on_event;   /* a command; NULL: none */
 };
 
 /* Mounts and serves until the mount is gone or a signal ends it. In the process that keeps the

@@ -1,0 +1,24 @@
+/* shell.h: commands that a person has written into a profile, run by /bin/sh.
+ *
+ * A command inherits no descriptor but 0, 1 and 2, no blocked or ignored signal, and no token: the
+ * variables that hold one are wiped before (credentials.h). Threads: any. */
+#ifndef QXFS_APP_SHELL_H
+#define QXFS_APP_SHELL_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct shell {
+	const char *command;
+	int in_fd;  /* its standard input; -1: nothing */
+	int out_fd; /* its standard output */
+	bool apart; /* its errors go there too; a process group of its own: kill(-pid) ends all */
+	char **env; /* NULL: ours */
+};
+
+/* 0 or a negative errno. The caller waits for *ret_pid, by that number: there is no SIGCHLD. */
+int shell_spawn(const struct shell *s, pid_t *ret_pid);
+/* waitpid; after SIGKILL if `kill_first`, of the group if `apart`. Returns its status. */
+int shell_wait(pid_t pid, bool kill_first, bool apart);
+
+#endif
