@@ -5,6 +5,7 @@
 #include "say.h"
 
 #include <inttypes.h>
+#include <pwd.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -110,6 +111,40 @@ static void add_bar(const struct json *job, struct buf *out)
 	buf_add_str(out, "] ");
 }
 
+/* "2 waiting: cat of alice (2)". */
+static void add_who(const struct json *job, struct buf *out)
+{
+	buf_addf(out, ", %" PRId64 " waiting", number(job, "waiters"));
+	for (size_t i = 0; i < json_len(job, "who"); i++) {
+		const struct json *who = json_at(job, "who", i);
+		const char *program = json_str(who, "program");
+		const struct passwd *user = getpwuid((uid_t)number(who, "uid"));
+
+		buf_add_str(out, i ? ", " : ": ");
+		say_clean(out, program && *program ? program : "a program");
+		buf_add_str(out, " of ");
+		if (user)
+			say_clean(out, user->pw_name);
+		else
+			buf_addf(out, "user %" PRId64, number(who, "uid"));
+		if (number(who, "count") > 1)
+			buf_addf(out, " (%" PRId64 ")", number(who, "count"));
+	}
+	buf_add_str(out, "\n");
+}
+
+/* As long as it took before, if that is not over yet. */
+static void add_rest(const struct json *job, struct buf *out)
+{
+	int64_t rest_s = number(job, "expected_s") - number(job, "age_s");
+
+	if (number(job, "expected_s") <= 0)
+		return;
+	if (rest_s > 0)
+		buf_addf(out, ", about %" PRId64 " s more", rest_s);
+	buf_addf(out, ", took %" PRId64 " s before", number(job, "expected_s"));
+}
+
 static void report_jobs(const struct json *s, bool bars, struct buf *out)
 {
 	size_t n = json_len(s, "jobs");
@@ -137,9 +172,8 @@ static void report_jobs(const struct json *s, bool bars, struct buf *out)
 		}
 		buf_add_str(out, ", since ");
 		add_text(out, job, "since");
-		if (number(job, "expected_s") > 0)
-			buf_addf(out, ", took %" PRId64 " s before", number(job, "expected_s"));
-		buf_addf(out, ", %" PRId64 " waiting\n", number(job, "waiters"));
+		add_rest(job, out);
+		add_who(job, out);
 	}
 }
 

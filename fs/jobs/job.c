@@ -49,6 +49,24 @@ static const struct {
 };
 static_assert(countof(job_rules) == JOB_STATES_, "every state has its rule");
 
+static void add_who(struct board_job *row, const struct want *w)
+{
+	int i = 0;
+
+	row->waiters++;
+	while (i < row->n_who &&
+	       (row->who[i].uid != w->uid || strcmp(row->who[i].program, w->program) != 0))
+		i++;
+	if (i == BOARD_WHO)
+		return;
+	if (i == row->n_who) {
+		row->n_who++;
+		row->who[i].uid = w->uid;
+		memcpy(row->who[i].program, w->program, sizeof(w->program));
+	}
+	row->who[i].count++;
+}
+
 void job_show(struct job *job)
 {
 	struct board_job row = {
@@ -61,7 +79,7 @@ void job_show(struct job *job)
 	split_show(job, &row);
 	strncpy(row.subject, job->recipe.subject, sizeof(row.subject) - 1);
 	for (const struct want *w = job->wants; w; w = w->next)
-		row.waiters++;
+		add_who(&row, w);
 	board_show(job->jobs->board, job, &row);
 }
 

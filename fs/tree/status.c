@@ -235,6 +235,27 @@ int64_t text_survey_status(struct tree *t, const char *arg, struct buf *out)
 	return later_of(board_changed_s(jobs_board(t->jobs)), imports_s);
 }
 
+/* A program may have given itself any name. */
+static void add_program(const char *name, struct buf *out)
+{
+	for (const char *p = name; *p; p++) {
+		char c = (unsigned char)*p < ' ' || *p == 0x7f ? '?' : *p;
+		buf_add(out, &c, 1);
+	}
+}
+
+static void add_who(const struct board_job *job, struct buf *out)
+{
+	buf_addf(out, "%d waiting", job->waiters);
+	for (int i = 0; i < job->n_who; i++) {
+		const struct board_who *who = &job->who[i];
+		buf_add_str(out, i ? ", " : ": ");
+		add_program(who->program[0] ? who->program : "a program", out);
+		buf_addf(out, " of user %u (%d)", (unsigned)who->uid, who->count);
+	}
+	buf_add_str(out, "\n");
+}
+
 int64_t text_jobs(struct tree *t, const char *arg, struct buf *out)
 {
 	struct board_job *jobs = NULL;
@@ -242,13 +263,19 @@ int64_t text_jobs(struct tree *t, const char *arg, struct buf *out)
 	char when[24];
 
 	(void)arg;
-	if (board_jobs(jobs_board(t->jobs), &jobs, &n) == 0)
-		for (size_t i = 0; i < n; i++)
-			buf_addf(out, "%s\t%s\t%.0f%%\t%llu bytes\tsince %s\t%d waiting\n",
-			         jobs[i].subject, jobs[i].state,
-			         jobs[i].percent > 0 ? jobs[i].percent : 0,
-			         (unsigned long long)jobs[i].bytes, moment(jobs[i].started_s, when),
-			         jobs[i].waiters);
+	if (board_jobs(jobs_board(t->jobs), &jobs, &n) < 0)
+		n = 0;
+	for (size_t i = 0; i < n; i++) {
+		const struct board_job *job = &jobs[i];
+		buf_addf(out, "%s\t%s\t%.0f%%\t%llu bytes\tsince %s\t", job->subject, job->state,
+		         job->percent > 0 ? job->percent : 0, (unsigned long long)job->bytes,
+		         moment(job->started_s, when));
+		if (job->expected_s)
+			buf_addf(out, "took %lld s before\t", (long long)job->expected_s);
+		else
+			buf_add_str(out, "-\t");
+		add_who(job, out);
+	}
 	free(jobs);
 	return board_changed_s(jobs_board(t->jobs));
 }
@@ -288,6 +315,18 @@ static void put_moment(struct buf *out, const char *name, int64_t wall_s)
 	buf_addf(out, "\"%s\":\"%s\"", name, moment(wall_s, when));
 }
 
+static void put_who(const struct board_job *job, struct buf *out)
+{
+	buf_add_str(out, ",\"who\":[");
+	for (int i = 0; i < job->n_who; i++) {
+		buf_add_str(out, i ? ",{" : "{");
+		put_text(out, "program", job->who[i].program);
+		buf_addf(out, ",\"uid\":%u,\"count\":%d}", (unsigned)job->who[i].uid,
+		         job->who[i].count);
+	}
+	buf_add_str(out, "]}");
+}
+
 static void put_jobs(struct tree *t, struct buf *out)
 {
 	struct board_job *jobs = NULL;
@@ -307,9 +346,10 @@ static void put_jobs(struct tree *t, struct buf *out)
 		if (jobs[i].parts)
 			buf_addf(out, "\"part\":%d,\"parts\":%d,", jobs[i].part, jobs[i].parts);
 		put_moment(out, "since", jobs[i].started_s);
-		buf_addf(out, ",\"age_s\":%lld,\"expected_s\":%lld,\"waiters\":%d}",
+		buf_addf(out, ",\"age_s\":%lld,\"expected_s\":%lld,\"waiters\":%d",
 		         (long long)(sys_wall_s() - jobs[i].started_s),
 		         (long long)jobs[i].expected_s, jobs[i].waiters);
+		put_who(&jobs[i], out);
 	}
 	free(jobs);
 	buf_add_str(out, "]");

@@ -431,6 +431,7 @@ void tree_wait(struct tree *t, const struct tree_ask *ask, const struct tree_cal
 	op->done_arg = arg;
 	op->who = *who;
 	op->want.uid = op->list_want.uid = who->uid;
+	memcpy(op->want.program, who->program, sizeof(op->want.program));
 
 	pthread_mutex_lock(&t->lock);
 	struct node *n = t->stopping ? NULL : node_find(t, ask->node);

@@ -4,6 +4,8 @@ import contextlib
 import json
 import os
 import pty
+import pwd
+import re
 import subprocess
 
 import pytest
@@ -83,6 +85,32 @@ def test_no_colours_for_who_wants_none(mount, env):
         assert "\x1b" not in mount.run(*words).stdout, "nor in a pipe"
     for flag in ("--json", "--check"):
         assert "\x1b" not in on_a_terminal(mount, "status", flag, mount.path)
+
+
+def test_watching_shows_who_waits_the_queue_and_the_limits(sandbox, mount, parked):
+    """One line for two of the same program, and one for another; what is expected; the account's limits and who queues."""
+    with exported_again(sandbox, mount, parked):
+        more = [subprocess.Popen([program, responses(mount)], stdout=subprocess.DEVNULL) for program in ("cat", "md5sum")]
+        parked(mount, 3)
+        ours, theirs = pty.openpty()
+        with subprocess.Popen([QXFS, "status", "-w", mount.path], env=mount.env(), stdout=theirs) as watch:
+            os.close(theirs)
+            seen = b""
+            while b"3 waiting: " not in seen or not seen.rstrip(b"\r").endswith(b"\n"):
+                seen += os.read(ours, 4000)
+            watch.terminate()
+        os.close(ours)
+        line_of_jobs = (mount.path / ".qxfs" / "jobs").read_text()
+        (job,) = json.loads(mount.run("status", "--json", mount.path).stdout)["jobs"]
+    assert [process.wait() for process in more] == [0, 0]
+    assert f"cat of user {os.getuid()} (2)" in line_of_jobs and " s before\t3 waiting: " in line_of_jobs
+    me = pwd.getpwuid(os.getuid()).pw_name.encode()
+    (line,) = [line for line in seen.splitlines() if b"3 waiting" in line][:1]
+    assert b"cat of %s (2)" % me in line and b"md5sum of %s" % me in line and b"s before" in line
+    assert re.search(rb"\[[#.]{20}\]", line)
+    assert re.search(rb"service +\d+ of 30 requests, 1 of 15 exports, \d+ waiting", seen)
+    assert sorted((who["program"], who["uid"], who["count"]) for who in job["who"]) == [
+        ("cat", os.getuid(), 2), ("md5sum", os.getuid(), 1)]
 
 
 def test_watching_wants_a_terminal_and_no_other_flag(mount):

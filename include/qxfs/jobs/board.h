@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include <qxfs/base/fail.h>
 
@@ -13,6 +14,14 @@
 #define BOARD_FAILURES 64 /* the oldest is forgotten beyond */
 
 struct board;
+
+/* Those of a kind who wait: a program of a user. */
+#define BOARD_WHO 4 /* kinds told apart; the others are only counted */
+struct board_who {
+	char program[16]; /* as the kernel cuts it; "": unknown, or a file that is made from it */
+	uid_t uid;
+	int count;
+};
 
 struct board_job {
 	char subject[BOARD_SUBJECT];
@@ -24,6 +33,8 @@ struct board_job {
 	int64_t started_s;  /* calendar */
 	int64_t expected_s; /* how long it took the last time; 0: unknown */
 	int waiters;
+	int n_who; /* of who */
+	struct board_who who[BOARD_WHO];
 };
 
 struct board_failure {

@@ -125,6 +125,7 @@ struct want {
 	int64_t mtime_s;       /* what the file shows; kept with the generation */
 	bool looking;          /* nobody has seen that yet: an unchanged document keeps its own */
 	uid_t uid;
+	char program[16];    /* of who waits, for people; "": unknown */
 	int64_t deadline_ms; /* sys_now_ms(): then ETIMEDOUT, the job goes on; 0: none */
 	want_done_fn *done;
 	void *arg;
