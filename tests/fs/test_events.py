@@ -180,3 +180,18 @@ def test_a_reader_whose_lines_went_goes_on_at_the_oldest(sandbox, mounts):
     assert start and len(kept) <= 256 * 1024 < events(mount).stat().st_size
     assert kept.endswith(rest) or rest == kept
     assert kept[20:21] == b"\t" and b"\tmounted\t" not in kept
+
+
+def test_a_mount_that_takes_over_the_sending_says_so(sandbox, mounts, until):
+    """And what the dead one had begun is told by who ends it."""
+    first, second = mounts(sandbox, "import_delay=0", name="a"), mounts(sandbox, "import_delay=0", name="b")
+    sandbox.hold_jobs()
+    path = folder(first) / "a.csv"
+    path.write_bytes(people(3))
+    subject = str(path.relative_to(first.path))
+    until(lambda: "import-importing" in kinds(first, subject), 20 * SLOW, "the import at the service")
+    (folder(second) / "b.csv").write_bytes(people(3, 10))  # it has something to send, and may not
+    first.kill()
+    until(lambda: "sender-taken" in kinds(second), 30 * SLOW, "the second mount's turn")
+    sandbox.release_jobs()
+    until(lambda: kinds(second, subject)[-1:] == ["import-done"], 30 * SLOW, "the end of what the first began")
