@@ -27,10 +27,10 @@ struct calls {
 
 struct client {
 	struct http *http;
-	struct secret *token; /* NULL: there is a grant */
-	struct task attend;   /* something was started, cancelled or ended by another thread */
-	struct task tick;     /* the governor said "not before" */
-	struct task others;   /* another mount has begun or ended */
+	struct secret *token;  /* NULL: there is a grant */
+	struct task attend;    /* something was started, cancelled or ended by another thread */
+	struct task tick;      /* the governor said "not before" */
+	struct task others;    /* another mount has begun or ended */
 	struct events *events; /* immutable */
 	client_moved_fn *on_moved;
 	void *on_moved_arg;
