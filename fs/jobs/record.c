@@ -137,8 +137,10 @@ static bool take_progress(const struct json *j, char *ret, size_t size)
 	return true;
 }
 
-/* Is it worth following, with what is there now? */
-static int judge(const struct job *job, const struct json *j, enum asks asks, int64_t posted_s)
+/* Is it worth following, with what is there now? What was published of the same export, by who died
+ * before the record was gone, has its very moment. */
+static int judge(const struct job *job, const struct json *j, enum asks asks, int64_t posted_s,
+                 int64_t exported_s)
 {
 	char now[GENERATION_NAME] = "";
 	const char *then = json_str(j, "old");
@@ -150,7 +152,7 @@ static int judge(const struct job *job, const struct json *j, enum asks asks, in
 		generation_name(job->old, now);
 	if (asks == ASKS_NEW && (!then || strcmp(then, now) != 0))
 		return -ESTALE;
-	return job->old && job->old->facts.exported_s > posted_s ? -ESTALE : 0;
+	return job->old && job->old->facts.exported_s >= exported_s ? -ESTALE : 0;
 }
 
 static int take(struct job *job, const struct json *j)
@@ -165,7 +167,7 @@ static int take(struct job *job, const struct json *j)
 	    !take_asks(j, &asks) || !take_progress(j, progress, sizeof(progress)) ||
 	    !json_int(j, "posted_s", &posted_s))
 		return -EBADMSG;
-	int r = judge(job, j, asks, posted_s);
+	int r = judge(job, j, asks, posted_s, facts.exported_s);
 	if (r < 0)
 		return r;
 

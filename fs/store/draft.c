@@ -91,7 +91,6 @@ void draft_sweep(struct cache *c)
 {
 	struct folder names = { 0 };
 
-	folder_remove_temps(c->draft_fd, "."); /* of records */
 	if (folder_read(c->draft_fd, ".", &names) < 0)
 		return; /* what cannot be read now is swept by the next start */
 	for (size_t i = 0; i < names.count; i++)

@@ -1,13 +1,15 @@
 /* record.c: draft/HASH.job: what the draft of a key waits for at the service.
  *
  * It is written and removed under the key's KEY_MAKER. A maker that dies leaves it; whoever gets
- * the key next finds it. Sweeps of drafts leave it alone: its name is longer than a stem. */
+ * the key next finds it. Sweeps of drafts leave it alone: its name is longer than a stem. No rename
+ * and no fsync: one that was cut off is no record, and costs only the job. */
 #include <qxfs/store/cache.h>
 
 #include "cache_private.h"
 #include "draft_private.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -36,9 +38,12 @@ int draft_record(struct draft *d, const char *text, size_t len)
 
 	if (len > RECORD_MAX)
 		return -EFBIG;
-	int r = sys_write_file_at(d->cache->draft_fd, record_name(name, d->hash), text, len);
-	d->recorded = d->recorded || r == 0;
-	return r;
+	qx_auto_fd fd = openat(d->cache->draft_fd, record_name(name, d->hash),
+	                       O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -errno;
+	d->recorded = true; /* also a part of it goes with the draft */
+	return sys_write_all(fd, text, len);
 }
 
 int draft_recall(struct draft *d, struct buf *out)

@@ -185,8 +185,8 @@ class Crash:
         owed = self.changed and not published
         self.changed = False
 
-        self.mount.start()
-        assert self.account.drafts() == []
+        self.mount.start()  # which follows the export that the service had begun, and does not find it
+        self.until(lambda: self.account.drafts() == [], 10, "an empty folder of drafts")
         assert self.account.data() == sorted(after.values())
 
         self.sandbox.reset_stats()

@@ -165,11 +165,11 @@ def dumps_core(process):
     return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT).si_code == os.CLD_DUMPED
 
 
-def test_a_crash_leaves_no_core(sandbox, mounts, monkeypatch):
+def test_a_crash_leaves_no_core(sandbox, mounts, monkeypatch, tmp_path):
     """With no limit on core files, and a folder where they could be written."""
     hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
     monkeypatch.setattr(subprocess.Popen, "__init__", unlimited(subprocess.Popen.__init__, hard))
-    with subprocess.Popen(["sleep", "60"]) as plain:
+    with subprocess.Popen(["sleep", "60"], cwd=tmp_path) as plain:
         limit = pathlib.Path(f"/proc/{plain.pid}/limits").read_text()
         could = dumps_core(plain)
     mount = mounts(sandbox)

@@ -152,7 +152,7 @@ void draft_free(struct draft *d); /* removes what was not published; NULL is fin
 /* --- records: what a draft waits for at the service, for who follows it when its maker dies --- */
 
 #define RECORD_MAX 65536
-/* Notes it, durably, in place of what was noted before. It goes with the draft. */
+/* Notes it, in place of what was noted before. It goes with the draft. */
 int draft_record(struct draft *d, const char *text, size_t len);
 /* What a maker that has died noted of this key; it is the draft's now. -ENOENT: nothing. */
 int draft_recall(struct draft *d, struct buf *out);
