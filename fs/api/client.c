@@ -435,6 +435,14 @@ void client_view(struct client *c, struct client_view *ret)
 	pthread_mutex_unlock(&c->lock);
 }
 
+bool client_is_refused(struct client *c)
+{
+	pthread_mutex_lock(&c->lock);
+	bool refused = c->view.token_refused;
+	pthread_mutex_unlock(&c->lock);
+	return refused;
+}
+
 void client_stop(struct client *c)
 {
 	if (!c->http)

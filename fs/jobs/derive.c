@@ -177,13 +177,13 @@ static void want_base(struct job *job)
 	jobs_want(job->jobs, w);
 }
 
-/* Pool: the base, if it is there and nobody would ask about it. */
+/* Pool: the base, if it is there and nobody would ask about it; who may not ask is told so. */
 static void find_base(struct job *job)
 {
 	const struct jobs_config *config = &job->jobs->config;
 	struct generation *gen = cache_find(config->cache, job->recipe.bases[job->next_base]->key);
 
-	if (gen && generation_is_fresh(gen, config->fresh_s))
+	if (gen && generation_is_fresh(gen, config->fresh_s) && !client_is_refused(config->client))
 		job->bases[job->next_base] = gen;
 	else
 		generation_unref(gen);

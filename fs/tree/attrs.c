@@ -57,10 +57,11 @@ int64_t fresh_until_s(const struct tree *t, const struct place *p)
 	return p->until_s && p->until_s < until_s ? p->until_s : until_s;
 }
 
-/* Fresh by the calendar: a clock that was set back does not make old data young. */
+/* Fresh by the calendar: a clock that was set back does not make old data young. Nothing is while
+ * the token is refused: who may not ask may not read what is there either. */
 bool place_is_fresh(const struct tree *t, const struct place *p)
 {
-	if (!p->gen || p->touched_ms || p->outdated)
+	if (!p->gen || p->touched_ms || p->outdated || client_is_refused(t->config.client))
 		return false;
 	int64_t now_s = sys_wall_s();
 	if (p->until_s && now_s >= p->until_s)

@@ -273,6 +273,10 @@ static int open_file_now(struct tree *t, struct node *n, struct tree_handle **re
 	struct generation *gen = generation_now(t, n, &refilled);
 	if (!gen)
 		return -EAGAIN;
+	if (client_is_refused(t->config.client)) { /* the kernel has the name from before */
+		generation_unref(gen);
+		return -EACCES;
+	}
 	int r = open_data(t, n, gen, refilled, ret);
 	if (r == -ENOENT) {
 		lose_data(t, n, gen);

@@ -437,6 +437,18 @@ def test_with_a_refused_token_what_is_cached_cannot_be_read_either(sandbox, moun
     assert "token is refused" in (mount.path / "STATUS.txt").read_text()
 
 
+def test_once_the_token_was_refused_nothing_fresh_is_read_either(sandbox, mounts):
+    mount = mounts(sandbox)
+    paths = [responses(mount), document(mount), mount.path / "surveys" / SURVEY / "responses.plain.csv"]
+    for path in paths:
+        read_all(path)
+    sandbox.revoke_token()
+    assert errno_of(lambda: read_all(responses(mount, OTHER))) == "EACCES"
+    for path in paths:
+        assert errno_of(lambda path=path: read_all(path)) == "EACCES", path
+    assert "refused" in mount.run("why", paths[0]).stdout
+
+
 def test_without_permission_what_is_cached_cannot_be_read_either(sandbox, mounts):
     mount = mounts(sandbox, "fresh=0")
     assert read_all(responses(mount)) == sandbox.entry(SURVEY)

@@ -122,6 +122,8 @@ struct client_view {
 };
 /* A copy kept for status texts; any thread, client.lock (rank 4). */
 void client_view(struct client *c, struct client_view *ret);
+/* Its token_refused alone; the same. */
+bool client_is_refused(struct client *c);
 
 /* Every call ends (ECANCELED); then the network thread ends. */
 void client_stop(struct client *c);
