@@ -58,7 +58,7 @@ def answers_with(sandbox, endpoint, result, **rule):
 def test_without_the_option_there_is_no_such_folder(sandbox, mounts):
     mount = mounts(sandbox)
     sandbox.reset_stats()
-    assert os.listdir(mount.path / ".qxfs") == ["status.json", "limits.json", "jobs", "errors"]
+    assert os.listdir(mount.path / ".qxfs") == ["status.json", "limits.json", "jobs", "errors", "events"]
     assert error_of(os.stat, mount.path / ".qxfs" / "api") == errno.ENOENT
     assert error_of(read_all, api(mount, "whoami")) == errno.ENOENT
     assert "-o api" in mount.run("why", api(mount, "whoami")).stdout
