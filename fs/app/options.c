@@ -5,6 +5,7 @@
 
 #include <qxfs/base/nearest.h>
 #include <qxfs/base/sys.h>
+#include <qxfs/tree/config.h>
 
 #include <errno.h>
 #include <stddef.h>
@@ -58,6 +59,8 @@ static const struct option_row rows[] = {
 	  "of changed surveys: append: only what is new, where that is safe; full: all" },
 	{ "open_wait", "SECONDS", "0", VALUE_NUMBER, FIELD(open_wait_s), 0, YEAR_S,
 	  "how long opening a file may wait; 0: as long as it takes" },
+	{ "prefetch", "NUMBER", "0", VALUE_COUNT, FIELD(prefetch), 0, PREFETCH_MAX,
+	  "so many of the exports opened last are refreshed before they are opened again" },
 	{ "export_budget", "NUMBER", "300", VALUE_COUNT, FIELD(export_budget), 0, INT32_MAX,
 	  "first exports that one session may begin within ten minutes; 0: any number" },
 	{ "crawlers", "NAMES", NULL, VALUE_NAMES, FIELD(crawlers), 0, 0,

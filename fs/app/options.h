@@ -27,6 +27,7 @@ struct options {
 	bool strict;
 	int64_t refresh;       /* enum refresh_how */
 	int64_t open_wait_s;   /* 0: as long as it takes */
+	int64_t prefetch;      /* 0: none */
 	int64_t export_budget; /* 0: any number */
 	char *crawlers;        /* NULL: the usual ones */
 	int64_t job_timeout_s;

@@ -214,6 +214,7 @@ static int build_tree(const struct wiring *w, struct parts *p, struct qx_fail *f
 		.open_wait_s = open_wait_s(o),
 		.export_budget = o->export_budget,
 		.crawlers = o->crawlers,
+		.prefetch = (unsigned)o->prefetch,
 		.share = share_of(o),
 		.api = o->api,
 		.audit = o->audit,

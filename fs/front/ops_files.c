@@ -43,7 +43,7 @@ static void open_node(fuse_req_t req, enum tree_verb verb, fuse_ino_t node, int 
 	struct tree_caller who = caller_of(req);
 	struct tree_handle *handle;
 
-	if (verb == TREE_OPEN && tree_is_audited(f->tree))
+	if (verb == TREE_OPEN && tree_wants_program(f->tree))
 		caller_describe(who.pid, who.program, &who.session);
 	int err = tree_open(f->tree, verb, node, flags, &who, &handle);
 	if (err == 0)

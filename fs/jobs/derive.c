@@ -169,6 +169,7 @@ static void want_base(struct job *job)
 		.full_since_ms = i == 0 ? job->full_since_ms : 0,
 		.mtime_s = job->mtime_s,
 		.looking = true, /* it shows the time of what is made from it to nobody */
+		.background = job->background,
 		.uid = job->uid,
 		.done = on_base,
 		.arg = job,

@@ -79,7 +79,8 @@ void job_show(struct job *job)
 	split_show(job, &row);
 	strncpy(row.subject, job->recipe.subject, sizeof(row.subject) - 1);
 	for (const struct want *w = job->wants; w; w = w->next)
-		add_who(&row, w);
+		if (!w->background)
+			add_who(&row, w);
 	board_show(job->jobs->board, job, &row);
 }
 
@@ -136,7 +137,7 @@ void call_prepare(struct job *job, enum endpoint ep)
 	memset(&job->call, 0, sizeof(job->call));
 	job->call.ep = ep;
 	job->call.uid = job->uid;
-	job->call.class = CLASS_PERSON;
+	job->call.class = job->background ? CLASS_BACKGROUND : CLASS_PERSON;
 	job->call.sink_fd = -1;
 	job->call.arg = job;
 	for (int i = 0; i < RECIPE_ARGS; i++)
@@ -428,8 +429,10 @@ void job_succeed(struct job *job)
 /* Pool. */
 static void renew(struct job *job)
 {
+	bool unseen = job->background && job->looking;
 	/* not written: it is asked again a little sooner */
-	(void)cache_renew(job->jobs->config.cache, job->old, job->mtime_s);
+	(void)cache_renew(job->jobs->config.cache, job->old,
+	                  unseen ? job->old->mtime_s : job->mtime_s);
 }
 
 void job_renew(struct job *job)

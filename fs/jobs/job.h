@@ -46,8 +46,8 @@ struct job {
 	struct jobs *jobs;
 	struct job *next;
 	enum job_state state;
-	struct recipe recipe; /* its strings are the job's own */
-	bool full;
+	struct recipe recipe;  /* its strings are the job's own */
+	bool full, background; /* background: nobody has waited for it yet */
 	int64_t full_since_ms; /* of the want that began it */
 	int64_t mtime_s;
 	bool looking; /* nobody has seen mtime_s; neither changes once it is published */
@@ -178,7 +178,7 @@ void job_abandon(struct job *job);           /* the room is being stopped */
 bool job_old_will_do(const struct job *job); /* if the account is away */
 void job_answer(struct job *job, const struct want_result *result);
 void job_free(struct job *job);
-/* job->call anew, for a person who waits, with the recipe's args. */
+/* job->call anew, for a person who waits or for nobody, with the recipe's args. */
 void call_prepare(struct job *job, enum endpoint ep);
 
 /* What job_begin leads to, with a draft: exports.c, fetch.c, collect.c, derive.c. */

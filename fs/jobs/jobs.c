@@ -60,6 +60,7 @@ static struct job *new_job(struct jobs *j, const struct want *w)
 	job->full_since_ms = w->full_since_ms;
 	job->mtime_s = w->mtime_s;
 	job->looking = w->looking;
+	job->background = w->background;
 	job->uid = w->uid;
 	job->percent = -1;
 	job->started_ms = job->moved_ms = sys_now_ms();
@@ -96,6 +97,20 @@ static void begin(struct job *job)
 	job_begin(job);
 }
 
+/* Somebody waits for it now: its calls, and those of what it waits for, are a person's from here.
+ */
+static void hurry(struct jobs *j, struct job *job)
+{
+	job->background = false;
+	if (!job->base_live || !job->base_want.background)
+		return;
+	job->base_want.background = false;
+	for (struct job *base = j->live; base; base = base->next)
+		for (const struct want *w = base->wants; w; w = w->next)
+			if (w == &job->base_want)
+				hurry(j, base);
+}
+
 static void want_arrives(struct task *task)
 {
 	struct want *w = container_of(task, struct want, arrive);
@@ -117,6 +132,8 @@ static void want_arrives(struct task *task)
 	job->wants = w;
 	jobs_watch_deadline(j, w->deadline_ms);
 	if (!fresh) {
+		if (job->background && !w->background)
+			hurry(j, job);
 		if (job->looking && !w->looking && job->state < JOB_PUBLISHING) {
 			job->looking = false;
 			job->mtime_s = job->facts.mtime_s = w->mtime_s;

@@ -97,6 +97,29 @@ int64_t pending_mtime(struct tree *t, const struct place *p)
 	return modified_s > ended_s ? modified_s : ended_s;
 }
 
+int64_t shown_mtime(struct tree *t, const struct node_row *row, const char *arg, bool *ret_unseen)
+{
+	struct place *p = place_get(t, row, arg);
+	*ret_unseen = !(p && p->pending);
+	if (!p)
+		return sys_wall_s();
+	int64_t mtime_s = p->pending ? p->pending->mtime_s : pending_mtime(t, p);
+	place_release(t, p);
+	return mtime_s;
+}
+
+void place_take(struct tree *t, struct place *p, struct generation *gen, int64_t until_s)
+{
+	p->until_s = until_s;
+	if (p->gen != gen) {
+		generation_unref(p->gen);
+		p->gen = generation_ref(gen);
+	}
+	p->outdated = false;
+	p->base_checked_s = 0; /* the next lookup tells */
+	survey_has_files(t, p);
+}
+
 int64_t counted_responses(const int64_t counts[FACTS_COUNTS])
 {
 	int64_t auditable = counts[0], generated = counts[1];

@@ -88,7 +88,6 @@ struct table {
 
 struct op;
 struct visitors;
-struct audit;
 struct entry_op;
 struct handle;
 struct listing;
@@ -100,6 +99,7 @@ struct tree {
 	struct drops *drops;          /* immutable; NULL: there is no journal */
 	struct visitors *visitors;    /* immutable */
 	struct audit *audit;          /* immutable; NULL: none */
+	struct prefetch *prefetch;    /* immutable; NULL: none */
 	struct imports *imports;      /* immutable; likewise, or the mount is read-only */
 	int64_t born_s;               /* immutable */
 	pthread_mutex_t catalog_lock; /* rank 1, before `lock`: one thread makes a catalog */

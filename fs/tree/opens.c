@@ -5,6 +5,7 @@
 #include "inbox.h"
 #include "listing.h"
 #include "live.h"
+#include "prefetch.h"
 #include "used.h"
 
 #include <errno.h>
@@ -331,6 +332,11 @@ bool tree_is_audited(const struct tree *t)
 	return t->audit;
 }
 
+bool tree_wants_program(const struct tree *t)
+{
+	return t->audit || t->prefetch;
+}
+
 void tell_audit(struct tree *t, const struct node *n, const struct tree_caller *who, int err,
                 const struct tree_handle *h)
 {
@@ -380,6 +386,8 @@ int tree_open(struct tree *t, enum tree_verb verb, uint64_t node, int flags,
 		r = kind == NODE_DIR ? -EISDIR : -ELOOP;
 	if (r == 0)
 		used_note(t, n->place->row, n->place->arg);
+	if (r == 0 && verb == TREE_OPEN)
+		prefetch_note(t, n->place->row, n->place->arg, who);
 	if (r != -EAGAIN && verb == TREE_OPEN)
 		tell_audit(t, n, who, r, r == 0 ? *ret : NULL);
 	node_unpin(t, n);

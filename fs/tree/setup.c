@@ -6,6 +6,7 @@
 #include "kept.h"
 #include "opens.h"
 #include "params.h"
+#include "prefetch.h"
 #include "visitors.h"
 
 #include <qxfs/tree/setup.h>
@@ -71,6 +72,8 @@ int tree_new(const struct tree_config *config, struct tree **ret)
 		r = keeper_new(t, &t->keeper);
 	if (r == 0)
 		r = jobs_new(&jobs, &t->jobs);
+	if (r == 0)
+		r = prefetch_new(t, &t->prefetch);
 	if (r == 0)
 		r = inbox_begin(t);
 	if (r < 0) {
@@ -282,6 +285,7 @@ void tree_free(struct tree *t)
 	keeper_free(t->keeper);
 	visitors_free(t->visitors);
 	audit_free(t->audit);
+	prefetch_free(t->prefetch);
 	free_nodes(t);
 	tree_forget_found(t);
 	kept_free(t);

@@ -98,4 +98,10 @@ bool row_is_hidden(const struct tree *t, const struct node_row *row);
 int64_t fresh_until_s(const struct tree *t, const struct place *p);
 int64_t now_until_s(const struct generation *gen);
 
+/* attrs.c: call with tree.lock held */
+/* What has just been fetched or checked is what the place has now. */
+void place_take(struct tree *t, struct place *p, struct generation *gen, int64_t until_s);
+/* What a file shows, or would show if it were looked at now: then nobody has seen it. */
+int64_t shown_mtime(struct tree *t, const struct node_row *row, const char *arg, bool *ret_unseen);
+
 #endif

@@ -15,6 +15,7 @@
 #include <qxfs/base/sys.h>
 
 #include "opens.h"
+#include "prefetch.h"
 #include "spans.h"
 #include "used.h"
 #include "visitors.h"
@@ -41,6 +42,8 @@ static void finish(struct op *op, int err, struct tree_handle *handle)
 
 	if (err == 0)
 		used_note(t, op->row, op->arg);
+	if (err == 0 && op->verb == TREE_OPEN)
+		prefetch_note(t, op->row, op->arg, &op->who);
 	if (op->node && op->verb == TREE_OPEN)
 		tell_audit(t, op->node, &op->who, err, handle);
 	pthread_mutex_lock(&t->lock);
@@ -87,18 +90,11 @@ static void fill_from(struct op *op, const struct want_result *result)
 	struct place *p = op->node->place;
 
 	pthread_mutex_lock(&t->lock);
-	p->until_s = op->until_s;
-	if (p->gen != result->gen) {
-		generation_unref(p->gen);
-		p->gen = generation_ref(result->gen);
-	}
+	place_take(t, p, result->gen, op->until_s);
 	if (!result->stale && p->touched_ms <= op->want.full_since_ms)
 		p->touched_ms = 0;
 	if (!result->stale)
 		settle_base(op, p);
-	p->outdated = false;
-	p->base_checked_s = 0; /* the next lookup tells */
-	survey_has_files(t, p);
 	p->stale = result->stale;
 	p->retry_ms = sys_now_ms() + STALE_MS;
 	if (!op->node->ready && op->verb == TREE_OPEN)
@@ -221,19 +217,6 @@ static void post(struct op *op, int step)
 	pthread_mutex_unlock(&t->lock);
 	if (!go)
 		finish(op, -ECANCELED, NULL);
-}
-
-/* What a file shows, or would show if it were looked at now. Lock held. */
-static int64_t shown_mtime(struct tree *t, const struct node_row *row, const char *arg,
-                           bool *ret_unseen)
-{
-	struct place *p = place_get(t, row, arg);
-	*ret_unseen = !(p && p->pending);
-	if (!p)
-		return sys_wall_s();
-	int64_t mtime_s = p->pending ? p->pending->mtime_s : pending_mtime(t, p);
-	place_release(t, p);
-	return mtime_s;
 }
 
 /* From when on the content must have been asked for; 0: it may be what there is. Lock held. */

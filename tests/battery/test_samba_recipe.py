@@ -19,7 +19,7 @@ from control import SLOW  # tests/sandbox/control.py
 from test_samba import GLOBAL, SMALL, SMBD, Share
 
 RECIPE = ROOT / "packaging" / "samba" / "smb.conf"
-OPTIONS = "allow_other,uid=54320,gid=54320,umask=077,open_wait=15,hold=always"
+OPTIONS = "allow_other,uid=54320,gid=54320,umask=077,open_wait=15,prefetch=50,hold=always"
 LIST = imports.EMPTY
 PEOPLE = imports.people(2)
 

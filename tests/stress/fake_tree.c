@@ -324,6 +324,12 @@ bool tree_is_audited(const struct tree *t)
 	return false;
 }
 
+bool tree_wants_program(const struct tree *t)
+{
+	(void)t;
+	return false;
+}
+
 int tree_refresh(struct tree *t, const char *path, struct buf *out,
                  struct tree_name ret[TREE_NAMES])
 {

@@ -124,6 +124,7 @@ struct want {
 	                          before; 0: none */
 	int64_t mtime_s;       /* what the file shows; kept with the generation */
 	bool looking;          /* nobody has seen that yet: an unchanged document keeps its own */
+	bool background;       /* nobody waits for it: it gives way to people, until one joins */
 	uid_t uid;
 	char program[16];    /* of who waits, for people; "": unknown */
 	int64_t deadline_ms; /* sys_now_ms(): then ETIMEDOUT, the job goes on; 0: none */

@@ -13,6 +13,8 @@
 #include <qxfs/jobs/lists.h>
 #include <qxfs/store/cache.h>
 
+#define PREFETCH_MAX 100
+
 enum hidden { HIDE_DIRECTORY, HIDE_MAILINGLISTS, HIDE_EXCEL, HIDE_IMPORTS, HIDDEN_ };
 
 struct tree_config {
@@ -30,7 +32,8 @@ struct tree_config {
 	int64_t open_wait_s;  /* 0: as long as it takes */
 	const char *crawlers; /* borrowed while the tree is made; see visitors.h */
 	int64_t export_budget;
-	double share; /* of the account's limits: 0.8 */
+	unsigned prefetch; /* so many files are kept fresh: at most PREFETCH_MAX; 0: none */
+	double share;      /* of the account's limits: 0.8 */
 	enum legacy_contacts legacy;
 	uint64_t split_at;     /* so many bytes the service exports at once; more in parts */
 	int64_t job_timeout_s; /* an export that does not move for so long has failed */

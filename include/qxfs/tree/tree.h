@@ -171,7 +171,10 @@ enum tree_import_verb {
 	TREE_IMPORT_DISCARD
 };
 int tree_import(struct tree *t, enum tree_import_verb verb, const char *path, struct buf *out);
-/* Is it to be told who opens what? Then `program` of a caller is wanted of every open. */
+/* Does it matter who opens what (audit, prefetch)? Then `program` of a caller is wanted of every
+ * open. */
+bool tree_wants_program(const struct tree *t);
+/* Is it to be told who opens and gives what? */
 bool tree_is_audited(const struct tree *t);
 /* May this caller use control and see .qxfs: the owner of the mount, or root. */
 bool tree_is_owner(const struct tree *t, uid_t uid);
