@@ -109,12 +109,17 @@ static void jobs_regrow(struct governor *g, int64_t now_ms)
 	}
 }
 
+/* Of so many slots those that this ticket may have. */
+static int share_of_slots(const struct ticket *t, int slots)
+{
+	if (t->class != CLASS_BACKGROUND)
+		return slots;
+	return slots > BACKGROUND_KEEPS_FREE ? slots - BACKGROUND_KEEPS_FREE : 1;
+}
+
 static bool has_request_slot(const struct governor *g, const struct ticket *t)
 {
-	int max = g->requests_max;
-	if (t->class == CLASS_BACKGROUND)
-		max = max > BACKGROUND_KEEPS_FREE ? max - BACKGROUND_KEEPS_FREE : 1;
-	return requests_in_all(g) < max;
+	return requests_in_all(g) < share_of_slots(t, g->requests_max);
 }
 
 /* A slot comes free when something ends: here that is an event, elsewhere it is looked for. */
@@ -126,11 +131,11 @@ static int64_t slot_wait_ms(int others)
 /* Until the job limit alone lets it go; NEVER: only the end of a job does. */
 static int64_t job_wait_ms(const struct governor *g, const struct ticket *t, int64_t now_ms)
 {
-	int limit = jobs_limit(g), jobs = jobs_in_all(g);
+	int limit = share_of_slots(t, jobs_limit(g)), jobs = jobs_in_all(g);
 
 	if (!endpoint_row(t->ep)->starts_job || jobs < limit)
 		return 0;
-	if (jobs >= g->jobs_max || g->others.jobs > 0)
+	if (jobs >= share_of_slots(t, g->jobs_max) || g->others.jobs > 0)
 		return slot_wait_ms(g->others.jobs);
 	int64_t steps = jobs - limit + 1;
 	return g->common.jobs_change_ms + steps * JOB_LIMIT_REGROW_MS - now_ms;

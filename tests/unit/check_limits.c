@@ -210,6 +210,24 @@ static void test_background_never_takes_the_last_two_slots(void **state)
 	governor_free(g);
 }
 
+static void test_background_never_takes_the_last_two_jobs(void **state)
+{
+	(void)state;
+	struct governor *g = make(&usual);
+	struct ticket quiet = { .ep = EP_EXPORT_START, .class = CLASS_BACKGROUND };
+	struct ticket loud = { .ep = EP_EXPORT_START };
+	struct ticket *t = queue_many(g, 15, quiet);
+	int64_t wait_ms;
+
+	assert_int_equal(drain(g, 0, true, &wait_ms), 13);
+	assert_int_equal(wait_ms, -1);
+	struct ticket *u = queue_many(g, 3, loud);
+	assert_int_equal(drain(g, 0, true, &wait_ms), 2);
+	free(t);
+	free(u);
+	governor_free(g);
+}
+
 /* --- order ----------------------------------------------------------------------------------- */
 
 static void test_order_is_class_then_user_then_length_then_age(void **state)
@@ -397,6 +415,7 @@ int main(void)
 		cmocka_unit_test(test_never_more_than_30_in_flight),
 		cmocka_unit_test(test_never_more_than_15_jobs),
 		cmocka_unit_test(test_background_never_takes_the_last_two_slots),
+		cmocka_unit_test(test_background_never_takes_the_last_two_jobs),
 		cmocka_unit_test(test_order_is_class_then_user_then_length_then_age),
 		cmocka_unit_test(test_users_take_turns),
 		cmocka_unit_test(test_what_is_older_than_a_minute_goes_first),

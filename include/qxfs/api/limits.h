@@ -7,7 +7,7 @@
  * and one for each endpoint, all rates and depths times `share`. A 429 on a job halves the job
  * limit; it grows again by one each JOB_LIMIT_REGROW_MS. Order: nothing older than a minute waits
  * behind newer work; then class; round-robin over users; longest expected first; oldest. Two
- * request slots are never background's.
+ * slots of each kind are never background's.
  *
  * Threads: belongs to one thread (the network thread). Times: sys_now_ms() values given by the
  * caller.
