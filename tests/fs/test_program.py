@@ -859,7 +859,7 @@ def test_an_ordinary_user_mounts_reads_and_unmounts(sandbox, ordinary):
     assert st == [str(ORDINARY.pw_uid), str(ORDINARY.pw_gid), "444"]
     for folder in (ordinary.cache, ordinary.state):
         assert {path.lstat().st_uid for path in (folder, *folder.rglob("*"))} == {ORDINARY.pw_uid}
-    assert ordinary.run("ls", f"{ordinary.path}/.qxfs").stdout.split() == ["errors", "jobs", "limits.json", "status.json"]
+    assert ordinary.run("ls", f"{ordinary.path}/.qxfs").stdout.split() == ["errors", "events", "jobs", "limits.json", "status.json"]
     assert '"version"' in ordinary.run(ordinary.program, "status", "--json", ordinary.path).stdout
     assert "on this machine" in ordinary.run(ordinary.program, "why", ordinary.path / FILE).stdout
     touched = ordinary.run("touch", ordinary.path / FILE)
