@@ -203,7 +203,8 @@ def command(door, tmp_path):
         script = 'mount --bind "$0" "$1" && shift && exec "$@"'
         whole = ["unshare", "-m", "--propagation", "private", "sh", "-c", script, door.certificate, TRUSTED, QXFS, *words]
         answer = subprocess.run(whole, env=env, input=given, capture_output=True, text=True, check=False)
-        assert answer.returncode == 0, answer.stdout + answer.stderr
+        # The doctor sees the mounts of other tests, too, and some of these are dead.
+        assert answer.returncode == 0 or words[0] == "doctor", answer.stdout + answer.stderr
         return answer
 
     return run
@@ -251,7 +252,7 @@ def test_the_doctor_tells_where_the_account_lives(sandbox, door, log_in, command
     door.forget()
     sandbox.settings(notice=NOTICE + "az1.qualtrics.com")
     said = command("doctor", "work").stdout
-    assert "ok       service   co1.qualtrics.com answers" in said
+    assert "ok       service   co1.qualtrics.com answers" in said and "fault    service" not in said
     assert "warning  service   co1.qualtrics.com says that the account lives at https://az1.qualtrics.com" in said
     assert door.asked["co1.qualtrics.com"] == ["GET /API/v3/whoami"] and sandbox.token not in said
 
