@@ -106,8 +106,10 @@ struct adoption *adoption_new(struct jobs *j, void (*begin)(struct jobs *j, cons
 
 void adoption_free(struct adoption *a)
 {
-	if (a)
-		forget_found(a);
+	if (!a)
+		return;
+	client_on_death(a->jobs->config.client, NULL, NULL); /* it may outlive us */
+	forget_found(a);
 	free(a);
 }
 

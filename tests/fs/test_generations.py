@@ -752,7 +752,7 @@ def test_a_lost_file_of_an_unchanged_survey_is_only_a_miss(sandbox, mounts, expi
     assert sandbox.count("export_start") == 2
 
 
-def test_kill_while_a_version_is_replaced(sandbox, mounts):
+def test_kill_while_a_version_is_replaced(sandbox, mounts, until):
     """The old one is whole after a kill at that moment."""
     mount = mounts(sandbox)
     path = responses(mount, SMALL)
@@ -768,7 +768,8 @@ def test_kill_while_a_version_is_replaced(sandbox, mounts):
     mount.start()
     sandbox.reset_stats()
     assert read_all(path) in (old, sandbox.entry(SMALL))
-    assert not list(next((mount.cache / "qxfs").iterdir()).glob("draft/*"))
+    drafts = next((mount.cache / "qxfs").iterdir()) / "draft"
+    until(lambda: os.listdir(drafts) == [], 20, "the end of the export that the dead one had begun")
 
 
 # --- polling -----------------------------------------------------------------------------------------------------
