@@ -275,11 +275,12 @@ PADDING = {
 @pytest.fixture(scope="module")
 def service():
     """One account for all: they change nothing there. Each has a mount and a cache of its own."""
-    with Sandbox.start(limits="off", settings={"job_polls": 1}) as account:
+    with Sandbox.start(settings={"job_polls": 1}) as account:
         account.texts = account.add_survey("Texts")
         for text in TEXTS:
             account.append(account.texts, 1, values={"QID1": "1", "QID2_TEXT": text})
         yield account
+        account.check_limits()
 
 
 def environment():

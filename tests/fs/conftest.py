@@ -151,13 +151,22 @@ class Mount:
 def sandbox():
     with Sandbox.start() as account:
         yield account
+        account.check_limits()
 
 
 @pytest.fixture
 def sandboxes():
-    """A factory of accounts with knobs: sandboxes(limits='off')."""
+    """A factory of accounts with knobs: sandboxes(settings={'job_polls': 0})."""
+    made = []
     with contextlib.ExitStack() as stack:
-        yield lambda **knobs: stack.enter_context(Sandbox.start(**knobs))
+
+        def make(**knobs):
+            made.append(stack.enter_context(Sandbox.start(**knobs)))
+            return made[-1]
+
+        yield make
+        for account in made:
+            account.check_limits()
 
 
 @pytest.fixture

@@ -88,7 +88,7 @@ def test_a_list_is_all_its_pages(sandbox, mount):
 
 @pytest.mark.parametrize("settings", [{"short_pages": True}, {"empty_pages": True}, {"page_size": 1}, {"page_size": 6}])
 def test_pages_of_any_length_are_joined(settings, sandboxes, mounts):
-    box = sandboxes(limits="off", settings=settings)
+    box = sandboxes(settings=settings)
     mount = mounts(box, "api")
     text = read_all(api(mount, "surveys")).decode()
     assert len({survey["id"] for survey in json.loads(text)}) == 6
@@ -422,7 +422,7 @@ def test_deep_indentation_overflows_memory_into_the_file(sandbox, mount):
 
 @pytest.mark.skipif(SANITIZED, reason="a sanitizer's own memory grows")
 def test_memory_does_not_grow_with_the_pages(sandboxes, mounts):
-    box = sandboxes(limits="off", extra=("--contacts", "200000"), settings={"page_size": 1000})
+    box = sandboxes(extra=("--contacts", "200000"), settings={"page_size": 1000})
     mount = mounts(box, "api")
     before = peak_of(mount.pid)
     size = 0
@@ -586,7 +586,7 @@ def test_without_network_there_is_nothing_to_serve(sandbox, mount):
 
 def test_calls_count_among_those_of_their_endpoint(sandboxes, mounts):
     """60 schemas a minute, by whatever name they are asked for: with share=0.1 six at once, then one in ten seconds."""
-    box = sandboxes(limits="off")
+    box = sandboxes()
     mount = mounts(box, "api,share=0.1,open_wait=3")
     box.reset_stats()
     for _ in range(5):
@@ -600,7 +600,7 @@ def test_calls_count_among_those_of_their_endpoint(sandboxes, mounts):
 
 @pytest.mark.parametrize("path, calls", [("eventsubscriptions", 6), ("organizations/current", 1)])
 def test_unknown_paths_are_asked_for_slowly(path, calls, sandboxes, mounts):
-    box = sandboxes(limits="off")
+    box = sandboxes()
     mount = mounts(box, "api,share=0.1,open_wait=2")
     box.reset_stats()
     for _ in range(calls):

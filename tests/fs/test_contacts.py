@@ -561,7 +561,7 @@ MANY = 100_000 if SANITIZED else 1_000_000
 
 @pytest.mark.timeout(240 * SLOW)
 def test_a_million_contacts_cost_their_pages_and_little_memory(sandboxes, mounts, tmp_path):
-    box = sandboxes(limits="off", settings={"page_size": 1000}, extra=("--contacts", str(MANY)))
+    box = sandboxes(settings={"page_size": 1000}, extra=("--contacts", str(MANY)))
     mount = mounts(box)
     box.reset_stats()
     with subprocess.Popen(["ls", "-1U", contacts(mount)], stdout=subprocess.PIPE) as ls:

@@ -246,8 +246,9 @@ READERS = [
 @pytest.fixture(scope="module")
 def service():
     """One account for all readers: they change nothing there. Each has a mount and a cache of its own."""
-    with Sandbox.start(limits="off", settings={"job_polls": 1}) as account:
+    with Sandbox.start(settings={"job_polls": 1}) as account:
         yield account
+        account.check_limits()
 
 
 @pytest.fixture
@@ -366,7 +367,7 @@ def test_a_survey_without_responses_is_three_header_rows(sandbox, mount):
 
 
 def test_a_survey_of_100_000_responses_is_whole(sandboxes, mounts):
-    account = sandboxes(limits="off")
+    account = sandboxes()
     mount = mounts(account)
     got = run("sha256sum", mount.path / "surveys" / PANEL / "responses.csv").split()[0].decode()
     told = account.entry_sha256(PANEL)
@@ -376,7 +377,7 @@ def test_a_survey_of_100_000_responses_is_whole(sandboxes, mounts):
 
 def test_an_entry_over_1_gb_is_served_in_64_mb_of_memory(sandboxes, mounts):
     size = 1_100_000_000
-    account = sandboxes(limits="off")
+    account = sandboxes()
     account.make_big(SMALL, size)
     mount = mounts(account)
     path = mount.path / "surveys" / SMALL / "responses.csv"

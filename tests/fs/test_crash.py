@@ -109,7 +109,7 @@ class Crash:
         self.children = []
         self.reads = 0
         self.changed = False
-        sandbox.settings(limits=False, job_polls=0, odd_percent_every=0)
+        sandbox.settings(job_polls=0, odd_percent_every=0)
         self.truth = {survey: sandbox.entry(survey) for survey in SHELF}
         mount.start()
         self.account = Account(mount)

@@ -715,7 +715,6 @@ def test_readers_of_a_failing_file_all_fail_and_later_ones_succeed(sandbox, moun
 
 @pytest.mark.concurrency
 def test_one_broken_file_among_good_ones(sandbox, mounts):
-    sandbox.settings(limits=False)
     mount = mounts(sandbox)
     made = sandbox.add_surveys(10, prefix="Good", responses=5)
     sandbox.fault(FILE, "corrupt", offset=200, match=SURVEY)

@@ -680,7 +680,6 @@ def test_many_files_through_a_small_cache(sandbox, mounts):
     for number, survey in enumerate(surveys):
         sandbox.make_big(survey, 700_000 + 1000 * number)
     mount = mounts(sandbox, "cache_size=2M")
-    sandbox.settings(limits=False)
 
     def check(survey):
         return read_all(responses(mount, survey)) == sandbox.entry(survey)

@@ -63,7 +63,7 @@ def in_flight(sandbox):
 
 @pytest.mark.parametrize("seconds", [0.0, 0.15], ids=["quick", "slow"])
 def test_killed_at_any_moment_nothing_is_lost_or_sent_twice(sandboxes, mounts, until, seconds):
-    box = sandboxes(limits="off", settings={"import_polls": 1})
+    box = sandboxes(settings={"import_polls": 1})
     if seconds:
         box.fault("contact_import", "delay", seconds=seconds)
 

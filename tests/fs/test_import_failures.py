@@ -137,7 +137,7 @@ def test_what_is_uncertain_is_not_sent_again_by_copying_it_again(sandbox, mount)
 
 def test_what_a_mount_sent_is_told_by_the_next(sandboxes, mounts):
     """10,001 contacts go out in two requests; the mount is killed while the second is on its way to the service."""
-    box = sandboxes(limits="off", settings={"import_polls": 1})
+    box = sandboxes(settings={"import_polls": 1})
     box.fault("contact_import", "hold", nth=2)
     mount = mounts(box, "import_delay=0")
     target = give(mount, count=10_001)

@@ -14,7 +14,7 @@ ROWS = 20_000 if SANITIZED else 200_000
 
 @pytest.mark.timeout(200 * SLOW)
 def test_many_contacts_are_taken_split_imported_and_reported(sandboxes, mounts):
-    box = sandboxes(limits="off", settings={"import_polls": 1, "page_size": 1000})
+    box = sandboxes(settings={"import_polls": 1, "page_size": 1000})
     mount = mounts(box, "import_delay=0")
     target = folder(mount) / "many.csv"
     target.write_bytes(people(ROWS))

@@ -76,7 +76,7 @@ def check_the_end(sandbox, mount, name, email, taken, out):
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize("phase", ["given", "sent"])
 def test_killed_at_every_call(sandboxes, mounts, phase, call, until):
-    box = sandboxes(limits="off", settings={"import_polls": 1})
+    box = sandboxes(settings={"import_polls": 1})
     mount = mounts(box, "import_delay=3600" if phase == "sent" else "import_delay=0")
     ends = []
     for step in range(1, STEPS):

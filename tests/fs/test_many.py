@@ -13,7 +13,7 @@ MORE = 1_000 if SANITIZED else 10_000
 
 @pytest.mark.timeout(120 * SLOW)
 def test_looking_at_10_000_surveys_costs_their_pages_once(sandboxes, mounts, expire, until):
-    box = sandboxes(limits="off", extra=("--surveys", str(MORE)))
+    box = sandboxes(extra=("--surveys", str(MORE)))
     mount = mounts(box, "fresh=300")
     surveys = mount.path / "surveys"
     pages = -(-len(box.info()["surveys"]) // 100)

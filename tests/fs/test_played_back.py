@@ -39,13 +39,14 @@ def replayed(mounts):
     def make(*options, only=(), besides=None):
         """besides: results that were not recorded and are needed to come to what was, by endpoint."""
         words = [word for name in only for word in ("--exchange", name)]
-        servers.append(Sandbox.spawn(limits="off", extra=("--replay", str(RECORDED), *words)))
+        servers.append(Sandbox.spawn(extra=("--replay", str(RECORDED), *words)))
         for endpoint, result in (besides or {}).items():
             servers[-1].fault(endpoint, "status", status=200, body={"result": result, "meta": {}})
         return mounts(servers[-1], "legacy_contacts=on", *options)
 
     yield make
     for server in servers:
+        server.check_limits()
         server.stop()
 
 

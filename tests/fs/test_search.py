@@ -281,7 +281,7 @@ def test_nobody_meets_the_search(mount):
 @pytest.mark.parametrize(("count", "enough"), [(9_950, True), (10_000, False), (10_001, False), (30_000, False)])
 def test_a_search_is_whole_or_an_error(sandboxes, mounts, count, enough):
     """Past 10,000 the service gives no more; whether there are more nobody can know then."""
-    box = sandboxes(limits="off", settings={"page_size": 1000})
+    box = sandboxes(settings={"page_size": 1000})
     box.change_directory(MAIN, contacts=count)
     mount = mounts(box)
     path = search(mount, "emailDomain=example.com", "csv")
@@ -297,7 +297,7 @@ def test_a_search_is_whole_or_an_error(sandboxes, mounts, count, enough):
 
 def test_a_refusal_at_the_end_is_too_many(sandboxes, mounts):
     """Pages that do not add up to 10,000: the one that would pass it is a 400."""
-    box = sandboxes(limits="off", settings={"page_size": 999})
+    box = sandboxes(settings={"page_size": 999})
     box.change_directory(MAIN, contacts=30_000)
     mount = mounts(box)
     assert error_of(search(mount, "emailDomain=example.com").read_text) == errno.EFBIG

@@ -307,7 +307,7 @@ def test_350_surveys_on_their_pages_are_all_there(knobs, sandboxes, mounts):
 
 
 def test_10_000_surveys_are_listed_once_each(sandboxes, mounts):
-    account = sandboxes(limits="off", settings={"page_size": 1000})
+    account = sandboxes(settings={"page_size": 1000})
     made = account.add_surveys(10_000 - DEMO_SURVEYS, prefix="The same prefix of a rather long name of a survey")
     mount = mounts(account)
     surveys = mount.path / "surveys"
@@ -328,7 +328,7 @@ def test_10_000_surveys_are_listed_once_each(sandboxes, mounts):
 
 
 def test_a_listing_under_way_neither_skips_nor_repeats(sandboxes, mounts):
-    account = sandboxes(limits="off")
+    account = sandboxes()
     account.add_surveys(2000)
     mount = mounts(account, "fresh=0")
     surveys = mount.path / "surveys"
@@ -346,7 +346,7 @@ def test_a_listing_under_way_neither_skips_nor_repeats(sandboxes, mounts):
 
 def test_a_listing_under_way_does_not_go_on_in_a_newer_one(sandboxes, mounts, until):
     """The kernel would go on by the offset, where other names stand in the newer one."""
-    account = sandboxes(limits="off")
+    account = sandboxes()
     account.add_surveys(2000)
     mount = mounts(account, "fresh=3")
     surveys = mount.path / "surveys"
@@ -646,7 +646,7 @@ def test_an_unlisted_survey_is_found_by_its_id_and_listed_from_then_on(how, sand
 
 @pytest.mark.concurrency
 def test_surveys_found_at_the_same_time_are_all_listed(sandboxes, mounts):
-    sandbox = sandboxes(limits="off")
+    sandbox = sandboxes()
     mount = mounts(sandbox)
     surveys = mount.path / "surveys"
     found = [sandbox.add_survey(f"Shared {n}", 1, listed=False) for n in range(24)]

@@ -91,9 +91,9 @@ class Box:
         if request.key != oauth.KEY:
             self._authorize(request)
         if self.settings.limits and in_flight > self.settings.max_in_flight:
-            raise ApiError(429, 'Too many requests are in flight.', 'SANDBOX_429')
+            raise self.limits.refuse('in flight', 'Too many requests are in flight.', 'max_in_flight')
         if not self.limits.take(request.key):
-            raise ApiError(429, 'Too Many Requests', 'SANDBOX_429')
+            raise self.limits.refuse(request.key, 'Too Many Requests', 'endpoint_limits', 'brand_limit')
         if self.settings.percent_500 and self.dice.random() * 100 < self.settings.percent_500:
             raise ApiError(500, 'Internal Server Error', 'SANDBOX_500', more={'instanceId': 'sandbox'})
         if request.key == oauth.KEY:

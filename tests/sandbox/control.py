@@ -210,6 +210,16 @@ class Sandbox:
         """How full each bucket is."""
         return self.call('limits')
 
+    def exceeded(self) -> list[str]:
+        """Endpoints (or 'jobs', 'in flight') for which a call was answered 429 because a limit of the service was not
+        kept: none that a fault asked for, or whose knob was turned. reset_stats forgets none."""
+        return self.call('exceeded')
+
+    def check_limits(self) -> None:
+        """Colleagues would have noticed: no call may have been over a limit of the service."""
+        exceeded = self.exceeded()
+        assert not exceeded, f'{len(exceeded)} calls were over the limits of the account: {exceeded[:20]}'
+
     def reset_limits(self) -> None:
         self.call('reset_limits')
 

@@ -79,7 +79,7 @@ class Jobs:
         with self.lock:
             running = self.running() + self.reserved + 1
             if self.box.settings.limits and running > self.box.settings.max_jobs:
-                raise ApiError(429, 'Too many jobs are running at the same time.', 'SANDBOX_429')
+                raise self.box.limits.refuse('jobs', 'Too many jobs are running at the same time.', 'max_jobs')
             self.box.stats.jobs(running)
             self.reserved += 1
         place = [True]

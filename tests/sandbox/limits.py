@@ -5,6 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
+from replies import ApiError
+from settings import Settings
+
+OWN = Settings()    # the service's figures, as far as they are known
+
 
 class Bucket:
     """Holds a minute's calls and drains evenly; a call that does not fit is refused and not counted."""
@@ -26,11 +31,19 @@ class Limits:
         self.table = table
         self.buckets: dict[str, Bucket] = {}
         self.lock = threading.Lock()
+        self.exceeded: list[str] = []       # what of the service's own figures was not kept, since the start
 
     def figure(self, key: str) -> int:
         if key == 'brand':
             return self.settings.brand_limit
         return self.settings.endpoint_limits.get(key, self.table.get(key, self.settings.brand_limit))
+
+    def refuse(self, what: str, words: str, *knobs: str) -> ApiError:
+        """The 429 for a limit, noted unless a test has turned one of its knobs."""
+        if all(getattr(self.settings, knob) == getattr(OWN, knob) for knob in knobs):
+            with self.lock:
+                self.exceeded.append(what)
+        return ApiError(429, words, 'SANDBOX_429')
 
     def take(self, key: str) -> bool:
         """Count a call; False if the endpoint's or the brand's bucket is full."""

@@ -109,6 +109,10 @@ def limits(server) -> dict:
     return server.box.limits.levels()
 
 
+def exceeded(server) -> list:
+    return server.box.limits.exceeded
+
+
 def reset_limits(server) -> None:
     server.box.limits.reset()
 
@@ -399,7 +403,7 @@ def resume(server) -> None:
 
 DOORS: dict[str, Callable] = {door.__name__: door for door in (
     info, settings, fault, clear_faults, release, wait_held, wait_for, wait_idle, requests, stats, reset_stats, limits,
-    reset_limits, hold_jobs, release_jobs, jobs, wait_ready, force_job, forget_jobs, advance, append, edit,
+    exceeded, reset_limits, hold_jobs, release_jobs, jobs, wait_ready, force_job, forget_jobs, advance, append, edit,
     delete_response, response_ids, add_survey, add_sample, add_surveys, delete_survey, change_survey, add_question,
     make_big, entry, entry_sha256,
     add_directory, change_directory, add_list, change_list, add_contact, add_distribution,

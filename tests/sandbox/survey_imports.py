@@ -34,11 +34,12 @@ class Ceiling:
         self.running = 0
 
     @contextlib.contextmanager
-    def one(self, settings):
+    def one(self, box):
         """Be one of them; 429 if there is no room."""
         with self.lock:
-            if settings.limits and self.running >= settings.max_survey_imports:
-                raise ApiError(429, 'Too many surveys are imported at the same time.', 'SANDBOX_429')
+            if box.settings.limits and self.running >= box.settings.max_survey_imports:
+                raise box.limits.refuse('survey imports', 'Too many surveys are imported at the same time.',
+                                        'max_survey_imports')
             self.running += 1
         try:
             yield
@@ -53,7 +54,7 @@ def create(box, request: Request, args: dict) -> Reply:
         source = allowed(box, request.headers['x-copy-source'])
         name = json_body(request).get('projectName') or f'{source.name} - Copy'
         return _added(box, request, _copy(box, source, str(name)))
-    with box.survey_imports.one(box.settings):
+    with box.survey_imports.one(box):
         if box.settings.survey_import_seconds:
             box.faults.wait(box.settings.survey_import_seconds, request.key)
         name, kind, data = _source(box, request)

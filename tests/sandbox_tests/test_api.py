@@ -362,6 +362,26 @@ def test_brand_bucket(box):
     assert box.stats()['refused_429'] == 3
 
 
+def test_what_was_over_a_limit_is_told_unless_it_was_asked_for(box):
+    box.settings(brand_limit=1, max_in_flight=1, max_jobs=1)
+    box.fault('whoami', 'status', status=429)
+    for path in ('whoami', 'surveys', 'surveys'):
+        box.api('GET', f'{V3}/{path}')
+    assert box.exceeded() == []
+    box.check_limits()
+    box.settings(brand_limit=3000, max_in_flight=30, max_jobs=15)
+    box.reset_limits()
+    codes = [start(box, SMALL, format='csv')[0] for _ in range(17)]
+    jobs = codes.count(429)
+    box.settings(max_jobs=1000)
+    while start(box, SMALL, format='csv')[0] == 200:
+        pass
+    assert box.exceeded() == ['jobs'] * jobs + ['export_start']
+    box.reset_stats()
+    with pytest.raises(AssertionError, match='export_start'):
+        box.check_limits()
+
+
 def test_in_flight(box):
     box.hold('whoami')
     with concurrent.futures.ThreadPoolExecutor(64) as pool:

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 import jobs
+from limits import Limits
 from replies import ApiError
 from settings import Settings
 
@@ -15,7 +16,9 @@ CEILING = 15
 @pytest.fixture
 def table():
     most = []
-    return jobs.Jobs(SimpleNamespace(settings=Settings(), clock=lambda: 0.0, stats=SimpleNamespace(jobs=most.append)))
+    settings = Settings()
+    return jobs.Jobs(SimpleNamespace(settings=settings, clock=lambda: 0.0, limits=Limits(settings, lambda: 0.0, {}),
+                                     stats=SimpleNamespace(jobs=most.append)))
 
 
 def start(opened, table):
