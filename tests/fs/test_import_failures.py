@@ -107,14 +107,19 @@ def test_responses_are_repeated_under_their_key(sandbox, mount, kind, given):
 
 @LONG
 @pytest.mark.parametrize("kind", ["reset_after", "status_after"])
-def test_a_survey_whose_answer_was_lost_is_found(sandbox, mount, kind):
+def test_a_survey_whose_answer_was_lost_is_found(sandbox, mount, kind, until):
     sandbox.fault("survey_create", kind, nth=1, **({"status": 503} if kind == "status_after" else {}))
     target = mount.path / "surveys" / "import" / "Guests.txt"
     target.write_text("1. How old are you?\n\nyoung\nold\n")
     status, said = wait_for(mount, target)
     assert status == 0, said
     assert sandbox.count("survey_create") == 1
-    assert [name for name in os.listdir(mount.path / "surveys" / "by-name") if name.startswith("Guests")] == ["Guests"]
+
+    def found():
+        return [name for name in os.listdir(mount.path / "surveys" / "by-name") if name.startswith("Guests")]
+
+    until(found, 20, "its name")  # the list is asked for when the import is over
+    assert found() == ["Guests"]
 
 
 def test_what_is_uncertain_is_not_sent_again_by_copying_it_again(sandbox, mount):

@@ -271,9 +271,10 @@ def test_a_survey_recorded_from_the_service(sandbox, mount):
     assert sandbox.result(f"/surveys/{surveys(sandbox)[name]}")["questions"]
 
 
-def test_a_new_survey_is_there_without_a_remount(sandbox, mount):
+def test_a_new_survey_is_there_without_a_remount(sandbox, mount, until):
     assert given(mount, "surveys", "Gäste.txt", "1. How old are you?\n\nyoung\nold\n")[0] == 0
     new = surveys(sandbox)["Gäste"]
+    until(lambda: new in os.listdir(mount.path / "surveys"), 20, "its folder")  # the list is asked for when it is over
     assert os.readlink(mount.path / "surveys" / "by-name" / "Gäste") == f"../{new}"
     assert new in os.listdir(mount.path / "surveys")
     assert json.loads((mount.path / "surveys" / new / "survey.json").read_text())["name"] == "Gäste"
