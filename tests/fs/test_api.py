@@ -524,7 +524,8 @@ def test_a_wait_that_is_given_up_gives_up_the_request(number, sandbox, mount, un
     reader.communicate(timeout=5 * SLOW)
     assert reader.returncode == -number
     until(lambda: mount.status()["limits"]["requests"] == 0, what="the end of the request")
-    assert mount.status()["jobs"] == [] and mount.status()["failures"] == []
+    until(lambda: mount.status()["jobs"] == [], what="the end of the job")
+    assert mount.status()["failures"] == []
     sandbox.release()
     assert load(api(mount, "whoami"))
 
