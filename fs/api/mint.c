@@ -66,7 +66,8 @@ static void on_minted(struct call *mint)
 		fail_parked(c, &fail);
 		return;
 	}
-	for (struct call *call; (call = client_find(c, CALL_PARKED));)
+	/* Who is parked again, for the bearer has ended meanwhile, waits for the next one. */
+	for (struct call *call; mint_is_ready(c) && (call = client_find(c, CALL_PARKED));)
 		client_queue(c, call);
 }
 

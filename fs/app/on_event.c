@@ -29,6 +29,7 @@
 #define AGAIN_MS 60000
 #define QUEUE_MAX 16
 #define RECENT_MAX 64
+#define PIECES_MAX 16 /* of its output at once: who writes without end is ended, too */
 #define OUTPUT_MAX 800
 
 /* What a command may know of ours: nothing that holds a credential. */
@@ -128,12 +129,12 @@ static bool take(struct on_event *o, struct event *ret)
 
 /* --- running --------------------------------------------------------------------------------- */
 
-/* Reads what is there, keeps the beginning. False: there will be no more. */
+/* Reads what is there, but not for ever, keeps the beginning. False: there will be no more. */
 static bool read_output(int fd, char output[OUTPUT_MAX], size_t *len)
 {
 	char rest[4096];
 
-	for (;;) {
+	for (int pieces = 0; pieces < PIECES_MAX; pieces++) {
 		ssize_t got = read(fd, rest, sizeof(rest));
 		if (got < 0 && errno == EINTR)
 			continue;
@@ -145,6 +146,7 @@ static bool read_output(int fd, char output[OUTPUT_MAX], size_t *len)
 		*len += n;
 		output[*len] = '\0';
 	}
+	return true;
 }
 
 static int64_t end_of(const struct on_event *o, int64_t began_ms)

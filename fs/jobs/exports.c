@@ -283,6 +283,10 @@ static void export_failed(struct job *job)
 		export_all(job, "the service could not export what is new");
 		return;
 	}
+	if (export_is_unwanted(job)) { /* in parts it would take hours, for nobody */
+		export_quit(job);
+		return;
+	}
 	if (split_instead(job))
 		return;
 	const char *said = json_str(job->call.answer, "meta.error.errorMessage");

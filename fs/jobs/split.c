@@ -264,15 +264,14 @@ bool split_count(struct job *job, struct survey_seen *ret)
 	return true;
 }
 
-/* Of the second reading only what came since is taken over; see the top. */
+/* What came since is taken over at the end, if it is there; see settle_counts. */
 static void counted(struct job *job)
 {
 	struct survey_seen seen;
 
 	if (!split_count(job, &seen))
 		return;
-	job->facts.counts[AUDITABLE] = seen.counts[AUDITABLE];
-	job->facts.counts[GENERATED] = seen.counts[GENERATED];
+	memcpy(job->split->after, seen.counts, sizeof(job->split->after));
 	job->split->counted = true;
 	split_ask_for(job, PLAN_ALL);
 }

@@ -23,6 +23,7 @@ struct split {
 	uint64_t joined;                /* bytes of those before the present one */
 	uint64_t bytes[FACTS_CUTS + 1]; /* of the rows of each window */
 	int64_t deleted;                /* since the first reading */
+	int64_t after[FACTS_COUNTS];    /* the counts before the last part; while `counted` */
 	int64_t failed_s;               /* when the whole failed, calendar */
 
 	/* the pool's, while the job's disk_live */

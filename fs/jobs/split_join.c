@@ -1,4 +1,5 @@
 /* split_join.c: what came of a part goes behind the others; see split.c. */
+#include "append.h"
 #include "split.h"
 
 #include <errno.h>
@@ -93,6 +94,23 @@ static int64_t rows_at_least(const struct job *job)
 	return known ? s->dates.rows - s->deleted : -1;
 }
 
+/* The counts that the file is said to have: never more than it holds, or the next look would find
+ * nothing changed. A response that came meanwhile with a date of a part that was there already is
+ * counted by the service, and not in the file. */
+static void settle_counts(struct job *job)
+{
+	const struct split *s = job->split;
+	int64_t *counts = job->facts.counts;
+	int64_t told =
+		s->after[AUDITABLE] + s->after[GENERATED] - counts[AUDITABLE] - counts[GENERATED];
+	int64_t came = s->text.rows - rows_at_least(job);
+
+	if (!s->counted || rows_at_least(job) < 0 || came < told)
+		return;
+	counts[AUDITABLE] = s->after[AUDITABLE];
+	counts[GENERATED] = s->after[GENERATED];
+}
+
 static void finish(struct job *job);
 
 /* What was deleted since the last part's POST counts, too. */
@@ -126,6 +144,7 @@ static void finish(struct job *job)
 		job_fail(job);
 		return;
 	}
+	settle_counts(job);
 	job->unpacked = (struct unpacked){ .length = s->text.length, .crc = s->text.crc };
 	plan_settle(&s->plan, s->bytes, s->most);
 	job->facts.split = (struct facts_split){
