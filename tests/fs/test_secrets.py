@@ -14,7 +14,7 @@ import threading
 
 import pytest
 
-from common import QXFS, error_of, read_all
+from common import QXFS, SANITIZED, error_of, read_all
 from desk import NEEDS, Desk
 from imports import folder, people, wait_for
 
@@ -165,6 +165,7 @@ def dumps_core(process):
     return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT).si_code == os.CLD_DUMPED
 
 
+@pytest.mark.skipif(SANITIZED, reason="the sanitizer answers the crash itself")
 def test_a_crash_leaves_no_core(sandbox, mounts, monkeypatch, tmp_path):
     """With no limit on core files, and a folder where they could be written."""
     hard = resource.getrlimit(resource.RLIMIT_CORE)[1]

@@ -5,7 +5,6 @@ says from when on that may be the reason. A sandbox without that limit tells wha
 """
 
 import concurrent.futures
-import datetime
 import errno
 import hashlib
 import json
@@ -118,21 +117,6 @@ def test_what_comes_between_two_parts_is_in_the_last(sandbox, limited):
         sandbox.append(CUSTOMERS, 3)
         sandbox.clear_faults()
         assert reader.result(60) == whole(sandbox, CUSTOMERS)
-
-
-def test_what_comes_with_an_old_date_meanwhile_is_there_at_the_next_look(sandbox, limited, refresh):
-    """An import keeps its dates: its window may have been fetched, and the counts tell of it all the same."""
-    path = limited("responses.csv", 3, "fresh=1")
-    first = sandbox.result(f"/surveys/{CUSTOMERS}/responses/{sandbox.response_ids(CUSTOMERS, 3, 1)[0]}")
-    early = datetime.datetime.fromisoformat(first["values"]["recordedDate"].replace("Z", "+00:00")).timestamp()
-    sandbox.hold("export_start", nth=7)
-    with concurrent.futures.ThreadPoolExecutor(1) as pool:
-        reader = pool.submit(read_all, path)
-        assert sandbox.wait_held("export_start", 1)
-        sandbox.append(CUSTOMERS, 2, recorded=int(early * 1000))
-        sandbox.clear_faults()
-        told = reader.result(60)
-    assert refresh(path)[0] == whole(sandbox, CUSTOMERS) or told == whole(sandbox, CUSTOMERS)
 
 
 @pytest.mark.parametrize("post", [5, 7], ids=["second part", "last part"])
