@@ -118,17 +118,16 @@ void adoption_free(struct adoption *a)
 void export_recall(struct job *job)
 {
 	buf_clear(&job->asked.record);
-	if (job->recipe.kind == JOB_EXPORT && !job->full)
+	if (job->recipe.kind == JOB_EXPORT)
 		(void)draft_recall(job->draft, &job->asked.record); /* mostly there is none */
 }
 
 bool export_resume(struct job *job)
 {
-	struct buf record = job->asked.record;
+	const struct buf *record = &job->asked.record;
 
-	job->asked.record = (struct buf){ 0 };
-	int r = record.len ? record_take(job, record.data, record.len) : -ENOENT;
-	buf_done(&record);
+	/* Who wants it anew has touched what the dead mount asked for. */
+	int r = record->len && !job->full ? record_take(job, record->data, record->len) : -ENOENT;
 	if (r < 0)
 		return false;
 	log_info("jobs", "%.*s: its export, which another mount began, is followed to its end",
@@ -144,11 +143,8 @@ bool export_resume(struct job *job)
 /* Pool. What cannot be noted is nobody's when this mount dies. */
 static void note(struct job *job)
 {
-	struct buf text = { 0 };
+	int r = draft_record(job->draft, job->asked.record.data, job->asked.record.len);
 
-	record_text(job, &text);
-	int r = buf_failed(&text) ? -ENOMEM : draft_record(job->draft, text.data, text.len);
-	buf_done(&text);
 	job->asked.recorded = r == 0;
 	if (r < 0)
 		log_debug("jobs", "%.*s: its job is not noted: %s", JOB_LOGGED(job), strerror(-r));
@@ -157,7 +153,10 @@ static void note(struct job *job)
 void export_note(struct job *job, job_step *then)
 {
 	/* Of parts nothing is left that another mount could join. */
-	if (job->split)
+	job->asked.recorded = false;
+	if (!job->split)
+		record_text(job, &job->asked.record);
+	if (job->split || buf_failed(&job->asked.record))
 		then(job);
 	else
 		job_disk(job, note, then);
@@ -177,7 +176,7 @@ void export_quit(struct job *job)
 
 bool export_outlives(const struct job *job)
 {
-	return job->jobs->stopping && job->asked.recorded && job->state != JOB_READY;
+	return job->jobs->stopping && job->asked.recorded;
 }
 
 int export_running(const struct jobs *j)

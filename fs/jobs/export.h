@@ -25,7 +25,10 @@ struct asked {
 	struct buf body;   /* owned */
 	bool adopted;      /* nobody of ours wanted it first */
 	bool recorded;     /* who follows us finds it */
-	struct buf record; /* what a dead mount left of it; owned; the pool's, while disk_live */
+	bool left;         /* at its end: the service goes on, and so do its slot and its record */
+	struct buf record; /* what a dead mount left of it, then our own; owned; the pool's, while
+	                      disk_live */
+	int64_t renewed_s; /* the time that an unchanged one shows; the same */
 };
 
 /* exports.c: the POST, and what follows. */
@@ -82,7 +85,7 @@ void export_note(struct job *job, void (*then)(struct job *job));
 /* Jobs thread: an adopted one that nobody waits for, when there is nothing to follow. */
 bool export_is_unwanted(const struct job *job);
 void export_quit(struct job *job);
-/* Does the service go on with it while this mount ends? Then it keeps its slot and its record. */
+/* Jobs thread: one that has not come to its end: does the service go on with it? */
 bool export_outlives(const struct job *job);
 /* Of all mounts of the account. */
 int export_running(const struct jobs *j);

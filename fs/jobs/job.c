@@ -395,7 +395,7 @@ static void settle(struct job *job)
 
 static void drop_draft(struct job *job)
 {
-	if (export_outlives(job))
+	if (job->asked.left)
 		draft_keep_record(job->draft);
 	draft_free(job->draft);
 	job->draft = NULL;
@@ -410,7 +410,8 @@ static void leave_slot(struct job *job)
 
 static void end(struct job *job, enum job_state state)
 {
-	if (export_outlives(job) && state != JOB_READY)
+	job->asked.left = state != JOB_READY && export_outlives(job);
+	if (job->asked.left)
 		leave_slot(job);
 	else
 		job_release_slot(job);
@@ -429,14 +430,15 @@ void job_succeed(struct job *job)
 /* Pool. */
 static void renew(struct job *job)
 {
-	bool unseen = job->background && job->looking;
 	/* not written: it is asked again a little sooner */
-	(void)cache_renew(job->jobs->config.cache, job->old,
-	                  unseen ? job->old->mtime_s : job->mtime_s);
+	(void)cache_renew(job->jobs->config.cache, job->old, job->asked.renewed_s);
 }
 
 void job_renew(struct job *job)
 {
+	bool unseen = job->background && job->looking;
+
+	job->asked.renewed_s = unseen ? job->old->mtime_s : job->mtime_s;
 	job_disk(job, renew, job_succeed);
 }
 
