@@ -7,6 +7,9 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 QXFS = pathlib.Path(os.environ.get("QXFS", ROOT / "build" / "qxfs"))
+WRONG = "wrongTokenwrongTokenwrongTokenwrongToken"
+CHECK, START, PROGRESS, FILE = "survey", "export_start", "export_progress", "export_file"
+REQUESTS, JOBS = 30, 15  # at once, of an account
 SANITIZED = QXFS.exists() and any(word in QXFS.read_bytes() for word in (b"__asan_init", b"__tsan_init"))
 
 
@@ -36,3 +39,20 @@ def peak_of(pid):
     """VmHWM, in bytes."""
     (line,) = [line for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines() if "VmHWM" in line]
     return int(line.split()[1]) * 1024
+
+
+def tokens_for(winner, order, good):
+    """Whoever comes behind the winner holds a token that is no good; whoever comes before it holds none."""
+    return {name: good if name == winner else WRONG for name in order[order.index(winner):]}
+
+
+def outside_profile(folder, file=None, variable=None):
+    """(words, environment) that give these tokens by -o token_file= and by the variable."""
+    words, env = [], {}
+    if file:
+        (folder / "token").write_text(file)
+        (folder / "token").chmod(0o600)
+        words = ["-o", f"token_file={folder}/token"]
+    if variable:
+        env = {"QUALTRICS_API_TOKEN": variable}
+    return words, env

@@ -17,7 +17,7 @@ import time
 
 import pytest
 
-from common import QXFS, ROOT
+from common import QXFS, ROOT, read_all
 
 sys.path.insert(0, str(ROOT / "tests" / "sandbox"))
 
@@ -236,6 +236,29 @@ def expire(until):
         until(lambda: time.time() >= end + 0.02, fresh + 3, "the end of the freshness")
 
     return wait
+
+
+@pytest.fixture
+def small(sandbox):
+    """small(100): so many small surveys of different responses, and none of them waits at the service."""
+
+    def make(count):
+        sandbox.settings(job_polls=0, odd_percent_every=0)
+        return sandbox.add_surveys(count, prefix="Small", responses=20)
+
+    return make
+
+
+@pytest.fixture
+def reopen(sandbox, expire):
+    """reopen(path): the file as the next open after its freshness finds it; the counts are those of that open."""
+
+    def read(path):
+        expire()
+        sandbox.reset_stats()
+        return read_all(path)
+
+    return read
 
 
 @pytest.fixture

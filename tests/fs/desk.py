@@ -1,4 +1,4 @@
-"""A person's session without a desktop: a bus, and GNOME's keyring on it."""
+"""A person with a home, and a session without a desktop: a bus, and GNOME's keyring on it."""
 
 import os
 import shutil
@@ -17,17 +17,35 @@ NEEDS = [
 ]
 
 
-class Desk:
-    """A person's session: a home, a bus, and on the bus an open keyring."""
+class Person:
+    """A home, no QUALTRICS_… variables, and nothing of this session's desktop."""
 
     def __init__(self, folder):
         self.home = folder / "home"
         self.config = self.home / ".config" / "qxfs" / "config"
-        self.processes = []
         self.env = {key: value for key, value in os.environ.items()
                     if not key.startswith(("QUALTRICS_", "XDG_", "DBUS_", "DISPLAY", "GNOME_"))}
-        self.env |= {"HOME": str(self.home), "XDG_RUNTIME_DIR": str(folder / "run")}
+        self.env["HOME"] = str(self.home)
         self.home.mkdir()
+
+    def write(self, text, mode=0o600):
+        """The profiles."""
+        self.config.parent.mkdir(parents=True, exist_ok=True)
+        self.config.write_text(text)
+        self.config.chmod(mode)
+
+    def run(self, *words, given="", **env):
+        return subprocess.run([QXFS, *map(str, words)], env={**self.env, **env}, input=given, capture_output=True,
+                              text=True, check=False, timeout=60)
+
+
+class Desk(Person):
+    """A person's session: a bus, and on the bus an open keyring."""
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        self.processes = []
+        self.env["XDG_RUNTIME_DIR"] = str(folder / "run")
         (folder / "run").mkdir(mode=0o700)
 
     def start(self, keyring=True):
@@ -57,10 +75,6 @@ class Desk:
     def items(self, profile="work"):
         """How many the keyring has of a profile, locked ones too."""
         return self.ask("SearchItems", f"{{'profile': '{profile}'}}").count("/collection/")
-
-    def run(self, *words, given="", **env):
-        return subprocess.run([QXFS, *map(str, words)], env={**self.env, **env}, input=given, capture_output=True,
-                              text=True, check=False, timeout=60)
 
     def log_in(self, account, *words, token=None):
         answer = self.run("login", *words, "work", given=f"{account.url}\n{token or account.token}\n")

@@ -1,9 +1,6 @@
 """What the tests of imports share: files to give, and what the sandbox and the mount say of them."""
 
-import contextlib
 import json
-import os
-import time
 
 MAIN = "POOL_demoMain0000001"
 EMPTY = "CG_demoEmpty0000004"

@@ -42,15 +42,9 @@ def full(sandbox, survey, form):
 
 
 @pytest.fixture
-def refresh(sandbox, expire):
+def refresh(sandbox, reopen):
     """refresh(path): the file as the next open after its freshness finds it, and what that asked for."""
-
-    def read(path):
-        expire()
-        sandbox.reset_stats()
-        return read_all(path), posts(sandbox)
-
-    return read
+    return lambda path: (reopen(path), posts(sandbox))
 
 
 def later(box, survey, count):

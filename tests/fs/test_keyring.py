@@ -5,10 +5,10 @@ import pathlib
 
 import pytest
 
+from common import outside_profile, tokens_for
 from desk import NEEDS, Desk
 
 SMALL = "SV_demoSmall000014"
-WRONG = "wrongTokenwrongTokenwrongTokenwrongToken"
 
 pytestmark = NEEDS
 
@@ -61,16 +61,8 @@ def test_the_first_found_wins(winner, sandbox, desk, place, tmp_path):
     if winner != "keyring":  # what it holds is good no longer
         old = sandbox.token
         assert sandbox.new_token() != old
-    order = ["option", "environment", "profile"]
-    tokens = {} if winner == "keyring" else {
-        name: sandbox.token if name == winner else WRONG for name in order[order.index(winner):]}
-    words, env = [], {}
-    if "option" in tokens:
-        (tmp_path / "token").write_text(tokens["option"])
-        (tmp_path / "token").chmod(0o600)
-        words = ["-o", f"token_file={tmp_path}/token"]
-    if "environment" in tokens:
-        env = {"QUALTRICS_API_TOKEN": tokens["environment"]}
+    tokens = {} if winner == "keyring" else tokens_for(winner, ["option", "environment", "profile"], sandbox.token)
+    words, env = outside_profile(tmp_path, tokens.get("option"), tokens.get("environment"))
     if "profile" in tokens:
         desk.config.write_text(desk.config.read_text() + f"token = {tokens['profile']}\n")
     sandbox.reset_stats()

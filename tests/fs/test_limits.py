@@ -12,24 +12,11 @@ import time
 
 import pytest
 
-from common import exact, responses
+from common import CHECK, FILE, JOBS, PROGRESS, REQUESTS, START, exact, responses
 from control import SLOW
 
-CHECK, START, PROGRESS, FILE = "survey", "export_start", "export_progress", "export_file"
 CALLS_PER_MINUTE = {START: 100, FILE: 100, PROGRESS: 1000, CHECK: 3000}  # API.md section 2
 SHARE = 0.8  # the default of share=
-REQUESTS, JOBS = 30, 15
-
-
-@pytest.fixture
-def many(sandbox):
-    """many(100): so many small surveys of different responses, and none of them waits at the service."""
-
-    def make(count):
-        sandbox.settings(job_polls=0, odd_percent_every=0)
-        return sandbox.add_surveys(count, prefix="Small", responses=20)
-
-    return make
 
 
 def assert_right(sandbox, surveys, answers):
@@ -77,9 +64,9 @@ def assert_quick(took):
 
 
 @pytest.mark.concurrency
-def test_100_cold_files_at_once_never_meet_a_limit(sandbox, mounts, crowds, many):
+def test_100_cold_files_at_once_never_meet_a_limit(sandbox, mounts, crowds, small):
     """80 at once, then 80 a minute: the slowest test of its kind, for the real figures take their time."""
-    surveys = many(100)
+    surveys = small(100)
     mount = mounts(sandbox)
     sandbox.reset_stats()
 
@@ -117,10 +104,10 @@ def test_100_cold_files_at_once_never_meet_a_limit(sandbox, mounts, crowds, many
 @pytest.mark.concurrency
 @pytest.mark.parametrize("status", [429, 503])
 def test_with_each_tenth_call_refused_the_files_are_right_and_nothing_is_asked_twice(
-    sandbox, mounts, crowds, many, status
+    sandbox, mounts, crowds, small, status
 ):
     """Of each endpoint each tenth: what was refused is repeated, and nothing else."""
-    surveys = many(20)
+    surveys = small(20)
     mount = mounts(sandbox)
     sandbox.reset_stats()
     rules = {sandbox.fault(endpoint, "status", every=10, status=status): endpoint

@@ -5,14 +5,12 @@ import pty
 import re
 import select
 import signal
-import subprocess
-import time
 
 import pytest
 
-from common import QXFS
+from common import QXFS, WRONG
+from desk import Person
 
-WRONG = "wrongTokenwrongTokenwrongTokenwrongToken"
 ANSWER_S = 30
 
 
@@ -52,44 +50,47 @@ class Terminal:
         return os.waitstatus_to_exitcode(status), self.text
 
 
+class AtTerminal(Person):
+    """Who types what is asked for."""
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        self.terminals = []
+
+    def on_terminal(self, *words, **env):
+        self.terminals.append(Terminal({**self.env, **env}, *map(str, words)))
+        return self.terminals[-1]
+
+    def log_in(self, host, token, *words, **env):
+        """On a terminal, as a person does it."""
+        terminal = self.on_terminal("login", *words, **env)
+        terminal.until("Data centre")
+        terminal.type(host)
+        terminal.until("API token")
+        terminal.type(token)
+        return terminal.end()
+
+    def mount_once(self, place):
+        """What is kept in the profile is good."""
+        place.mkdir()
+        try:
+            answer = self.run("work", place)
+            assert answer.returncode == 0 and os.path.ismount(place), answer.stderr
+        finally:
+            self.run("umount", place)
+
+    def leave(self):
+        for terminal in self.terminals:
+            if terminal.pid:
+                os.kill(terminal.pid, signal.SIGKILL)
+                os.waitpid(terminal.pid, 0)
+
+
 @pytest.fixture
 def person(tmp_path):
-    terminals = []
-
-    class Person:
-        home = tmp_path / "home"
-        config = home / ".config" / "qxfs" / "config"
-        env = {key: value for key, value in os.environ.items() if not key.startswith(("QUALTRICS_", "XDG_", "DBUS_"))}
-
-        def on_terminal(self, *words, **env):
-            terminals.append(Terminal({**self.env, **env}, *map(str, words)))
-            return terminals[-1]
-
-        def log_in(self, host, token, *words, **env):
-            """On a terminal, as a person does it."""
-            terminal = self.on_terminal("login", *words, **env)
-            terminal.until("Data centre")
-            terminal.type(host)
-            terminal.until("API token")
-            terminal.type(token)
-            return terminal.end()
-
-        def run(self, *words, given="", **env):
-            return subprocess.run([QXFS, *map(str, words)], env={**self.env, **env}, input=given,
-                                  capture_output=True, text=True, check=False)
-
-        def write(self, text, mode=0o600):
-            self.config.parent.mkdir(parents=True, exist_ok=True)
-            self.config.write_text(text)
-            self.config.chmod(mode)
-
-    Person.home.mkdir()
-    Person.env["HOME"] = str(Person.home)
-    yield Person()
-    for terminal in terminals:
-        if terminal.pid:
-            os.kill(terminal.pid, signal.SIGKILL)
-            os.waitpid(terminal.pid, 0)
+    made = AtTerminal(tmp_path)
+    yield made
+    made.leave()
 
 
 def test_a_person_logs_in_and_mounts(sandbox, person, tmp_path):
@@ -99,13 +100,7 @@ def test_a_person_logs_in_and_mounts(sandbox, person, tmp_path):
     assert person.config.stat().st_mode & 0o777 == 0o600
     assert person.config.parent.stat().st_mode & 0o777 == 0o700
     assert person.config.read_text() == f"[work]\nhost = {sandbox.url}\ntoken = {sandbox.token}\n"
-    place = tmp_path / "m"
-    place.mkdir()
-    try:
-        answer = person.run("work", place)
-        assert answer.returncode == 0 and os.path.ismount(place), answer.stderr
-    finally:
-        person.run("umount", place)
+    person.mount_once(tmp_path / "m")
 
 
 def test_the_token_is_never_shown(sandbox, person):
@@ -139,13 +134,7 @@ def test_a_person_logs_in_with_an_oauth_client(sandbox, person, tmp_path):
                                          f"client_secret = {secret}\nscope = manage:all\n")
     (mint,) = sandbox.requests("oauth_token")
     assert "scope=manage%3Aall" in mint["body"] and sandbox.bearers()[0] not in person.config.read_text()
-    place = tmp_path / "m"
-    place.mkdir()
-    try:
-        answer = person.run("work", place)
-        assert answer.returncode == 0 and os.path.ismount(place), answer.stderr
-    finally:
-        person.run("umount", place)
+    person.mount_once(tmp_path / "m")
 
 
 @pytest.mark.parametrize("scope", ["", "\n", "\nread:surveys read:users\n"])

@@ -1,6 +1,5 @@
 """An account of 10,000 surveys: what looking at them costs (DESIGN.md 8)."""
 
-import os
 import subprocess
 
 import pytest

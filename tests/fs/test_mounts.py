@@ -5,27 +5,25 @@ import signal
 
 import pytest
 
-from common import exact, read_all, responses
+from common import CHECK, FILE, JOBS, PROGRESS, REQUESTS, START, exact, read_all, responses
 from control import SLOW
-
-CHECK, START, PROGRESS, FILE = "survey", "export_start", "export_progress", "export_file"
-REQUESTS, JOBS = 30, 15
-
-
-@pytest.fixture
-def small(sandbox):
-    """small(count): surveys of different responses; an export of one waits for nothing."""
-
-    def make(count):
-        sandbox.settings(job_polls=0, odd_percent_every=0)
-        return sandbox.add_surveys(count, prefix="Small", responses=20)
-
-    return make
 
 
 @pytest.fixture
 def three(sandbox, mounts):
     return [mounts(sandbox, name=name) for name in ("one", "two", "three")]
+
+
+@pytest.fixture
+def begun(sandbox, crowds):
+    """begun(mount, surveys): the service works on an export of each, and ends none until release_jobs."""
+
+    def begin(mount, surveys):
+        sandbox.hold_jobs()
+        crowds([responses(mount, survey) for survey in surveys], len(surveys))
+        assert sandbox.wait_for(PROGRESS, len(surveys), 30 * SLOW, answered=True)
+
+    return begin
 
 
 def split_between(mounts, surveys):
@@ -106,13 +104,11 @@ def test_a_killed_mounts_requests_are_free_within_five_seconds(sandbox, mounts, 
     assert all(answer[1] == 0 for answer in crowd.answers(60))
 
 
-def test_a_killed_mounts_exports_are_followed_by_another_and_published(sandbox, mounts, crowds, small, until):
+def test_a_killed_mounts_exports_are_followed_by_another_and_published(sandbox, mounts, begun, small, until):
     """Nobody asked the other mount for them, and it was idle."""
     surveys = small(5)
     one, two = mounts(sandbox, name="one"), mounts(sandbox, name="two")
-    sandbox.hold_jobs()
-    crowds([responses(one, survey) for survey in surveys], 5)
-    assert sandbox.wait_for(PROGRESS, 5, 30 * SLOW, answered=True)
+    begun(one, surveys)
     one.kill()
     polls = sandbox.count(PROGRESS)
     assert sandbox.wait_for(PROGRESS, polls + 5, 30 * SLOW)
@@ -127,12 +123,10 @@ def test_a_killed_mounts_exports_are_followed_by_another_and_published(sandbox, 
     assert sandbox.count() == 0
 
 
-def test_who_waited_for_a_killed_mounts_export_gets_it(sandbox, mounts, crowds, small):
+def test_who_waited_for_a_killed_mounts_export_gets_it(sandbox, mounts, crowds, begun, small):
     (survey,) = small(1)
     one, two = mounts(sandbox, name="one"), mounts(sandbox, name="two")
-    sandbox.hold_jobs()
-    crowds([responses(one, survey)], 1)
-    assert sandbox.wait_for(PROGRESS, 1, 30 * SLOW, answered=True)
+    begun(one, [survey])
     crowd = crowds([responses(two, survey)], 1)
     one.kill()
     polls = sandbox.count(PROGRESS)
@@ -143,12 +137,10 @@ def test_who_waited_for_a_killed_mounts_export_gets_it(sandbox, mounts, crowds, 
 
 
 @pytest.mark.parametrize("end", ["kill", "unmount"])
-def test_the_next_start_follows_what_the_last_one_began(sandbox, mounts, crowds, small, until, end):
+def test_the_next_start_follows_what_the_last_one_began(sandbox, mounts, begun, small, until, end):
     (survey,) = small(1)
     first = mounts(sandbox, name="one")
-    sandbox.hold_jobs()
-    crowds([responses(first, survey)], 1)
-    assert sandbox.wait_for(PROGRESS, 1, 30 * SLOW, answered=True)
+    begun(first, [survey])
     if end == "kill":
         first.kill()
     else:
@@ -164,12 +156,10 @@ def test_the_next_start_follows_what_the_last_one_began(sandbox, mounts, crowds,
     assert list((second.cache).rglob("*.job")) == []
 
 
-def test_an_export_that_the_service_has_forgotten_is_not_begun_again_for_nobody(sandbox, mounts, crowds, small, until):
+def test_an_export_that_the_service_has_forgotten_is_not_begun_again_for_nobody(sandbox, mounts, begun, small, until):
     (survey,) = small(1)
     one, two = mounts(sandbox, name="one"), mounts(sandbox, name="two")
-    sandbox.hold_jobs()
-    crowds([responses(one, survey)], 1)
-    assert sandbox.wait_for(PROGRESS, 1, 30 * SLOW, answered=True)
+    begun(one, [survey])
     sandbox.forget_jobs()
     one.kill()
     until(lambda: limits_of(two)["jobs"] == 0 and not list(two.cache.rglob("*.job")), 20, "the end of it")
@@ -180,12 +170,10 @@ def test_an_export_that_the_service_has_forgotten_is_not_begun_again_for_nobody(
     assert sandbox.count(START) == 2
 
 
-def test_what_was_touched_after_it_began_is_not_served_from_a_dead_mounts_export(sandbox, mounts, crowds, small):
+def test_what_was_touched_after_it_began_is_not_served_from_a_dead_mounts_export(sandbox, mounts, begun, small):
     (survey,) = small(1)
     first = mounts(sandbox, name="one")
-    sandbox.hold_jobs()
-    crowds([responses(first, survey)], 1)
-    assert sandbox.wait_for(PROGRESS, 1, 30 * SLOW, answered=True)
+    begun(first, [survey])
     first.kill()
     sandbox.append(survey, 1)
     second = mounts(sandbox, name="two")
@@ -196,12 +184,10 @@ def test_what_was_touched_after_it_began_is_not_served_from_a_dead_mounts_export
 
 
 @pytest.mark.parametrize("damage", ["{", "", '{"version":1}'])
-def test_a_damaged_record_is_as_good_as_none(sandbox, mounts, crowds, small, damage):
+def test_a_damaged_record_is_as_good_as_none(sandbox, mounts, begun, small, damage):
     (survey,) = small(1)
     first = mounts(sandbox, name="one")
-    sandbox.hold_jobs()
-    crowds([responses(first, survey)], 1)
-    assert sandbox.wait_for(PROGRESS, 1, 30 * SLOW, answered=True)
+    begun(first, [survey])
     first.kill()
     (record,) = first.cache.rglob("*.job")
     record.write_text(damage)

@@ -7,10 +7,9 @@ import subprocess
 
 import pytest
 
-from common import QXFS
+from common import QXFS, WRONG, outside_profile, tokens_for
 
 SMALL = "SV_demoSmall000014"
-WRONG = "wrongTokenwrongTokenwrongTokenwrongToken"
 
 
 @pytest.fixture
@@ -90,16 +89,9 @@ def test_a_token_from_elsewhere(setting, sandbox, home, place, tmp_path):
 @pytest.mark.parametrize("winner", ["file", "environment", "profile"])
 def test_the_first_found_wins(winner, sandbox, home, place, tmp_path):
     """-o token_file, then the environment, then the profile; the losers hold a wrong one."""
-    order = ["file", "environment", "profile"]
-    tokens = {name: sandbox.token if name == winner else WRONG for name in order[order.index(winner):]}
+    tokens = tokens_for(winner, ["file", "environment", "profile"], sandbox.token)
     home.config(profile(sandbox, token=tokens["profile"]))
-    words, env = [], {}
-    if "file" in tokens:
-        (tmp_path / "token").write_text(tokens["file"])
-        (tmp_path / "token").chmod(0o600)
-        words = ["-o", f"token_file={tmp_path}/token"]
-    if "environment" in tokens:
-        env = {"QUALTRICS_API_TOKEN": tokens["environment"]}
+    words, env = outside_profile(tmp_path, tokens.get("file"), tokens.get("environment"))
     answer = home.qxfs(*words, "work", place, **env)
     assert answer.returncode == 0, answer.stderr
     assert is_mounted(place)

@@ -5,6 +5,7 @@ says from when on that may be the reason. A sandbox without that limit tells wha
 """
 
 import concurrent.futures
+import contextlib
 import errno
 import hashlib
 import json
@@ -59,13 +60,28 @@ def limited(sandbox, mounts):
 
 
 @pytest.fixture
-def refresh(sandbox, expire):
-    def read(path):
-        expire()
-        sandbox.reset_stats()
-        return read_all(path), bodies(sandbox)
+def refresh(sandbox, reopen):
+    return lambda path: (reopen(path), bodies(sandbox))
 
-    return read
+
+def limit_exports(sandbox, survey=CUSTOMERS, share=3):
+    """What the service brings at once from now on: this share of the survey."""
+    limit = len(whole(sandbox, survey)) // share
+    sandbox.settings(max_export_bytes=limit)
+    return limit
+
+
+@contextlib.contextmanager
+def stopped_at(sandbox, post, path, read=read_all):
+    """The reader's future, while the service holds this POST."""
+    sandbox.hold("export_start", nth=post)
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        reader = pool.submit(read, path)
+        try:
+            assert sandbox.wait_held("export_start", 1)
+            yield reader
+        finally:
+            sandbox.clear_faults()
 
 
 # --- it is as if it had come at once ------------------------------------------------------------------------
@@ -110,28 +126,20 @@ def test_if_the_service_compares_the_start_all_rows_come_once(sandbox, limited):
 @pytest.mark.concurrency
 def test_what_comes_between_two_parts_is_in_the_last(sandbox, limited):
     path = limited("responses.csv", 3)
-    sandbox.hold("export_start", nth=5)
-    with concurrent.futures.ThreadPoolExecutor(1) as pool:
-        reader = pool.submit(read_all, path)
-        assert sandbox.wait_held("export_start", 1)
+    with stopped_at(sandbox, 5, path) as reader:
         sandbox.append(CUSTOMERS, 3)
-        sandbox.clear_faults()
-        assert reader.result(60) == whole(sandbox, CUSTOMERS)
+    assert reader.result(60) == whole(sandbox, CUSTOMERS)
 
 
 @pytest.mark.parametrize("post", [5, 7], ids=["second part", "last part"])
 def test_what_is_deleted_between_two_parts_is_gone_at_the_next_look(sandbox, limited, refresh, post):
     path = limited("responses.csv", 3, "fresh=1")
-    sandbox.hold("export_start", nth=post)
-    with concurrent.futures.ThreadPoolExecutor(1) as pool:
-        reader = pool.submit(read_all, path)
-        assert sandbox.wait_held("export_start", 1)
+    with stopped_at(sandbox, post, path) as reader:
         late = sandbox.response_ids(CUSTOMERS, 1900, 1)[0]
         early = sandbox.response_ids(CUSTOMERS, 3, 1)[0]
         sandbox.delete_response(CUSTOMERS, early)
         sandbox.delete_response(CUSTOMERS, late)
-        sandbox.clear_faults()
-        told = reader.result(60)
+    told = reader.result(60)
     assert early.encode() in told and late.encode() not in told, "the first part was there already"
     assert refresh(path)[0] == whole(sandbox, CUSTOMERS)
 
@@ -226,17 +234,11 @@ def test_what_is_too_small_to_be_too_large_is_asked_once(sandbox, mount):
 
 
 def test_after_a_crash_it_begins_anew(sandbox, mounts):
-    limit = len(whole(sandbox, CUSTOMERS)) // 3
-    sandbox.settings(max_export_bytes=limit)
-    mount = mounts(sandbox, f"split_at={limit}")
+    mount = mounts(sandbox, f"split_at={limit_exports(sandbox)}")
     path = responses(mount, CUSTOMERS)
-    sandbox.hold("export_start", nth=6)
-    with concurrent.futures.ThreadPoolExecutor(1) as pool:
-        reader = pool.submit(error_of, read_all, path)
-        assert sandbox.wait_held("export_start", 1)
+    with stopped_at(sandbox, 6, path, lambda path: error_of(read_all, path)) as reader:
         mount.kill()
         reader.result(30)
-    sandbox.clear_faults()
     mount.start()
     assert read_all(path) == whole(sandbox, CUSTOMERS)
     assert not list((mount.cache / "qxfs").glob("*/draft/*"))
@@ -259,9 +261,7 @@ def test_max_export_bounds_all_parts_together(sandbox, mounts):
 
 def test_a_single_second_that_is_too_large_is_told(sandbox, mounts):
     survey = crowded(sandbox, seconds=3, each=60)
-    limit = len(whole(sandbox, survey)) // 4
-    sandbox.settings(max_export_bytes=limit)
-    mount = mounts(sandbox, f"split_at={limit}")
+    mount = mounts(sandbox, f"split_at={limit_exports(sandbox, survey, 4)}")
     path = responses(mount, survey)
     assert error_of(read_all, path) == errno.EFBIG
     for said in (why(path), (path.parent / "STATUS.txt").read_text(), (mount.path / "STATUS.txt").read_text()):
@@ -417,21 +417,15 @@ def test_any_history_reads_as_one_export_would(sandbox, mounts, seed):
 
 
 def test_people_see_which_part_it_is(sandbox, mounts):
-    limit = len(whole(sandbox, CUSTOMERS)) // 3
-    sandbox.settings(max_export_bytes=limit)
-    mount = mounts(sandbox, f"split_at={limit}")
+    mount = mounts(sandbox, f"split_at={limit_exports(sandbox)}")
     path = responses(mount, CUSTOMERS)
-    sandbox.hold("export_start", nth=6)
-    with concurrent.futures.ThreadPoolExecutor(1) as pool:
-        reader = pool.submit(read_all, path)
-        assert sandbox.wait_held("export_start", 1)
+    with stopped_at(sandbox, 6, path) as reader:
         (job,) = mount.status()["jobs"]
         assert (job["part"], job["parts"], job["percent"]) == (3, 4, 50.0)
         told = "(50 %), part 3 of 4"
         assert told in (mount.path / "STATUS.txt").read_text() and told in why(path)
         assert "50 %, part 3 of 4" in mount.run("status", mount.path).stdout
-        sandbox.clear_faults()
-        reader.result(60)
+    reader.result(60)
     assert sandbox.stats()["most_jobs"] == 1 and sandbox.stats()["jobs_running"] == 0
 
 
