@@ -9,21 +9,7 @@
 #include <qxfs/base/log.h>
 
 #include "../../fs/api/client_private.h"
-
-struct world {
-	struct server server;
-	struct client *client;
-	int moved; /* network thread, read after the client has stopped */
-};
-
-struct asked {
-	struct call call;
-	pthread_mutex_t lock;
-	pthread_cond_t changed;
-	int done; /* guarded by lock */
-	uint64_t bytes[64];
-	size_t n_bytes;
-};
+#include "asked.h"
 
 static void on_moved(void *arg, const char *new_origin)
 {
@@ -49,32 +35,7 @@ static struct client *make_client(struct world *w, const char *base)
 
 static int setup(void **state)
 {
-	struct world *w = calloc(1, sizeof(*w));
-	char base[100];
-
-	server_start(&w->server);
-	snprintf(base, sizeof(base), "http://127.0.0.1:%d", w->server.port);
-	w->client = make_client(w, base);
-	*state = w;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct world *w = *state;
-	client_free(w->client);
-	server_end(&w->server);
-	free(w);
-	return 0;
-}
-
-static void on_done(struct call *call)
-{
-	struct asked *a = container_of(call, struct asked, call);
-	pthread_mutex_lock(&a->lock);
-	a->done++;
-	pthread_cond_broadcast(&a->changed);
-	pthread_mutex_unlock(&a->lock);
+	return world_setup(state, make_client);
 }
 
 static void on_bytes(struct call *call, uint64_t written)
@@ -86,45 +47,25 @@ static void on_bytes(struct call *call, uint64_t written)
 
 static void prepare(struct asked *a, enum endpoint ep)
 {
-	*a = (struct asked){
-		.call = { .ep = ep, .sink_fd = -1, .on_bytes = on_bytes, .on_done = on_done }
-	};
-	pthread_mutex_init(&a->lock, NULL);
-	pthread_cond_init(&a->changed, NULL);
+	const struct call call = { .ep = ep, .on_bytes = on_bytes };
+
+	asked_init(a, &call);
 	const char *const args[] = { "SV_1", "ES_1" };
 	size_t n = ep == EP_EXPORT_PROGRESS || ep == EP_EXPORT_FILE ? 2 : ep >= EP_SURVEY ? 1 : 0;
 	for (size_t i = 0; i < n; i++)
 		a->call.args[i] = args[i];
 }
 
-static void await(struct asked *a)
-{
-	pthread_mutex_lock(&a->lock);
-	while (!a->done)
-		pthread_cond_wait(&a->changed, &a->lock);
-	pthread_mutex_unlock(&a->lock);
-}
-
 static void ask_prepared(struct world *w, struct asked *a)
 {
 	client_start(w->client, &a->call);
-	await(a);
+	asked_await(a);
 }
 
 static void ask(struct world *w, struct asked *a, enum endpoint ep)
 {
 	prepare(a, ep);
 	ask_prepared(w, a);
-}
-
-static void asked_done(struct asked *a)
-{
-	assert_int_equal(a->done, 1);
-	call_clear(&a->call);
-	if (a->call.sink_fd >= 0)
-		close(a->call.sink_fd);
-	pthread_cond_destroy(&a->changed);
-	pthread_mutex_destroy(&a->lock);
 }
 
 static struct client_view view_of(struct world *w)
@@ -379,7 +320,7 @@ static void test_any_path_waits_with_its_own_endpoint(void **state)
 	assert_int_equal(b.call.fail.err, 0);
 	assert_true(sys_now_ms() - before_ms >= 2000);
 	asked_done(&b);
-	await(&a);
+	asked_await(&a);
 	assert_int_equal(a.call.fail.err, 0);
 	asked_done(&a);
 }
@@ -657,7 +598,7 @@ static void test_a_refused_token_stops_all_calls(void **state)
 	assert_int_equal(server_requests(&w->server), 2);
 
 	client_cancel(w->client, &hanging.call);
-	await(&hanging);
+	asked_await(&hanging);
 	asked_done(&first);
 	asked_done(&second);
 	asked_done(&hanging);
@@ -677,7 +618,7 @@ static void test_waiting_calls_share_the_refusal(void **state)
 	client_start(w->client, &waiting.call);
 	server_await_requests(&w->server, 1);
 	ask(w, &refused, EP_WHOAMI);
-	await(&waiting); /* not after its 100 s */
+	asked_await(&waiting); /* not after its 100 s */
 	assert_int_equal(waiting.call.fail.http, 401);
 	asked_done(&waiting);
 	asked_done(&refused);
@@ -755,10 +696,10 @@ static void test_the_sixteenth_job_waits_for_one_to_end(void **state)
 		client_start(w->client, &all[i].call);
 	}
 	for (size_t i = 0; i < 15; i++)
-		await(&all[i]);
+		asked_await(&all[i]);
 	assert_int_equal(server_requests(&w->server), 15);
 	client_job_over(w->client);
-	await(&all[15]);
+	asked_await(&all[15]);
 	for (size_t i = 0; i < countof(all); i++)
 		asked_done(&all[i]);
 }
@@ -783,8 +724,8 @@ static void test_a_cancelled_call_ends_wherever_it_is(void **state)
 	client_cancel(w->client, &flying.call);
 	client_cancel(w->client, &waiting.call);
 	client_cancel(w->client, &waiting.call);
-	await(&flying);
-	await(&waiting);
+	asked_await(&flying);
+	asked_await(&waiting);
 	assert_int_equal(flying.call.fail.err, ECANCELED);
 	assert_int_equal(waiting.call.fail.err, ECANCELED);
 	assert_int_equal(view_of(w).governor.waiting, 0);
@@ -1014,7 +955,7 @@ static void test_a_token_that_is_echoed_is_masked(void **state)
 	asked_done(&a);
 }
 
-#define test(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define test(name) cmocka_unit_test_setup_teardown(name, setup, world_teardown)
 
 int main(void)
 {

@@ -9,24 +9,13 @@
 
 #include "../../fs/api/client_private.h"
 #include "../../fs/api/grant.h"
+#include "asked.h"
 
 #define CLIENT_ID "client0123"
 #define BASIC "Y2xpZW50MDEyMzpjYW5hcnkwMTIzNDU2Nzg5Y2FuYXJ5MDEyMzQ1Njc4OWNhbmFyeTAx"
 #define MINT "POST /oauth2/token HTTP/1.1"
 
-struct world {
-	struct server server;
-	struct client *client;
-};
-
-struct asked {
-	struct call call;
-	pthread_mutex_t lock;
-	pthread_cond_t changed;
-	int done; /* guarded by lock */
-};
-
-static struct client *make_client(const char *base, int requests)
+static struct client *client_of(const char *base, int requests)
 {
 	struct client_config config = {
 		.oauth = { .id = CLIENT_ID,
@@ -45,62 +34,51 @@ static struct client *make_client(const char *base, int requests)
 	return c;
 }
 
+static struct client *make_client(struct world *w, const char *base)
+{
+	(void)w;
+	return client_of(base, 30);
+}
+
 static int setup(void **state)
 {
-	struct world *w = calloc(1, sizeof(*w));
-	char base[100];
-
-	server_start(&w->server);
-	snprintf(base, sizeof(base), "http://127.0.0.1:%d", w->server.port);
-	w->client = make_client(base, 30);
-	*state = w;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct world *w = *state;
-	client_free(w->client);
-	server_end(&w->server);
-	free(w);
-	return 0;
-}
-
-static void on_done(struct call *call)
-{
-	struct asked *a = container_of(call, struct asked, call);
-	pthread_mutex_lock(&a->lock);
-	a->done++;
-	pthread_cond_broadcast(&a->changed);
-	pthread_mutex_unlock(&a->lock);
+	return world_setup(state, make_client);
 }
 
 static void begin(struct world *w, struct asked *a, enum endpoint ep, int64_t bound_ms)
 {
-	*a = (struct asked){ .call = { .ep = ep,
-		                       .class = ep == EP_SURVEY ? CLASS_IMPORT : CLASS_PERSON,
-		                       .args = { ep == EP_SURVEY ? "SV_1" : NULL },
-		                       .bound_ms = bound_ms,
-		                       .sink_fd = -1,
-		                       .on_done = on_done } };
-	pthread_mutex_init(&a->lock, NULL);
-	pthread_cond_init(&a->changed, NULL);
+	const struct call call = { .ep = ep,
+		                   .class = ep == EP_SURVEY ? CLASS_IMPORT : CLASS_PERSON,
+		                   .args = { ep == EP_SURVEY ? "SV_1" : NULL },
+		                   .bound_ms = bound_ms };
+
+	asked_init(a, &call);
 	client_start(w->client, &a->call);
 }
 
 static struct qx_fail end(struct asked *a)
 {
-	pthread_mutex_lock(&a->lock);
-	while (!a->done)
-		pthread_cond_wait(&a->changed, &a->lock);
-	pthread_mutex_unlock(&a->lock);
+	asked_await(a);
 	struct qx_fail fail = a->call.fail;
-	assert_int_equal(a->done, 1);
 	assert_null(a->call.bearer);
-	call_clear(&a->call);
-	pthread_cond_destroy(&a->changed);
-	pthread_mutex_destroy(&a->lock);
+	asked_done(a);
 	return fail;
+}
+
+/* So many calls at once, and each is refused; ret: in what words. */
+static void ask_and_be_refused(struct world *w, size_t n, struct qx_fail *ret)
+{
+	struct asked *calls = calloc(n, sizeof(*calls));
+
+	assert_non_null(calls);
+	for (size_t i = 0; i < n; i++)
+		begin(w, &calls[i], EP_WHOAMI, 0);
+	for (size_t i = 0; i < n; i++) {
+		ret[i] = end(&calls[i]);
+		assert_int_equal(ret[i].err, EACCES);
+		assert_int_equal(ret[i].http, 401);
+	}
+	free(calls);
 }
 
 static struct qx_fail ask(struct world *w)
@@ -244,17 +222,11 @@ static void test_one_that_is_forgotten_is_minted_anew(void **state)
 static void test_a_call_is_repeated_once(void **state)
 {
 	struct world *w = *state;
-	struct asked calls[10];
+	struct qx_fail fails[10];
 
 	script(w, 1, REFUSED("AUTH_6.0"), REFUSED("AUTH_6.0"));
 	assert_int_equal(ask(w).err, 0);
-	for (size_t i = 0; i < countof(calls); i++)
-		begin(w, &calls[i], EP_WHOAMI, 0);
-	for (size_t i = 0; i < countof(calls); i++) {
-		struct qx_fail fail = end(&calls[i]);
-		assert_int_equal(fail.err, EACCES);
-		assert_int_equal(fail.http, 401);
-	}
+	ask_and_be_refused(w, countof(fails), fails);
 	assert_int_equal(mints(w), 2);
 	assert_true(view_of(w).token_refused);
 	int requests = server_requests(&w->server);
@@ -276,7 +248,7 @@ static void test_a_call_is_repeated_once_though_others_are_accepted(void **state
 
 	memcpy(base, w->client->base.origin, sizeof(base));
 	client_free(w->client);
-	w->client = make_client(base, 1); /* one after the other */
+	w->client = client_of(base, 1); /* one after the other */
 	server_script(&w->server, steps, countof(steps));
 	assert_int_equal(ask(w).err, 0);
 	begin(w, &refused, EP_SURVEY, 0);
@@ -313,19 +285,15 @@ static void test_another_data_centre_is_named_and_not_asked_again(void **state)
 
 static void check_mint_refused(struct world *w, const char *answer)
 {
-	struct asked calls[8];
+	struct qx_fail fails[8];
 
 	server_says(&w->server, answer, KEEP);
-	for (size_t i = 0; i < countof(calls); i++)
-		begin(w, &calls[i], EP_WHOAMI, 0);
-	for (size_t i = 0; i < countof(calls); i++) {
-		struct qx_fail fail = end(&calls[i]);
-		assert_int_equal(fail.err, EACCES);
-		assert_int_equal(fail.http, 401);
-		assert_non_null(strstr(fail.why, "OAuth client"));
-		assert_null(strstr(fail.why, "canary"));
-		assert_null(strstr(fail.why, "Y2xpZW50"));
-		assert_non_null(strstr(fail.remedy, "OAuth Client Manager"));
+	ask_and_be_refused(w, countof(fails), fails);
+	for (size_t i = 0; i < countof(fails); i++) {
+		assert_non_null(strstr(fails[i].why, "OAuth client"));
+		assert_null(strstr(fails[i].why, "canary"));
+		assert_null(strstr(fails[i].why, "Y2xpZW50"));
+		assert_non_null(strstr(fails[i].remedy, "OAuth Client Manager"));
 	}
 	assert_int_equal(server_requests(&w->server), 1);
 	assert_true(view_of(w).token_refused);
@@ -420,12 +388,12 @@ static void test_the_secret_goes_nowhere_else(void **state)
 static void test_a_notice_moves_no_oauth_client(void **state)
 {
 	struct world *w = *state;
-	struct asked a = { .call = { .ep = EP_WHOAMI, .sink_fd = -1, .on_done = on_done } };
+	const struct call call = { .ep = EP_WHOAMI };
+	struct asked a;
 
 	client_free(w->client);
-	w->client = make_client("co1.qualtrics.com", 30);
-	pthread_mutex_init(&a.lock, NULL);
-	pthread_cond_init(&a.changed, NULL);
+	w->client = client_of("co1.qualtrics.com", 30);
+	asked_init(&a, &call);
 	a.call.client = w->client;
 	a.call.state = CALL_FLYING;
 	w->client->live.head = w->client->live.tail = &a.call;
@@ -527,7 +495,7 @@ static void test_one_that_was_never_accepted_is_not_worth_another(void **state)
 	grant_free(g);
 }
 
-#define test(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define test(name) cmocka_unit_test_setup_teardown(name, setup, world_teardown)
 
 int main(void)
 {

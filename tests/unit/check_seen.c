@@ -11,39 +11,21 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <qxfs/store/cache.h>
-#include <qxfs/store/dirs.h>
-
 #include "../../fs/jobs/seen.h"
-#include "tree_removal.h"
+#include "own_cache.h"
 
 #define MANY 40000
 
-static char folder[] = "/tmp/qxfs-seen-XXXXXX";
-static struct dirs *dirs;
-static struct cache *cache;
-
 static int set_up(void **state)
 {
-	struct cache_config config = { .max_bytes = 1 << 30 };
-	struct qx_fail fail;
-	char state_folder[64], cache_folder[64];
 	(void)state;
-
-	if (!mkdtemp(folder))
-		return -1;
-	(void)snprintf(state_folder, sizeof(state_folder), "%s/s", folder);
-	(void)snprintf(cache_folder, sizeof(cache_folder), "%s/c", folder);
-	return dirs_open(cache_folder, state_folder, "a", &dirs, &fail) < 0 ||
-	       cache_new(dirs, &config, &cache, &fail) < 0;
+	return own_cache_begin();
 }
 
 static int tear_down(void **state)
 {
 	(void)state;
-	cache_free(cache);
-	dirs_free(dirs);
-	return remove_tree(folder, 0);
+	return own_cache_end();
 }
 
 static int enter(struct seen *s, unsigned number)

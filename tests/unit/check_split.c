@@ -14,7 +14,7 @@
 
 #include "../../fs/jobs/split_plan.h"
 #include "../../fs/jobs/split_rows.h"
-#include "tree_removal.h"
+#include "own_cache.h"
 
 #define OPEN_FROM INT64_MIN
 #define OPEN_TO INT64_MAX
@@ -364,34 +364,19 @@ static void test_what_is_not_divided(void **state)
 #define B "2026-01-01 00:00:01,R_bbbb,\"x, \"\"y\"\"\n\r\nz\"\r\n"
 #define C "2026-01-01 00:00:02,\"R_cccc\",\r\n"
 
-static char folder[] = "/tmp/qxfs-split-XXXXXX";
-static struct dirs *dirs;
-static struct cache *cache;
 static struct draft *draft;
 
 static int set_up(void **state)
 {
-	struct cache_config config = { .max_bytes = 1 << 30 };
-	struct qx_fail fail;
-	char state_folder[64], cache_folder[64];
 	(void)state;
-
-	if (!mkdtemp(folder))
-		return -1;
-	(void)snprintf(state_folder, sizeof(state_folder), "%s/s", folder);
-	(void)snprintf(cache_folder, sizeof(cache_folder), "%s/c", folder);
-	return dirs_open(cache_folder, state_folder, "a", &dirs, &fail) < 0 ||
-	       cache_new(dirs, &config, &cache, &fail) < 0 ||
-	       cache_draft_new(cache, "key", &draft) < 0;
+	return own_cache_begin() || cache_draft_new(cache, "key", &draft) < 0;
 }
 
 static int tear_down(void **state)
 {
 	(void)state;
 	draft_free(draft);
-	cache_free(cache);
-	dirs_free(dirs);
-	return remove_tree(folder, 0);
+	return own_cache_end();
 }
 
 /* Empty again. */
