@@ -102,6 +102,8 @@ static void scan(struct task *task)
 		           "this mount sends the imports now; another one did until it ended or "
 		           "had no more");
 	im->elsewhere = !im->holds && im->scan_err == -EAGAIN;
+	if (im->elsewhere)
+		log_debug("import", "another mount sends");
 	if (im->holds)
 		(void)journal_adopt(j);
 	im->undecided = drops_decide_late(im->config.drops) < 0;

@@ -191,7 +191,8 @@ def test_a_mount_that_takes_over_the_sending_says_so(sandbox, mounts, until):
     subject = str(path.relative_to(first.path))
     until(lambda: "import-importing" in kinds(first, subject), 20 * SLOW, "the import at the service")
     (folder(second) / "b.csv").write_bytes(people(3, 10))  # it has something to send, and may not
+    until(lambda: "another mount sends" in second.text_of_log(), 30, "the second mount's look")
     first.kill()
-    until(lambda: "sender-taken" in kinds(second), 30 * SLOW, "the second mount's turn")
+    until(lambda: "sender-taken" in kinds(second), 30, "the second mount's turn")
     sandbox.release_jobs()
     until(lambda: kinds(second, subject)[-1:] == ["import-done"], 30 * SLOW, "the end of what the first began")
