@@ -10,8 +10,6 @@
 #include <qxfs/base/log.h>
 #include <qxfs/base/sys.h>
 
-#define BOUND_MS 30000
-
 /* --- what an answer means -------------------------------------------------------------------- */
 
 static void follow_notice(struct client *c, const struct json *body)
@@ -191,7 +189,7 @@ static void failed(struct client *c, struct call *call, bool damaged)
 		if (mint_repeat(c, call))
 			return;
 		gate_refused(&c->gate, now_ms, &call->fail);
-		client_fail_waiting(c, &c->gate.fail);
+		client_fail(c, IN_QUEUE, &c->gate.fail);
 	}
 	int64_t delay_ms = next_attempt_ms(call, damaged, now_ms);
 	log_debug("client", "%s: attempt %d: http %d, errno %d, again in %lld ms",

@@ -22,7 +22,7 @@ int client_build_url(struct client *c, struct call *call)
 	call->url = NULL;
 	if (call->page_url)
 		return url_next_page(&c->base, call->page_url, &call->url);
-	buf_add_str(&url, endpoint_row(call->ep)->mints ? c->home.origin : c->base.origin);
+	buf_add_str(&url, c->base.origin);
 	int r = endpoint_path(call->ep, call->args, &url);
 	if (call->query)
 		buf_addf(&url, "?%s", call->query);

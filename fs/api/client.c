@@ -75,20 +75,21 @@ static struct call *take_fresh(struct client *c, bool *ret_unwanted)
 	return call;
 }
 
-/* The first call that is in `state`, or, if `unwanted`, that is to end and may still be ended. */
-static struct call *find_live(struct client *c, enum state state, bool unwanted)
+/* The first call in one of the `states`, or, if `unwanted`, that is to end and may still be ended.
+ */
+static struct call *find_live(struct client *c, unsigned states, bool unwanted)
 {
 	pthread_mutex_lock(&c->lock);
 	struct call *call = c->live.head;
-	while (call && ((enum state)call->state != state || (unwanted && !is_unwanted(c, call))))
+	while (call && (!(IN(call->state) & states) || (unwanted && !is_unwanted(c, call))))
 		call = call->next_live;
 	pthread_mutex_unlock(&c->lock);
 	return call;
 }
 
-struct call *client_find(struct client *c, enum state state)
+struct call *client_find(struct client *c, unsigned states)
 {
-	return find_live(c, state, false);
+	return find_live(c, states, false);
 }
 
 /* --- how a call ends ------------------------------------------------------------------------- */
@@ -142,21 +143,24 @@ void client_finish(struct client *c, struct call *call)
 
 void client_release(struct client *c, const struct call *call, bool job_runs)
 {
+	c->again = true;
 	governor_request_over(c->governor);
 	if (endpoint_row(call->ep)->starts_job && !job_runs)
 		governor_job_over(c->governor);
 }
 
-void client_fail_waiting(struct client *c, const struct qx_fail *fail)
+/* One that only waits. */
+static void end_queued(struct client *c, struct call *call)
 {
-	for (struct call *call; (call = find_live(c, CALL_WAITING, false));) {
-		(void)governor_withdraw(c->governor, &call->ticket); /* it waits */
+	(void)governor_withdraw(c->governor, &call->ticket); /* a parked one is not there */
+	client_finish(c, call);
+}
+
+void client_fail(struct client *c, unsigned states, const struct qx_fail *fail)
+{
+	for (struct call *call; (call = client_find(c, states));) {
 		call->fail = *fail;
-		client_finish(c, call);
-	}
-	for (struct call *call; (call = find_live(c, CALL_PARKED, false));) {
-		call->fail = *fail;
-		client_finish(c, call);
+		end_queued(c, call);
 	}
 }
 
@@ -164,6 +168,7 @@ void client_queue(struct client *c, struct call *call)
 {
 	if (call == &c->mint || mint_is_ready(c)) {
 		call->state = CALL_WAITING;
+		c->again = true;
 		governor_queue(c->governor, &call->ticket);
 		return;
 	}
@@ -184,16 +189,11 @@ static void end_unwanted(struct client *c)
 {
 	struct call *call;
 
-	while ((call = find_live(c, CALL_WAITING, true))) {
-		(void)governor_withdraw(c->governor, &call->ticket); /* it waits */
+	while ((call = find_live(c, IN_QUEUE, true))) {
 		set_cancelled(call);
-		client_finish(c, call);
+		end_queued(c, call);
 	}
-	while ((call = find_live(c, CALL_PARKED, true))) {
-		set_cancelled(call);
-		client_finish(c, call);
-	}
-	while ((call = find_live(c, CALL_FLYING, true))) {
+	while ((call = find_live(c, IN(CALL_FLYING), true))) {
 		call->state = CALL_ABORTED;
 		http_abort(c->http, &call->transfer);
 	}
@@ -269,7 +269,7 @@ int client_new(const struct client_config *config, struct client **ret)
 	c->attend.fn = attend;
 	client_dispatch_init(c);
 	c->share_fd = -1;
-	c->base = c->home = config->base;
+	c->base = config->base;
 	memcpy(c->view.origin, config->base.origin, sizeof(c->view.origin));
 	c->view.reachable = true;
 	c->governor = governor_new(&config->limits);

@@ -19,6 +19,8 @@ enum state {
 	CALL_ABORTED
 };
 
+#define BOUND_MS 30000 /* how long a network that is away is tried */
+
 struct grant;
 
 struct calls {
@@ -45,11 +47,11 @@ struct client {
 	struct governor *governor;
 	struct shared *shared; /* NULL: this mount is alone */
 	uint64_t deaths;       /* of other mounts, as told last */
-	int adopting;          /* jobs that were taken, and are still counted as orphans */
+	bool again;   /* while calls are launched: one was queued, or gave its slots back */
+	int adopting; /* jobs that were taken, and are still counted as orphans */
 	struct base_url base;
-	struct base_url home; /* as configured: a mint goes there */
-	struct grant *grant;  /* NULL: there is a token */
-	struct call mint;     /* live while grant->minting */
+	struct grant *grant; /* NULL: there is a token */
+	struct call mint;    /* live while grant->minting */
 	bool moved;
 	struct gate gate;
 	int refusals[EP_N_];    /* 429s in a row, those that came together counted once */
@@ -78,8 +80,11 @@ void client_publish_view(struct client *c);
 void client_begin(struct client *c, struct call *call);
 /* Queues a live call, or parks it. */
 void client_queue(struct client *c, struct call *call);
-struct call *client_find(struct client *c, enum state state); /* the first one; NULL */
-void client_fail_waiting(struct client *c, const struct qx_fail *fail);
+#define IN(state) (1u << (state))
+#define IN_QUEUE (IN(CALL_WAITING) | IN(CALL_PARKED))        /* nothing of it is under way */
+struct call *client_find(struct client *c, unsigned states); /* the first one; NULL */
+/* Each in one of these states, which are of IN_QUEUE. */
+void client_fail(struct client *c, unsigned states, const struct qx_fail *fail);
 /* The slots that the governor gave for this attempt, unless a job now runs in one. */
 void client_release(struct client *c, const struct call *call, bool job_runs);
 void client_retry(struct client *c, struct call *call, int64_t at_ms);

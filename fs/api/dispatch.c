@@ -43,12 +43,14 @@ void client_dispatch(struct client *c)
 {
 	int64_t wait_ms;
 
-	for (struct ticket *t, *next; (t = choose(c, &wait_ms));) /* again: some may have ended */
-		for (; t; t = next) {
+	do {
+		c->again = false;
+		for (struct ticket *t = choose(c, &wait_ms), *next; t; t = next) {
 			next = t->next;
 			t->next = NULL;
 			client_launch(c, container_of(t, struct call, ticket));
 		}
+	} while (c->again);
 	if (wait_ms > 0)
 		http_post_at(c->http, &c->tick, sys_now_ms() + wait_ms);
 	tell_of_deaths(c);

@@ -20,22 +20,12 @@
 #include <qxfs/base/log.h>
 #include <qxfs/base/sys.h>
 
-#define BOUND_MS 30000
-
 static bool is_mint(const struct call *call)
 {
 	return endpoint_row(call->ep)->mints;
 }
 
 /* --- the mint -------------------------------------------------------------------------------- */
-
-static void fail_parked(struct client *c, const struct qx_fail *fail)
-{
-	for (struct call *call; (call = client_find(c, CALL_PARKED));) {
-		call->fail = *fail;
-		client_finish(c, call);
-	}
-}
 
 static int take(struct grant *g, struct call *mint, int64_t now_ms)
 {
@@ -63,11 +53,11 @@ static void on_minted(struct call *mint)
 	call_clear(mint);
 	if (!good) {
 		grant_put_off(c->grant, now_ms);
-		fail_parked(c, &fail);
+		client_fail(c, IN(CALL_PARKED), &fail);
 		return;
 	}
 	/* Who is parked again, for the bearer has ended meanwhile, waits for the next one. */
-	for (struct call *call; mint_is_ready(c) && (call = client_find(c, CALL_PARKED));)
+	for (struct call *call; mint_is_ready(c) && (call = client_find(c, IN(CALL_PARKED)));)
 		client_queue(c, call);
 }
 

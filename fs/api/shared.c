@@ -20,8 +20,8 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/inotify.h>
+#include <sys/pidfd.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <qxfs/base/buf.h>
@@ -183,7 +183,7 @@ static void watch(struct shared *s, struct watched *w, int32_t pid)
 	struct epoll_event event = { .events = EPOLLIN | EPOLLONESHOT };
 
 	w->pid = pid;
-	w->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	w->pidfd = pidfd_open(pid, 0);
 	if (w->pidfd >= 0 && epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, w->pidfd, &event) < 0)
 		unwatch(w);
 }
@@ -365,10 +365,9 @@ bool shared_begin(struct shared *s, struct governor *g, int64_t now_ms)
 
 void shared_end(struct shared *s, struct governor *g)
 {
-	struct place *own = &s->content.places[s->at];
-
 	if (s->alone)
 		return;
+	struct place *own = &s->content.places[s->at];
 	governor_share(g, &s->content.common, &own->eager);
 	own->requests = governor_requests(g);
 	own->jobs = governor_jobs(g);
