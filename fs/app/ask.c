@@ -1,6 +1,7 @@
 /* ask.c: a question to the daemon of a mount. */
 #include "ask.h"
 
+#include "shell.h"
 #include "spot.h"
 
 #include <qxfs/base/sys.h>
@@ -8,11 +9,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define ANSWER_MAX (64u << 20)
@@ -122,11 +121,8 @@ static int ask_in_child(const char *mountpoint, enum control_verb verb, const ch
 	close(ends[1]);
 	int told = child < 0 ? -errno : read_all(ends[0], &bytes);
 	close(ends[0]);
-	if (child > 0) {
-		(void)kill(child, SIGKILL); /* it has ended, or hangs */
-		while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
-			;
-	}
+	if (child > 0)
+		(void)shell_wait(child, true, false); /* it has ended, or hangs */
 	if (told < 0 || buf_failed(&bytes) || bytes.len < sizeof(r)) {
 		buf_done(&bytes);
 		return told < 0 ? told : -EIO;

@@ -23,7 +23,7 @@
 
 /* --- arguments --- */
 
-static bool take_flag(const char *word, const struct flag *flags)
+bool take_flag(const char *word, const struct flag *flags)
 {
 	for (; flags && flags->word; flags++)
 		if (strcmp(word, flags->word) == 0) {

@@ -16,6 +16,7 @@ struct flag {
 	const char *word;
 	bool *set;
 };
+bool take_flag(const char *word, const struct flag *flags);
 bool take_arguments(int argc, char *const argv[], const struct flag *flags, const char **ret_path);
 /* To standard output; the exit status. */
 int print(const struct buf *text);

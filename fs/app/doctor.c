@@ -131,13 +131,14 @@ static void look_at_folder(struct doctor *d, const char *path, const char *optio
 	struct qx_fail fail = { 0 };
 	struct stat st;
 
-	if (stat(path, &st) < 0 && errno == ENOENT) {
+	int err = stat(path, &st) < 0 ? errno : S_ISDIR(st.st_mode) ? 0 : ENOTDIR;
+	if (err == ENOENT) {
 		doctor_tell(d, LEVEL_OK, "%s is made by the first mount", path);
 		return;
 	}
-	if (stat(path, &st) < 0 || !S_ISDIR(st.st_mode)) {
-		fail_set(&fail, errno, "%s is no folder that can be used: %s", path,
-		         errno ? strerror(errno) : "it is something else");
+	if (err) {
+		fail_set(&fail, err, "%s is no folder that can be used: %s", path,
+		         err == ENOTDIR ? "it is something else" : strerror(err));
 		fail_remedy(&fail, "remove it, or choose another place with -o %s=DIR", option);
 	} else if (st.st_uid != geteuid()) {
 		fail_set(&fail, EPERM, "%s belongs to another user", path);
@@ -253,8 +254,7 @@ static void look_at_mounts(struct doctor *d)
 
 	for (size_t i = 0; i < d->mounts.n; i++) {
 		const struct mount *one = &d->mounts.list[i];
-		if (!mount_is_qxfs(one) || mounts_holding(&d->mounts, one->point) != one ||
-		    (d->dir && one != d->mount))
+		if (!mounts_shows(&d->mounts, one) || (d->dir && one != d->mount))
 			continue;
 		any = true;
 		look_at_mount(d, one);

@@ -1,5 +1,6 @@
 /* doctor_account.c: qxfs doctor: whose account it would be, and whether the service gives it. */
 #include "doctor.h"
+#include "shell.h"
 
 #include <qxfs/api/client.h>
 #include <qxfs/base/secret.h>
@@ -8,12 +9,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define ASK_BOUND_MS 10000
@@ -171,13 +170,6 @@ static void ask_service(struct doctor *d)
 		close(a.done_fd);
 }
 
-static bool says(const struct json *status, const char *path, bool absent)
-{
-	bool value = absent;
-	(void)json_bool(status, path, &value);
-	return value;
-}
-
 static void tell_of_mount(struct doctor *d)
 {
 	const char *host = json_str(d->status, "host");
@@ -185,11 +177,11 @@ static void tell_of_mount(struct doctor *d)
 
 	host = host ? host : "the service";
 	d->dated = json_int(d->status, "clock_ahead_s", &d->ahead_s);
-	d->answered =
-		!says(d->status, "token_refused", false) && says(d->status, "reachable", true);
+	d->answered = !json_bool_or(d->status, "token_refused", false) &&
+	              json_bool_or(d->status, "reachable", true);
 	if (d->answered) {
 		doctor_tell(d, LEVEL_OK, "%s answered the mount last", host);
-	} else if (says(d->status, "token_refused", false)) {
+	} else if (json_bool_or(d->status, "token_refused", false)) {
 		fail_set(&fail, EACCES, "%s refuses the mount's token", host);
 		fail_remedy(&fail,
 		            "make a new one under Account Settings > Qualtrics IDs, qxfs login, "
@@ -296,11 +288,8 @@ static int64_t read_in_child(const char *path)
 	    (poll(&end, 1, READ_MS) == 1 && read(ends[0], &got, sizeof(got)) != sizeof(got)))
 		got = -EIO;
 	close(ends[0]);
-	if (child > 0) {
-		(void)kill(child, SIGKILL); /* it has ended, or waits in vain */
-		while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
-			;
-	}
+	if (child > 0)
+		(void)shell_wait(child, true, false); /* it has ended, or waits in vain */
 	return got;
 }
 

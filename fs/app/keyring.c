@@ -4,17 +4,16 @@
 
 #include "keyring_service.h"
 #include "line.h"
+#include "shell.h"
 
 #include <qxfs/base/secret.h>
 #include <qxfs/base/sys.h>
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define PATIENCE_MS 30000
@@ -56,10 +55,8 @@ static int ask(const struct keyring_question *q, char line[LINE_SIZE])
 	close(ends[1]);
 	int r = child < 0 ? -errno : line_read(ends[0], line, sys_now_ms() + PATIENCE_MS);
 	close(ends[0]);
-	if (child > 0 && r < 0)
-		(void)kill(child, SIGKILL);
-	while (child > 0 && waitpid(child, NULL, 0) < 0 && errno == EINTR)
-		;
+	if (child > 0)
+		(void)shell_wait(child, r < 0, false);
 	return r;
 }
 

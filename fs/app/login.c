@@ -2,6 +2,7 @@
 #include "login.h"
 
 #include "account.h"
+#include "commands.h"
 #include "credentials.h"
 #include "keyring.h"
 #include "places.h"
@@ -257,31 +258,17 @@ static int check(struct login *l, struct qx_fail *fail)
 
 /* --- the command --- */
 
-static bool take_flag(struct login *l, const char *word)
-{
-	const struct {
-		const char *name;
-		bool *flag;
-	} flags[] = {
-		{ "--oauth", &l->oauth },
-		{ "--keyring", &l->in_keyring },
-		{ "--file", &l->in_file },
-	};
-
-	for (size_t i = 0; i < countof(flags); i++) {
-		if (strcmp(word, flags[i].name) == 0)
-			return *flags[i].flag = true;
-	}
-	return false;
-}
-
 /* What is superfluous may be a token: it is not repeated. */
 static int take_words(int argc, char *const argv[], struct login *l, struct qx_fail *fail)
 {
+	const struct flag flags[] = { { "--oauth", &l->oauth },
+		                      { "--keyring", &l->in_keyring },
+		                      { "--file", &l->in_file },
+		                      { 0 } };
 	const char **ret = &l->profile;
 
 	for (; argc > 0 && strncmp(argv[0], "--", 2) == 0; argc--, argv++) {
-		bool known = take_flag(l, argv[0]);
+		bool known = take_flag(argv[0], flags);
 		if (!known || (l->in_keyring && l->in_file)) {
 			fail_set(fail, EINVAL,
 			         known ? "it is one of --keyring and --file"
@@ -312,18 +299,21 @@ static int keep(const struct login *l, char **ret_path, struct qx_fail *fail)
 		.host = l->given.base.origin,
 		.client = l->oauth,
 	};
-	const char *secret = l->in_keyring ? NULL : l->given.token;
-	const struct profile_keys keys = {
-		.host = host_of(&l->given.base),
+	char *secret = l->in_keyring ? NULL : l->given.token;
+	char host[sizeof(l->given.base.origin)];
+	struct profile given = {
+		/* nothing of it is its own */
+		.host = host,
 		.token = l->oauth ? NULL : secret,
 		.client_id = l->given.client_id,
 		.client_secret = l->oauth ? secret : NULL,
 		.scope = l->given.scope,
 	};
 
+	(void)snprintf(host, sizeof(host), "%s", host_of(&l->given.base));
 	int r = l->in_keyring ? keyring_keep(&item, l->given.token, fail) : 0;
 	if (r == 0)
-		r = profile_write(l->profile, &keys, ret_path, fail);
+		r = profile_write(l->profile, &given, ret_path, fail);
 	if (r == 0 && !l->in_keyring)
 		keyring_forget(l->profile); /* what it has is of no use any more */
 	return r;

@@ -164,6 +164,11 @@ bool mount_is_qxfs(const struct mount *mount)
 	return mount && strcmp(mount->type, "fuse.qxfs") == 0;
 }
 
+bool mounts_shows(const struct mounts *m, const struct mount *one)
+{
+	return mount_is_qxfs(one) && mounts_holding(m, one->point) == one;
+}
+
 /* One name further: "..", "." and "" as usual. The walked path has no slash at its end; "" is "/".
  */
 static void step(struct buf *walked, const char *name)

@@ -32,6 +32,8 @@ void mounts_done(struct mounts *m); /* accepts zeroed memory */
  * one the last. NULL: none, not even "/". */
 const struct mount *mounts_holding(const struct mounts *m, const char *path);
 bool mount_is_qxfs(const struct mount *mount); /* NULL: no */
+/* One of ours that no other mount covers. */
+bool mounts_shows(const struct mounts *m, const struct mount *one);
 /* True if `path` is `dir` or lies below it; both absolute and normal. */
 bool mounts_is_below(const char *path, const char *dir);
 

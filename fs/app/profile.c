@@ -27,25 +27,32 @@
 #define LINE_MAX_BYTES 190 /* libinih cuts longer ones */
 #define COMMAND_MS 60000
 
-static const struct {
-	const char *name;
-	size_t where;
-} keys[] = {
-	{ "host", offsetof(struct profile, host) },
-	{ "token", offsetof(struct profile, token) },
-	{ "token_file", offsetof(struct profile, token_file) },
-	{ "token_command", offsetof(struct profile, token_command) },
-	{ "client_id", offsetof(struct profile, client_id) },
-	{ "client_secret", offsetof(struct profile, client_secret) },
-	{ "scope", offsetof(struct profile, scope) },
-	{ "on_event", offsetof(struct profile, on_event) },
-	{ "options", offsetof(struct profile, options) },
+static const struct profile_key keys[] = {
+	{ "host", offsetof(struct profile, host), true },
+	{ "token", offsetof(struct profile, token), true },
+	{ "token_file", offsetof(struct profile, token_file), true },
+	{ "token_command", offsetof(struct profile, token_command), true },
+	{ "client_id", offsetof(struct profile, client_id), true },
+	{ "client_secret", offsetof(struct profile, client_secret), true },
+	{ "scope", offsetof(struct profile, scope), true },
+	{ "on_event", offsetof(struct profile, on_event), false },
+	{ "options", offsetof(struct profile, options), false },
 };
+
+const struct profile_key *profile_key(size_t i)
+{
+	return i < countof(keys) ? &keys[i] : NULL;
+}
+
+char **profile_field(struct profile *p, const struct profile_key *key)
+{
+	return (char **)((char *)p + key->where);
+}
 
 void profile_done(struct profile *p)
 {
 	for (size_t i = 0; i < countof(keys); i++)
-		secret_free_text(*(char **)((char *)p + keys[i].where));
+		secret_free_text(*profile_field(p, &keys[i]));
 	free(p->name);
 	*p = (struct profile){ 0 };
 }
@@ -110,7 +117,7 @@ static int take(void *arg, const char *section, const char *name, const char *va
 			(void)snprintf(r->unknown, sizeof(r->unknown), "%s", name);
 		return 1;
 	}
-	char **field = (char **)((char *)r->profile + keys[i].where);
+	char **field = profile_field(r->profile, &keys[i]);
 	secret_free_text(*field);
 	*field = strdup(value);
 	r->no_memory = r->no_memory || !*field;

@@ -13,6 +13,7 @@
 #define QXFS_APP_PROFILE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include <qxfs/base/buf.h>
 #include <qxfs/base/fail.h>
@@ -29,29 +30,26 @@ struct profile {
 	char *options;                            /* as behind -o; NULL: none */
 };
 
-/* What login keeps of an account; NULL: none. Borrowed. */
-struct profile_keys {
-	const char *host;
-	const char *token;
-	const char *client_id, *client_secret, *scope;
+/* The settings, a row each: the NULL behind the last ends a loop over them. */
+struct profile_key {
+	const char *name;
+	size_t where;  /* in struct profile */
+	bool by_login; /* it is what login keeps, or replaces */
 };
+const struct profile_key *profile_key(size_t i);
+char **profile_field(struct profile *p, const struct profile_key *key);
 
 /* name NULL: the one called "default", which need not be there. -ENOENT, -EPERM, -EINVAL with words
  * and a remedy. profile_done() in any case. */
 int profile_read(const char *name, struct profile *ret, struct qx_fail *fail);
 void profile_done(struct profile *p); /* wipes the token; accepts zeroed memory */
 
-/* profile_write.c: has these keys in the section `name`, in place of what it had of them; the rest
- * of the file stays. Makes folder, file and section where they are missing. *ret_path: the
- * file, to be freed. -errno with words: nothing is changed. */
-int profile_write(const char *name, const struct profile_keys *keys, char **ret_path,
-                  struct qx_fail *fail);
+/* profile_write.c: has what `given` has by login in the section `name`, in place of what it had of
+ * that; the rest of the file stays. Makes folder, file and section where they are missing.
+ * *ret_path: the file, to be freed. -errno with words: nothing is changed. */
+int profile_write(const char *name, struct profile *given, char **ret_path, struct qx_fail *fail);
 /* Letters, digits, '.', '_' and '-': what is neither a path nor a flag. */
 bool profile_is_name(const char *name);
-/* The text of a file of profiles with that change; pure. */
-void profile_edit(const char *text, const char *name, const struct profile_keys *keys,
-                  struct buf *out);
-
 /* For profile_write.c. */
 char *profile_path(void); /* NULL: there is no home */
 /* *ret is wiped and freed by the caller. -ENOENT without words: there is none. */

@@ -42,36 +42,27 @@ static bool is_header_of(const char *line, const char *name)
 /* Whether login writes this setting anew. */
 static bool is_replaced(const char *line, size_t len)
 {
-	static const char *const names[] = { "host",          "token",     "token_file",
-		                             "token_command", "client_id", "client_secret",
-		                             "scope" };
-
+	const struct profile_key *key;
 	size_t word = strcspn(line, " \t=:\r\n");
-	for (size_t i = 0; i < countof(names); i++) {
-		if (word <= len && strlen(names[i]) == word && strncmp(line, names[i], word) == 0)
+
+	for (size_t i = 0; word <= len && (key = profile_key(i)); i++)
+		if (key->by_login && strlen(key->name) == word &&
+		    strncmp(line, key->name, word) == 0)
 			return true;
-	}
 	return false;
 }
 
-static void add_keys(const struct profile_keys *k, struct buf *out)
+static void add_keys(struct profile *given, struct buf *out)
 {
-	const struct {
-		const char *name, *value;
-	} lines[] = { { "host", k->host },
-		      { "token", k->token },
-		      { "client_id", k->client_id },
-		      { "client_secret", k->client_secret },
-		      { "scope", k->scope } };
+	const struct profile_key *key;
 
-	for (size_t i = 0; i < countof(lines); i++) {
-		if (lines[i].value)
-			buf_addf(out, "%s = %s\n", lines[i].name, lines[i].value);
-	}
+	for (size_t i = 0; (key = profile_key(i)); i++)
+		if (key->by_login && *profile_field(given, key))
+			buf_addf(out, "%s = %s\n", key->name, *profile_field(given, key));
 }
 
-void profile_edit(const char *text, const char *name, const struct profile_keys *keys,
-                  struct buf *out)
+/* The text with what is given in place of what it had of that. */
+static void edit(const char *text, const char *name, struct profile *given, struct buf *out)
 {
 	bool inside = false, written = false, dropped = false;
 
@@ -89,7 +80,7 @@ void profile_edit(const char *text, const char *name, const struct profile_keys 
 		inside = is_header_of(at + indent, name);
 		if (inside && !written) {
 			buf_add_str(out, at[len] ? "" : "\n");
-			add_keys(keys, out);
+			add_keys(given, out);
 			written = true;
 		}
 	}
@@ -98,7 +89,7 @@ void profile_edit(const char *text, const char *name, const struct profile_keys 
 	if (out->len > 0)
 		buf_add_str(out, out->data[out->len - 1] == '\n' ? "\n" : "\n\n");
 	buf_addf(out, "[%s]\n", name);
-	add_keys(keys, out);
+	add_keys(given, out);
 }
 
 static bool is_same(const char *a, const char *b)
@@ -106,20 +97,27 @@ static bool is_same(const char *a, const char *b)
 	return a == b || (a && b && strcmp(a, b) == 0);
 }
 
+static bool is_meant(struct profile *after, struct profile *before, struct profile *given)
+{
+	const struct profile_key *key;
+	bool same = true;
+
+	for (size_t i = 0; (key = profile_key(i)); i++)
+		same = same && is_same(*profile_field(after, key),
+		                       *profile_field(key->by_login ? given : before, key));
+	return same;
+}
+
 /* What a mount will read is what was meant, whatever a hand has written around it. */
 static int check_edited(const char *old, const char *text, const char *path, const char *name,
-                        const struct profile_keys *k, struct qx_fail *fail)
+                        struct profile *given, struct qx_fail *fail)
 {
 	struct profile before = { 0 }, after = { 0 };
 
 	int r = profile_parse(old, path, name, &before, fail);
 	if (r == 0)
 		r = profile_parse(text, path, name, &after, fail);
-	if (r == 0 && !(is_same(after.host, k->host) && is_same(after.token, k->token) &&
-	                is_same(after.client_id, k->client_id) &&
-	                is_same(after.client_secret, k->client_secret) &&
-	                is_same(after.scope, k->scope) && !after.token_file &&
-	                !after.token_command && is_same(after.options, before.options))) {
+	if (r == 0 && !is_meant(&after, &before, given)) {
 		r = fail_set(fail, EINVAL, "[%s] in %s is written in a way that cannot be changed",
 		             name, path);
 		fail_remedy(fail, "Remove that section, then log in again");
@@ -192,8 +190,7 @@ static void wipe(struct buf *text)
 	buf_done(text);
 }
 
-int profile_write(const char *name, const struct profile_keys *keys, char **ret_path,
-                  struct qx_fail *fail)
+int profile_write(const char *name, struct profile *given, char **ret_path, struct qx_fail *fail)
 {
 	struct buf text = { 0 };
 	qx_auto_free char *path = profile_path();
@@ -209,11 +206,11 @@ int profile_write(const char *name, const struct profile_keys *keys, char **ret_
 	if (r == -ENOENT && !fail->err)
 		r = 0;
 	if (r == 0) {
-		profile_edit(old ? old : "", name, keys, &text);
+		edit(old ? old : "", name, given, &text);
 		r = buf_failed(&text) ? fail_set(fail, ENOMEM, "there is no memory left") : 0;
 	}
 	if (r == 0)
-		r = check_edited(old ? old : "", buf_text(&text), path, name, keys, fail);
+		r = check_edited(old ? old : "", buf_text(&text), path, name, given, fail);
 	if (r == 0)
 		r = write_text(path, &text, fail);
 	secret_free_text(old);

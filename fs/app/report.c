@@ -29,12 +29,6 @@ static int64_t number(const struct json *j, const char *path)
 	return json_int(j, path, &n) ? n : 0;
 }
 
-static bool yes(const struct json *j, const char *path)
-{
-	bool b = false;
-	return json_bool(j, path, &b) && b;
-}
-
 /* Text of the service, or "" where there is none. */
 static void add_text(struct buf *out, const struct json *j, const char *path)
 {
@@ -48,11 +42,11 @@ static void report_account(const char *mountpoint, const struct json *s, struct 
 	say_clean(out, mountpoint);
 	buf_add_str(out, "\n  account   ");
 	add_text(out, s, "host");
-	if (yes(s, "token_refused") && yes(s, "oauth"))
+	if (json_bool_or(s, "token_refused", false) && json_bool_or(s, "oauth", false))
 		buf_add_str(out, ": the OAuth client is refused; log in anew and mount again");
-	else if (yes(s, "token_refused"))
+	else if (json_bool_or(s, "token_refused", false))
 		buf_add_str(out, ": the token is refused; make a new one and mount again");
-	else if (json_get(s, "reachable") && !yes(s, "reachable"))
+	else if (json_get(s, "reachable") && !json_bool_or(s, "reachable", false))
 		buf_add_str(out, ": cannot be reached; what was opened before can still be read");
 	else
 		buf_add_str(out, ": answers");
@@ -206,7 +200,7 @@ static void report_failures(const struct json *s, struct buf *out)
 
 	for (size_t i = 0; i < json_len(s, "failures"); i++) {
 		const struct json *f = json_at(s, "failures", i);
-		if (yes(f, "settled"))
+		if (json_bool_or(f, "settled", false))
 			continue;
 		if (shown++ == 0)
 			buf_add_str(out, "  failed\n");

@@ -1,5 +1,7 @@
 /* sandbox.c: the account of `qxfs demo`. */
 #include "sandbox.h"
+#include "line.h"
+#include "shell.h"
 
 #include <qxfs/base/buf.h>
 #include <qxfs/base/sys.h>
@@ -7,17 +9,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <poll.h>
-#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define START_MS 60000
-#define LINE_SIZE 512
 #define LOG_MAX (1u << 20)
 
 /* --- where it lies --- */
@@ -96,31 +94,6 @@ static int spawn(const char *path, const char *log_path, int stdin_fd, int stdou
 	return -r;
 }
 
-/* The first line, without its end; -ETIMEDOUT, -EPIPE: it ended. */
-static int read_line(int fd, char line[LINE_SIZE])
-{
-	int64_t until_ms = sys_now_ms() + START_MS;
-	size_t len = 0;
-
-	while (len + 1 < LINE_SIZE) {
-		struct pollfd pfd = { .fd = fd, .events = POLLIN };
-		int64_t left_ms = until_ms - sys_now_ms();
-		if (left_ms <= 0 || poll(&pfd, 1, (int)left_ms) == 0)
-			return -ETIMEDOUT;
-		ssize_t n = read(fd, line + len, 1);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? -errno : -EPIPE;
-		if (line[len] == '\n') {
-			line[len] = '\0';
-			return 0;
-		}
-		len++;
-	}
-	return -EMSGSIZE;
-}
-
 static int broken(const char *words, int err, struct qx_fail *fail)
 {
 	int r = fail_set(fail, err, "the sandbox account did not start: %s", words);
@@ -187,7 +160,9 @@ int sandbox_start(const char *path, const char *log_path, struct sandbox *ret,
 	close(out[1]);
 	s.stdin_fd = in[1];
 	if (r == 0)
-		r = read_line(out[0], line);
+		r = line_read(out[0], line, sys_now_ms() + START_MS);
+	if (r == 0 && !*line)
+		r = -EPIPE;
 	close(out[0]);
 	r = r < 0 ? explain(r, log_path, fail) : take_line(line, ret_credentials, fail);
 	explicit_bzero(line, sizeof(line));
@@ -203,10 +178,7 @@ void sandbox_stop(struct sandbox *s)
 {
 	if (s->stdin_fd > 0)
 		close(s->stdin_fd);
-	if (s->pid > 0) {
-		(void)kill(s->pid, SIGKILL); /* nothing of it has to last */
-		while (waitpid(s->pid, NULL, 0) < 0 && errno == EINTR)
-			;
-	}
+	if (s->pid > 0)
+		(void)shell_wait(s->pid, true, false); /* nothing of it has to last */
 	*s = (struct sandbox){ 0 };
 }

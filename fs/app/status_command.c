@@ -36,13 +36,6 @@ static void warn(struct buf *out, int *worst, int level, const char *words)
 	*worst = level > *worst ? level : *worst;
 }
 
-static bool says(const struct json *s, const char *path, bool absent)
-{
-	bool value = absent;
-	(void)json_bool(s, path, &value);
-	return value;
-}
-
 static void warn_of_imports(const struct json *s, struct buf *out, int *worst)
 {
 	static const char *const states[] = { "failed", "uncertain", "refused", "held" };
@@ -66,17 +59,17 @@ static void check_one(const char *point, const struct json *s, struct look *look
 	size_t failed = 0;
 	char words[60];
 
-	if (says(s, "token_refused", false))
+	if (json_bool_or(s, "token_refused", false))
 		warn(&out, &worst, CHECK_CRITICAL,
-		     says(s, "oauth", false) ? "the OAuth client is refused"
-		                             : "the token is refused");
-	if (says(s, "imports.stopped", false))
+		     json_bool_or(s, "oauth", false) ? "the OAuth client is refused"
+		                                     : "the token is refused");
+	if (json_bool_or(s, "imports.stopped", false))
 		warn(&out, &worst, CHECK_CRITICAL, "imports are stopped");
-	if (!says(s, "reachable", true))
+	if (!json_bool_or(s, "reachable", true))
 		warn(&out, &worst, CHECK_WARNING, "the account cannot be reached");
 	warn_of_imports(s, &out, &worst);
 	for (size_t i = 0; i < json_len(s, "failures"); i++)
-		failed += !says(json_at(s, "failures", i), "settled", false);
+		failed += !json_bool_or(json_at(s, "failures", i), "settled", false);
 	(void)snprintf(words, sizeof(words), "%zu file%s failed", failed, failed == 1 ? "" : "s");
 	if (failed > 0)
 		warn(&out, &worst, CHECK_WARNING, words);
@@ -171,8 +164,7 @@ static int look_at_all(struct look *look)
 	buf_add_str(&look->text, look->json ? "[" : "");
 	for (size_t i = 0; i < mounts.n; i++) {
 		const struct mount *one = &mounts.list[i];
-		/* Not what another mount covers. */
-		if (!mount_is_qxfs(one) || mounts_holding(&mounts, one->point) != one)
+		if (!mounts_shows(&mounts, one))
 			continue;
 		found++;
 		add_mount(one->point, false, look);

@@ -133,6 +133,12 @@ void buf_add_json(struct buf *b, const char *text)
 	buf_add(b, "\"", 1);
 }
 
+void buf_add_member(struct buf *b, const char *name, const char *text)
+{
+	buf_addf(b, ",\"%s\":", name);
+	buf_add_json(b, text);
+}
+
 void buf_add_csv(struct buf *b, const char *text)
 {
 	if (!text)

@@ -201,28 +201,22 @@ void events_unlisten(struct events *e, struct events_listener *l)
 
 /* --- for programs ---------------------------------------------------------------------------- */
 
-static void put_member(struct buf *out, const char *name, const char *value)
-{
-	buf_addf(out, ",\"%s\":", name);
-	buf_add_json(out, value);
-}
-
 void event_json(const struct event *event, struct buf *out)
 {
 	const struct qx_fail *f = &event->fail;
 	char when[24];
 
 	buf_addf(out, "{\"when\":\"%s\"", sys_format_time(event->when_s, when));
-	put_member(out, "event", rows[event->kind].name);
-	put_member(out, "path", event->subject);
-	put_member(out, "words", event->words);
+	buf_add_member(out, "event", rows[event->kind].name);
+	buf_add_member(out, "path", event->subject);
+	buf_add_member(out, "words", event->words);
 	buf_addf(out, ",\"times\":%d", event->times ? event->times : 1);
 	if (f->err) {
-		put_member(out, "errno", strerrorname_np(f->err));
+		buf_add_member(out, "errno", strerrorname_np(f->err));
 		buf_addf(out, ",\"http\":%d", f->http);
-		put_member(out, "code", f->code);
-		put_member(out, "request_id", f->request_id);
-		put_member(out, "remedy", f->remedy);
+		buf_add_member(out, "code", f->code);
+		buf_add_member(out, "request_id", f->request_id);
+		buf_add_member(out, "remedy", f->remedy);
 	}
 	buf_add_str(out, "}\n");
 }

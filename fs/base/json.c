@@ -178,6 +178,13 @@ bool json_bool(const struct json *j, const char *path, bool *ret)
 	return true;
 }
 
+bool json_bool_or(const struct json *j, const char *path, bool absent)
+{
+	bool value = absent;
+	(void)json_bool(j, path, &value);
+	return value;
+}
+
 bool json_is_array(const struct json *j, const char *path)
 {
 	return get_typed(j, path, json_type_array);

@@ -28,10 +28,8 @@ static const char *const asks_words[] = {
 
 static void add_text(struct buf *out, const char *name, const char *text)
 {
-	if (!text)
-		return;
-	buf_addf(out, ",\n\"%s\":", name);
-	buf_add_json(out, text);
+	if (text)
+		buf_add_member(out, name, text);
 }
 
 static void add_int(struct buf *out, const char *name, int64_t n)

@@ -46,12 +46,6 @@ void audit_free(struct audit *a)
 	free(a);
 }
 
-static void add_member(struct buf *out, const char *name, const char *text)
-{
-	buf_addf(out, ",\"%s\":", name);
-	buf_add_json(out, text);
-}
-
 static void send(struct audit *a, const struct buf *text)
 {
 	if (a->fd < 0) {
@@ -75,20 +69,20 @@ void audit_put(struct audit *a, const struct audit_line *line)
 	if (!line->path)
 		node_subject(line->row, line->arg, &path);
 	buf_addf(&out, "{\"time\":\"%s\"", sys_format_time(sys_wall_s(), when));
-	add_member(&out, "what", line->what);
+	buf_add_member(&out, "what", line->what);
 	buf_addf(&out, ",\"uid\":%u", (unsigned)line->who->uid);
 	if (line->who->pid)
 		buf_addf(&out, ",\"pid\":%d", (int)line->who->pid);
 	if (line->who->program[0])
-		add_member(&out, "program", line->who->program);
-	add_member(&out, "path", line->path ? line->path : buf_text(&path));
+		buf_add_member(&out, "program", line->who->program);
+	buf_add_member(&out, "path", line->path ? line->path : buf_text(&path));
 	if (line->gen) {
 		generation_name(line->gen, name);
-		add_member(&out, "generation", name);
+		buf_add_member(&out, "generation", name);
 	}
 	if (line->bytes > 0)
 		buf_addf(&out, ",\"bytes\":%llu", (unsigned long long)line->bytes);
-	add_member(&out, "outcome", line->outcome);
+	buf_add_member(&out, "outcome", line->outcome);
 	buf_add_str(&out, "}\n");
 	if (!buf_failed(&out))
 		send(a, &out);

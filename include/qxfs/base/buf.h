@@ -27,6 +27,8 @@ void buf_add_text(struct buf *b, const char *text, size_t len);
 void buf_addf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* A JSON string with its quotes; control characters escaped, bad UTF-8 replaced by U+FFFD. */
 void buf_add_json(struct buf *b, const char *text);
+/* ,"NAME":TEXT of an object; the name is a plain word. */
+void buf_add_member(struct buf *b, const char *name, const char *text);
 /* A CSV cell, quoted only where needed (RFC 4180). NULL adds nothing. */
 void buf_add_csv(struct buf *b, const char *text);
 /* Percent-encodes all but unreserved characters (RFC 3986). */

@@ -31,6 +31,7 @@ bool json_text(const struct json *j, const char *path, struct buf *out);
 bool json_int(const struct json *j, const char *path, int64_t *ret); /* whole numbers only */
 bool json_double(const struct json *j, const char *path, double *ret);
 bool json_bool(const struct json *j, const char *path, bool *ret);
+bool json_bool_or(const struct json *j, const char *path, bool absent);
 bool json_is_array(const struct json *j, const char *path);
 bool json_is_object(const struct json *j, const char *path);
 size_t json_len(const struct json *j, const char *path); /* elements or members; 0: absent */
