@@ -33,7 +33,7 @@ def sent(sandbox):
 
 def members(sandbox, mailing_list=EMPTY, directory=MAIN):
     """The list's contacts at the service, by their e-mail address."""
-    found, path = {}, f"/directories/{directory}/mailinglists/{mailing_list}/contacts?includeEmbedded=true"
+    found, path = {}, f"/directories/{directory}/mailinglists/{mailing_list}/contacts?includeEmbedded=true&pageSize=500"
     while path:
         result = sandbox.result(path)
         found |= {one["email"]: one for one in result["elements"]}
