@@ -2,42 +2,26 @@
 clock.c, so a day takes as long as a test says."""
 
 import errno
-import pathlib
-import shutil
-import subprocess
 import time
 
 import pytest
 
-from common import SANITIZED, error_of, read_all
+from clock import NEEDED, Clock
+from common import error_of, read_all
 
 SMALL = "SV_demoSmall000014"
 HOUR = 3600
-COMPILER = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
-
-pytestmark = [pytest.mark.skipif(SANITIZED, reason="a sanitizer wants to be loaded first, as the clock does"),
-              pytest.mark.skipif(not COMPILER, reason="needs a C compiler, for the clock")]
+pytestmark = NEEDED
 
 
 @pytest.fixture
 def day(mounts, tmp_path):
     """A factory: a mount with pass_hours(n)."""
-    library, clock = tmp_path / "clock.so", tmp_path / "clock"
-    subprocess.run([COMPILER, "-shared", "-fPIC", "-D_GNU_SOURCE", "-o", library,
-                    pathlib.Path(__file__).with_name("clock.c"), "-ldl"], check=True)
-    clock.write_text("0")
-    passed = 0
+    clock = Clock(tmp_path)
 
     def make(account, *options, **env):
-        def pass_hours(hours):
-            nonlocal passed
-            passed += hours * HOUR
-            new = tmp_path / "clock.new"
-            new.write_text(str(passed))
-            new.rename(clock)
-
-        mount = mounts(account, *options, env={"LD_PRELOAD": str(library), "QXFS_CLOCK": str(clock), **env})
-        mount.pass_hours = pass_hours
+        mount = mounts(account, *options, env={**clock.env, **env})
+        mount.pass_hours = lambda hours: clock.go_on(hours * HOUR)
         account.wait_idle()
         account.reset_stats()
         return mount

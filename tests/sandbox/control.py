@@ -425,6 +425,10 @@ class Sandbox:
     def resume(self) -> None:
         self.call('resume')
 
+    def lose_connections(self) -> None:
+        """What is open now is silent for good, as after a suspend; new connections are served."""
+        self.call('lose_connections')
+
     # ---- the API itself, for tests of the sandbox
 
     def api(self, method: str, path: str, body: object = None, headers: dict | None = None,

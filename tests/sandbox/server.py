@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
 import sys
 import threading
@@ -18,6 +19,16 @@ BACKLOG = 512
 QUIET = (ConnectionError, TimeoutError, Gone, BrokenPipeError, OSError)
 
 
+def _is_over(sock: socket.socket) -> bool:
+    """Whether the other end has closed it; waits for nothing."""
+    look = select.poll()
+    try:
+        look.register(sock, select.POLLRDHUP)
+    except ValueError:                  # it was closed here meanwhile
+        return True
+    return bool(look.poll(0))
+
+
 class Server:
     """Listens on the API's port and on a second one for the side door, which stays open when the first goes dark."""
 
@@ -28,6 +39,8 @@ class Server:
         self.light.set()
         self.lock = threading.Lock()
         self.connections: set[socket.socket] = set()
+        self.lost: set[socket.socket] = set()      # nothing comes through them any more, and nobody is told
+        self.busy: set[socket.socket] = set()      # with a call that is not answered yet
         self.refusing = False
         self.listener = self._listen(port)
         self.port = self.listener.getsockname()[1]
@@ -84,6 +97,15 @@ class Server:
             self.refusing = False
             self.light.set()
 
+    def lose_connections(self) -> None:
+        """As when a NAT has forgotten them: those that are open are silent for good, new ones are served."""
+        with self.lock:
+            self.lost |= self.connections
+
+    def _be_silent(self, sock: socket.socket) -> None:
+        if sock in self.lost:
+            self.stopping.wait()
+
     def stop(self) -> None:
         self.stopping.set()
 
@@ -104,6 +126,7 @@ class Server:
         finally:
             with self.lock:
                 self.connections.discard(sock)
+                self.lost.discard(sock)
             with contextlib.suppress(OSError):
                 rfile.close()
                 sock.close()
@@ -116,23 +139,35 @@ class Server:
             reply = sidedoor.answer(self, request)
             return send_reply(sock, request, reply, lambda: None, self.box.faults.wait)
         self.light.wait()
+        self._be_silent(sock)
         return self._call(sock, request)
 
     def _call(self, sock: socket.socket, request: Request) -> bool:
         box = self.box
         route = box.name(request)
+        self.busy.add(sock)
         in_flight = box.stats.arrive(request)
+        if in_flight > box.settings.max_in_flight:
+            in_flight -= self._deserted()
         status: int | None = None
         try:
             reply = self._answer(request, route, in_flight)
             status, request.entry['bytes'] = reply.status, reply.length()
+            if sock in self.lost:
+                box.stats.finish(request, status)       # for the service it is over
+                self._be_silent(sock)
             return send_reply(sock, request, reply, lambda: box.stats.finish(request, status), box.faults.wait)
         except faults.Reset:
             box.stats.finish(request, None)
             reset(sock)
             return False
         finally:
+            self.busy.discard(sock)
             box.stats.finish(request, None)
+
+    def _deserted(self) -> int:
+        """Calls that a fault holds though who made them has ended: the gateway has given them up."""
+        return sum(_is_over(sock) for sock in list(self.busy))
 
     def _answer(self, request: Request, route, in_flight: int) -> Reply:
         try:

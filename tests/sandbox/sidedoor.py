@@ -401,6 +401,10 @@ def resume(server) -> None:
     server.resume()
 
 
+def lose_connections(server) -> None:
+    server.lose_connections()
+
+
 DOORS: dict[str, Callable] = {door.__name__: door for door in (
     info, settings, fault, clear_faults, release, wait_held, wait_for, wait_idle, requests, stats, reset_stats, limits,
     exceeded, reset_limits, hold_jobs, release_jobs, jobs, wait_ready, force_job, forget_jobs, advance, append, edit,
@@ -408,6 +412,6 @@ DOORS: dict[str, Callable] = {door.__name__: door for door in (
     make_big, entry, entry_sha256,
     add_directory, change_directory, add_list, change_list, add_contact, add_distribution,
     add_legacy_list, defaults, put_remote_file, forget_keys, put_upload, new_token, expire_bearers,
-    forget_bearers, bearers, renew_client, pause, resume,
+    forget_bearers, bearers, renew_client, pause, resume, lose_connections,
     *books.DOORS)}
 DOORS['faults'] = list_faults
