@@ -171,6 +171,8 @@ static void note_attempt(struct client *c, const struct call *call)
 	c->view.refused_429 += t->outcome == OUTCOME_ANSWERED && t->status == 429;
 	bool is = c->view.reachable;
 	pthread_mutex_unlock(&c->lock);
+	if (is && !was)
+		client_is_back(c);
 	if (is != was)
 		events_say(
 			c->events, is ? EVENT_NETWORK_BACK : EVENT_NETWORK_LOST, c->base.host,

@@ -61,6 +61,12 @@ static int64_t answer_limit_ms(const struct call *call)
 	return bound ? call->bound_ms : most_ms;
 }
 
+/* Nor for a file that does not come; one that comes may take its time. */
+static int64_t slow_limit_s(const struct call *call)
+{
+	return call->sink_fd >= 0 ? (call->bound_ms + 999) / 1000 : 0;
+}
+
 static void fill_transfer(struct client *c, struct call *call)
 {
 	const struct endpoint_row *row = endpoint_row(call->ep);
@@ -78,6 +84,7 @@ static void fill_transfer(struct client *c, struct call *call)
 		.max_bytes = JSON_MAX_BYTES,
 		.once = row->repeat != REPEAT_ALWAYS,
 		.answer_ms = answer_limit_ms(call),
+		.slow_s = slow_limit_s(call),
 		.on_room = room_for,
 		.on_bytes = bytes_came,
 		.on_done = answer_came,

@@ -280,6 +280,7 @@ int client_new(const struct client_config *config, struct client **ret)
 		client_free(c);
 		return r;
 	}
+	client_away_init(c);
 	governor_view(c->governor, &c->view.governor);
 	c->token = config->token;
 	c->view.oauth = c->grant != NULL;

@@ -1,6 +1,7 @@
 /* client_private.h: the client between its files: client.c has the calls' life, dispatch.c chooses
- * who may go, attempt.c sends them, answer.c decides what an attempt came to, mint.c has an OAuth
- * client's bearers. Threads: as marked; functions on the network thread only. */
+ * who may go, attempt.c sends them, answer.c decides what an attempt came to, away.c what comes of
+ * a network that was away, mint.c has an OAuth client's bearers. Threads: as marked; functions on
+ * the network thread only. */
 #ifndef QXFS_API_CLIENT_PRIVATE_H
 #define QXFS_API_CLIENT_PRIVATE_H
 
@@ -42,7 +43,11 @@ struct client {
 	void *on_quiet_arg;
 	int64_t quiet_ms;
 
+	struct task look; /* whether the account can be reached again */
+
 	/* network thread only */
+	struct call look_call; /* live while looking */
+	bool looking;
 	int64_t succeeded_ms; /* the last call that was answered well */
 	struct governor *governor;
 	struct shared *shared; /* NULL: this mount is alone */
@@ -65,6 +70,8 @@ struct client {
 	int share_fd;              /* guarded by lock: not yet seen by the network thread; -1 */
 	client_death_fn *on_death; /* guarded by lock */
 	void *on_death_arg;        /* guarded by lock */
+	client_back_fn *on_back;   /* guarded by lock */
+	void *on_back_arg;         /* guarded by lock */
 	bool stopping;             /* guarded by lock */
 	struct client_view view;   /* guarded by lock */
 };
@@ -73,6 +80,10 @@ struct client {
 void client_dispatch_init(struct client *c);
 void client_dispatch(struct client *c); /* sends what may go now */
 void client_begin_sharing(struct client *c, int fd);
+
+/* away.c */
+void client_away_init(struct client *c);
+void client_is_back(struct client *c); /* the first answer since it could not be reached */
 
 /* client.c */
 void client_publish_view(struct client *c);

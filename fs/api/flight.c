@@ -195,7 +195,8 @@ static void set_times(struct flight *f)
 		curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)f->t->answer_ms);
 	} else {
 		curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, SLOW_BYTES_PER_S);
-		curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, SLOW_S);
+		long slow_s = f->t->slow_s > 0 ? (long)f->t->slow_s : SLOW_S;
+		curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, slow_s);
 	}
 	curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
 	curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, 30L);
@@ -435,6 +436,14 @@ void flight_conclude(struct flight *f, int curl_code)
 	t->outcome = judge(f, code);
 	t->local_err = t->outcome == OUTCOME_LOCAL ? local_errno(f, code) : 0;
 	set_problem(f, code);
+}
+
+void flight_conclude_broken(struct flight *f, const char *problem)
+{
+	f->ended = true;
+	f->t->outcome = OUTCOME_BROKEN;
+	f->t->local_err = 0;
+	snprintf(f->t->problem, sizeof(f->t->problem), "%s", problem);
 }
 
 void flight_conclude_aborted(struct flight *f)

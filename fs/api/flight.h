@@ -33,5 +33,7 @@ void flight_free(struct flight *f); /* NULL is fine */
 void flight_conclude(struct flight *f, int curl_code);
 /* It ends here, whatever libcurl would have said. */
 void flight_conclude_aborted(struct flight *f);
+/* By our own doing, as if the connection had ended. */
+void flight_conclude_broken(struct flight *f, const char *problem);
 
 #endif

@@ -22,6 +22,8 @@
 
 #define CONNECTIONS_KEPT 32L /* as many as requests may be in flight: limits.h */
 #define FORGET_FRESH_S 2
+#define SLEPT_MS 5000       /* shorter ones break no connection */
+#define LOOK_ASLEEP_MS 1000 /* while requests are under way: no event tells of a suspend */
 
 struct tasks {
 	struct task *head, **tail;
@@ -46,6 +48,8 @@ struct http {
 	bool forgot;
 	int64_t forgot_ms; /* by awake_ms() */
 	int64_t asleep_ms; /* how long this machine has slept since it started */
+	http_sleep_fn *on_sleep;
+	void *on_sleep_arg;
 };
 
 /* --- tasks ----------------------------------------------------------------------------------- */
@@ -193,16 +197,6 @@ void http_forget_connections(struct http *h)
 	h->forgot_ms = awake_ms();
 }
 
-/* After a suspend every connection is dead, but libcurl, whose clock stood still, believes in them.
- */
-static void notice_sleep(struct http *h)
-{
-	int64_t asleep_ms = clock_ms(CLOCK_BOOTTIME) - awake_ms();
-	if (asleep_ms - h->asleep_ms > 5000)
-		http_forget_connections(h);
-	h->asleep_ms = asleep_ms;
-}
-
 /* 7.88 cannot close idle connections when told to. It can refuse to reuse those older than the
  * moment, in whole seconds, and until that tells them apart it can refuse to reuse any.
  *
@@ -220,7 +214,6 @@ static void set_reuse(const struct http *h, const struct transfer *t, CURL *easy
 
 static void join_multi(struct http *h, struct flight *f)
 {
-	notice_sleep(h);
 	set_reuse(h, f->t, f->easy);
 	if (curl_multi_add_handle(h->multi, f->easy) == CURLM_OK)
 		f->in_multi = true;
@@ -233,6 +226,34 @@ static void leave_multi(struct http *h, struct flight *f)
 	if (f->in_multi)
 		(void)curl_multi_remove_handle(h->multi, f->easy); /* it is in */
 	f->in_multi = false;
+}
+
+/* What waits for its answer on a connection that is dead would wait for its whole limit. Of what
+ * must not arrive twice the answer may be on its way all the same: nobody else can tell. */
+static void break_flights(struct http *h)
+{
+	for (struct flight *f = h->flights; f; f = f->next) {
+		if (f->ended || !f->in_multi || f->t->once)
+			continue;
+		leave_multi(h, f);
+		flight_conclude_broken(f, "the machine slept meanwhile");
+	}
+}
+
+/* After a suspend every connection is dead, but libcurl, whose clock stood still, believes in them.
+ */
+static void notice_sleep(struct http *h)
+{
+	int64_t asleep_ms = clock_ms(CLOCK_BOOTTIME) - awake_ms();
+	int64_t slept_ms = asleep_ms - h->asleep_ms;
+
+	h->asleep_ms = asleep_ms;
+	if (slept_ms < SLEPT_MS)
+		return;
+	http_forget_connections(h);
+	break_flights(h);
+	if (h->on_sleep)
+		h->on_sleep(h->on_sleep_arg, slept_ms);
 }
 
 static void admit(struct http *h)
@@ -304,6 +325,8 @@ static int sleep_ms(struct http *h)
 	else if (h->timers)
 		ms = h->timers->at_ms - sys_now_ms();
 	pthread_mutex_unlock(&h->lock);
+	if (h->flights && ms > LOOK_ASLEEP_MS)
+		ms = LOOK_ASLEEP_MS;
 	return ms < 0 ? 0 : ms > INT_MAX ? INT_MAX : (int)ms;
 }
 
@@ -317,6 +340,12 @@ static bool may_end(struct http *h)
 		t->queued = false;
 	pthread_mutex_unlock(&h->lock);
 	return end;
+}
+
+void http_on_sleep(struct http *h, http_sleep_fn *fn, void *arg)
+{
+	h->on_sleep = fn;
+	h->on_sleep_arg = arg;
 }
 
 void http_watch(struct http *h, int fd, struct task *t)
@@ -341,6 +370,7 @@ static void *run(void *arg)
 	int running;
 
 	do {
+		notice_sleep(h);
 		run_tasks(h);
 		admit(h);
 		(void)curl_multi_perform(h->multi, &running); /* errors reach their flights */

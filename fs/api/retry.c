@@ -2,7 +2,9 @@
 #include <qxfs/api/retry.h>
 
 #define DELAY_FIRST_MS 250
-#define DELAY_MAX_MS 30000
+/* Only a network that is away is tried so often: nobody is burdened by it, and who waits wants to
+ * know within seconds that it is back. */
+#define DELAY_MAX_MS 4000
 #define RETRY_AFTER_MAX_S 120
 #define NEAR_MS 1000
 /* Whoever answers with a login page does so again; a proxy's hiccup is over by then. */

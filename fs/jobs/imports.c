@@ -220,6 +220,22 @@ static void look_later(struct task *task)
 	look(&im->look);
 }
 
+/* Whoever waits for a moment to be tried again is tried now. */
+static void back(struct task *task)
+{
+	struct imports *im = container_of(task, struct imports, back);
+
+	for (size_t i = 0; i < countof(im->retries); i++)
+		im->retries[i].at_ms = 0;
+	look(&im->look);
+}
+
+static void on_back(void *arg)
+{
+	struct imports *im = arg;
+	worker_post(im->config.jobs->worker, &im->back);
+}
+
 static void tell_stopped(struct imports *im)
 {
 	pthread_mutex_lock(&im->stop_lock);
@@ -310,8 +326,10 @@ int imports_new(const struct imports_config *config, struct imports **ret)
 	im->config = *config;
 	im->look.fn = look;
 	im->look_later.fn = look_later;
+	im->back.fn = back;
 	pthread_mutex_init(&im->stop_lock, NULL);
 	pthread_cond_init(&im->stopped, NULL);
+	client_on_back(config->client, on_back, im);
 	*ret = im;
 	return 0;
 }
@@ -369,6 +387,7 @@ void imports_free(struct imports *im)
 {
 	if (!im)
 		return;
+	client_on_back(im->config.client, NULL, NULL);
 	pthread_mutex_lock(&im->stop_lock);
 	while (im->stop.fn && !im->idle)
 		pthread_cond_wait(&im->stopped, &im->stop_lock);

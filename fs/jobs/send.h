@@ -24,7 +24,7 @@ typedef void send_step(struct sending *s);
 /* All of it is the jobs thread's, but for what says otherwise. */
 struct imports {
 	struct imports_config config;
-	struct task look, look_later, stop;
+	struct task look, look_later, back, stop;
 	struct task scan; /* on the pool, then on the jobs thread */
 	bool scanning, again;
 	bool stale; /* one has ended since the scan began */

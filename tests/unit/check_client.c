@@ -226,6 +226,94 @@ static void test_a_network_that_is_away_says_so_after_the_bound(void **state)
 	asked_done(&a);
 }
 
+struct told {
+	pthread_mutex_t lock;
+	int times;
+};
+
+static void on_back(void *arg)
+{
+	struct told *told = arg;
+	pthread_mutex_lock(&told->lock);
+	told->times++;
+	pthread_mutex_unlock(&told->lock);
+}
+
+static int times_told(struct told *told)
+{
+	pthread_mutex_lock(&told->lock);
+	int times = told->times;
+	pthread_mutex_unlock(&told->lock);
+	return times;
+}
+
+static void wait_for_requests(struct world *w, int n)
+{
+	while (server_requests(&w->server) < n)
+		usleep(1000);
+}
+
+/* After five attempts the next is two to four seconds away. */
+static void test_the_first_answer_ends_the_wait_of_all(void **state)
+{
+	struct world *w = *state;
+	struct told told = { .lock = PTHREAD_MUTEX_INITIALIZER };
+	struct asked a, b;
+
+	client_on_back(w->client, on_back, &told);
+	server_says(&w->server, "", RESET);
+	prepare(&a, EP_SURVEY);
+	client_start(w->client, &a.call);
+	wait_for_requests(w, 5);
+	while (client_is_reachable(w->client))
+		usleep(1000);
+	usleep(100000); /* until the fifth has come back, of which nobody is told */
+	server_says(&w->server, GOOD, KEEP);
+	assert_int_equal(times_told(&told), 0);
+	int64_t back_ms = sys_now_ms();
+	ask(w, &b, EP_DEFINITION);
+	asked_await(&a);
+	assert_in_range(sys_now_ms() - back_ms, 0, 1000);
+	assert_int_equal(a.call.attempts, 6);
+	assert_int_equal(times_told(&told), 1);
+	assert_true(client_is_reachable(w->client));
+	client_on_back(w->client, NULL, NULL);
+	asked_done(&a);
+	asked_done(&b);
+}
+
+/* However often somebody wants to know it, it is asked by one call at a time, and never when the
+ * account answers. */
+static void test_a_look_finds_the_network_back_and_asks_little(void **state)
+{
+	struct world *w = *state;
+	struct asked a;
+
+	client_look(w->client);
+	server_says(&w->server, "", RESET);
+	prepare(&a, EP_SURVEY);
+	a.call.bound_ms = 1;
+	ask_prepared(w, &a);
+	assert_false(client_is_reachable(w->client));
+	asked_done(&a);
+	int before = server_requests(&w->server);
+	for (int i = 0; i < 100; i++)
+		client_look(w->client);
+	wait_for_requests(w, before + 1);
+	usleep(100000); /* that nothing more happens has no event */
+	assert_in_range(server_requests(&w->server), before + 1, before + 2);
+	server_says(&w->server, GOOD, KEEP);
+	int64_t since_ms = sys_now_ms();
+	while (!client_is_reachable(w->client))
+		usleep(1000);
+	assert_in_range(sys_now_ms() - since_ms, 0, 3000);
+	before = server_requests(&w->server);
+	for (int i = 0; i < 100; i++)
+		client_look(w->client);
+	usleep(100000);
+	assert_int_equal(server_requests(&w->server), before);
+}
+
 static void test_misuse_costs_no_request(void **state)
 {
 	struct world *w = *state;
@@ -967,6 +1055,8 @@ int main(void)
 		test(test_a_login_page_is_no_answer),
 		test(test_final_answers_are_not_asked_for_again),
 		test(test_a_network_that_is_away_says_so_after_the_bound),
+		test(test_the_first_answer_ends_the_wait_of_all),
+		test(test_a_look_finds_the_network_back_and_asks_little),
 		test(test_misuse_costs_no_request),
 		test(test_any_path_is_asked_for_by_a_get),
 		test(test_secrets_are_asked_for_by_no_way),

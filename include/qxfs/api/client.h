@@ -110,6 +110,15 @@ void client_on_death(struct client *c, client_death_fn *fn, void *arg);
 typedef void client_quiet_fn(void *arg);
 void client_on_quiet(struct client *c, int64_t quiet_ms, client_quiet_fn *fn, void *arg);
 
+/* Whether the last call found a network. Any thread, client.lock (rank 4), as the next two. */
+bool client_is_reachable(struct client *c);
+/* Somebody was given what is old, for the account could not be reached: whether it can be again is
+ * asked by one call at a time, of a few attempts. */
+void client_look(struct client *c);
+/* Called on the network thread when the account answers again. Until client_stop; NULL: nobody. */
+typedef void client_back_fn(void *arg);
+void client_on_back(struct client *c, client_back_fn *fn, void *arg);
+
 struct client_view {
 	struct governor_view governor;
 	char origin[300];

@@ -37,7 +37,8 @@ struct transfer {
 	int sink_fd;              /* a 200's body is written there from offset 0; -1: to memory */
 	size_t max_bytes;         /* of a body in memory; more is OUTCOME_LOCAL with EFBIG */
 	bool once;         /* must not arrive twice: never on a kept connection, see http.c */
-	int64_t answer_ms; /* whole answer within this; 0: none, but 1 kB/s over 30 s */
+	int64_t answer_ms; /* whole answer within this; 0: none, but 1 kB/s over slow_s */
+	int64_t slow_s;    /* 0: 30 s */
 	/* Before `len` more bytes of a 200 are written to sink_fd: 0, or a negative errno to stop.
 	 */
 	int (*on_room)(struct transfer *t, uint64_t written, size_t len);
@@ -74,6 +75,10 @@ int http_start(struct http *h, struct transfer *t);
 void http_abort(struct http *h, struct transfer *t);
 /* Drops every idle connection: after suspend, after a host switch. */
 void http_forget_connections(struct http *h);
+/* Called on the network thread when the machine has slept, before what that broke is told: requests
+ * under way end as broken, but those that must not arrive twice. Before the first request. */
+typedef void http_sleep_fn(void *arg, int64_t slept_ms);
+void http_on_sleep(struct http *h, http_sleep_fn *fn, void *arg);
 /* Runs what is posted and due, aborts what runs, ends the thread. */
 void http_stop(struct http *h);
 void http_free(struct http *h);

@@ -32,7 +32,7 @@ struct attempt {
 };
 
 /* Milliseconds until the next attempt, or -1: give up. `dice` is any random number. Retry-After is
- * obeyed (1..120 s); else 250 ms doubling to 30 s, jittered by half. At most RETRY_ATTEMPTS, but a
+ * obeyed (1..120 s); else 250 ms doubling to 4 s, jittered by half. At most RETRY_ATTEMPTS, but a
  * network that is away is tried until bound_ms. */
 #define RETRY_ATTEMPTS 6
 int64_t retry_delay_ms(const struct attempt *a, uint64_t dice);

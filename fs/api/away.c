@@ -1,0 +1,121 @@
+/* away.c: the account cannot be reached, and then it can again.
+ *
+ * Nobody asks all the time whether it is back: a call that somebody waits for is sent again until
+ * its bound (retry.c), and who was given what is old has the client look (client_look), so an idle
+ * mount stays idle. The first answer, of whatever call, ends it for all: who waits for a moment to
+ * try again goes now, and on_back is told.
+ */
+#include "client_private.h"
+
+#include <unistd.h>
+
+#include <qxfs/base/log.h>
+#include <qxfs/base/sys.h>
+
+#define LOOK_BOUND_MS 3000 /* a few attempts, then it is over until somebody asks anew */
+
+bool client_is_reachable(struct client *c)
+{
+	pthread_mutex_lock(&c->lock);
+	bool is = c->view.reachable;
+	pthread_mutex_unlock(&c->lock);
+	return is;
+}
+
+/* --- a look ---------------------------------------------------------------------------------- */
+
+static void looked(struct call *call)
+{
+	struct client *c = call->client;
+
+	c->looking = false;
+	call_clear(call);
+}
+
+static void look(struct task *task)
+{
+	struct client *c = container_of(task, struct client, look);
+
+	pthread_mutex_lock(&c->lock);
+	bool wanted = !c->stopping && !c->view.reachable;
+	pthread_mutex_unlock(&c->lock);
+	if (!wanted || c->looking || c->gate.closed)
+		return;
+	c->looking = true;
+	c->look_call = (struct call){
+		.ep = EP_WHOAMI,
+		.class = CLASS_BACKGROUND,
+		.uid = geteuid(),
+		.bound_ms = LOOK_BOUND_MS,
+		.sink_fd = -1,
+		.on_done = looked,
+	};
+	client_begin(c, &c->look_call);
+	client_dispatch(c);
+}
+
+void client_look(struct client *c)
+{
+	if (!client_is_reachable(c))
+		http_post(c->http, &c->look);
+}
+
+/* --- it is back ------------------------------------------------------------------------------ */
+
+void client_on_back(struct client *c, client_back_fn *fn, void *arg)
+{
+	pthread_mutex_lock(&c->lock);
+	c->on_back = fn;
+	c->on_back_arg = arg;
+	pthread_mutex_unlock(&c->lock);
+}
+
+/* The first that waits because its last attempt found no network, and not for its moment alone. */
+static struct call *find_delayed(struct client *c)
+{
+	pthread_mutex_lock(&c->lock);
+	struct call *call = c->live.head;
+	while (call && !(call->state == CALL_WAITING && call->fail.unreachable &&
+	                 call->ticket.not_before_ms > 0))
+		call = call->next_live;
+	pthread_mutex_unlock(&c->lock);
+	return call;
+}
+
+void client_is_back(struct client *c)
+{
+	for (struct call *call; (call = find_delayed(c));) {
+		(void)governor_withdraw(c->governor, &call->ticket); /* it waits */
+		call->ticket.not_before_ms = 0;
+		governor_queue(c->governor, &call->ticket);
+	}
+	pthread_mutex_lock(&c->lock);
+	client_back_fn *fn = c->on_back;
+	void *arg = c->on_back_arg;
+	pthread_mutex_unlock(&c->lock);
+	if (fn)
+		fn(arg);
+}
+
+/* --- the machine has slept ------------------------------------------------------------------- */
+
+/* What a call may take is meant while the machine is awake: else each that was under way would be
+ * over its bound, and none tried again. */
+static void slept(void *arg, int64_t ms)
+{
+	struct client *c = arg;
+
+	log_info("client", "the machine slept for %lld s: all connections are made anew",
+	         (long long)ms / 1000);
+	pthread_mutex_lock(&c->lock);
+	for (struct call *call = c->live.head; call; call = call->next_live)
+		if (call->first_ms > 0)
+			call->first_ms += ms;
+	pthread_mutex_unlock(&c->lock);
+}
+
+void client_away_init(struct client *c)
+{
+	c->look.fn = look;
+	http_on_sleep(c->http, slept, c);
+}
