@@ -167,7 +167,7 @@ static void next_page(struct job *job)
 	job->call.body = job->recipe.body;
 	job->call.page_url = job->page_url;
 	if (job_old_will_do(job))
-		job->call.bound_ms = STALE_BOUND_MS;
+		job->call.bound_ms = jobs_stale_bound_ms(job->jobs);
 	job_call(job, page_came);
 }
 

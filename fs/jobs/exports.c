@@ -100,7 +100,7 @@ static void check(struct job *job)
 	job_move(job, JOB_CHECKING);
 	call_prepare(job, EP_SURVEY);
 	if (job_old_will_do(job))
-		job->call.bound_ms = STALE_BOUND_MS;
+		job->call.bound_ms = jobs_stale_bound_ms(job->jobs);
 	job_call(job, checked);
 }
 

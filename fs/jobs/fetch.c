@@ -258,7 +258,7 @@ void fetch_begin(struct job *job)
 	if (!export)
 		job->asked_ms = sys_now_ms();
 	if (!export && job_old_will_do(job))
-		job->call.bound_ms = STALE_BOUND_MS;
+		job->call.bound_ms = jobs_stale_bound_ms(job->jobs);
 	job->call.on_room = on_room;
 	job->call.on_bytes = on_bytes;
 	job->refetched = false;

@@ -120,9 +120,6 @@ struct job {
 /* How many unpack workers may wait for bytes: the others stay free for what does not wait. */
 #define FOLLOWERS_MAX 2
 
-/* How long the network is tried when there is something to serve instead. */
-#define STALE_BOUND_MS 5000
-
 struct stream;
 struct jobs {
 	struct jobs_config config;
@@ -194,6 +191,8 @@ const char *fetch_remedy(int err);   /* of a download that could not be kept */
 void live_begin(struct job *job);
 void live_unwanted(struct job *job); /* its one want has gone */
 /* jobs.c */
+/* How long the network is tried when there is something to serve instead. Any thread. */
+int64_t jobs_stale_bound_ms(const struct jobs *j);
 void jobs_check_idle(struct jobs *j);
 void jobs_watch_deadline(struct jobs *j, int64_t at_ms);
 

@@ -15,6 +15,8 @@
 
 #define POOL_THREADS 4
 #define TIDY_MS 86400000
+#define STALE_BOUND_MS 5000
+#define STALE_BOUND_AWAY_MS 2000 /* it was away a moment ago */
 
 /* --- wants ----------------------------------------------------------------------------------- */
 
@@ -285,6 +287,11 @@ int jobs_new(const struct jobs_config *config, struct jobs **ret)
 struct board *jobs_board(struct jobs *j)
 {
 	return j->board;
+}
+
+int64_t jobs_stale_bound_ms(const struct jobs *j)
+{
+	return client_is_reachable(j->config.client) ? STALE_BOUND_MS : STALE_BOUND_AWAY_MS;
 }
 
 void jobs_check_idle(struct jobs *j)

@@ -12,6 +12,7 @@
 #include <qxfs/base/sys.h>
 
 #define PAGES_MAX 10000
+#define BOUND_MS 10000 /* of each page, without network */
 
 static void next_page(struct list_job *lj);
 
@@ -153,7 +154,8 @@ static void next_page(struct list_job *lj)
 	lj->call.class = CLASS_PERSON;
 	lj->call.uid = lj->wants ? lj->wants->uid : 0;
 	lj->call.sink_fd = -1;
-	lj->call.bound_ms = 10000;
+	lj->call.bound_ms =
+		lj->wants && lj->wants->former ? jobs_stale_bound_ms(lj->jobs) : BOUND_MS;
 	lj->call.on_done = on_page;
 	lj->call.arg = lj;
 	lj->call_over.fn = page_over;

@@ -137,7 +137,7 @@ static void next_page(struct stream *s)
 	call->class = CLASS_PERSON;
 	call->uid = s->uid;
 	call->sink_fd = -1;
-	call->bound_ms = s->former ? STALE_BOUND_MS : FOLDER_BOUND_MS;
+	call->bound_ms = s->former ? jobs_stale_bound_ms(s->jobs) : FOLDER_BOUND_MS;
 	call->on_done = on_page;
 	call->arg = s;
 	s->call_over.fn = page_came;

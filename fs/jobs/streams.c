@@ -96,7 +96,8 @@ static bool is_fresh(const struct stream *s)
 	int64_t now_s = sys_wall_s();
 
 	if (s->stale)
-		return sys_now_ms() < s->stale_until_ms;
+		return sys_now_ms() < s->stale_until_ms &&
+		       !client_is_reachable(s->jobs->config.client);
 	if (s->err && s->final)
 		return false;
 	return !s->begun_s ||

@@ -48,8 +48,8 @@ int64_t fresh_until_s(const struct tree *t, const struct place *p)
 	if (p->row->parent == ROW_NOW)
 		return now_until_s(gen);
 	int64_t checked_s = gen->checked_s;
-	if (p->base_checked_s && p->base_checked_s < checked_s)
-		checked_s = p->base_checked_s;
+	if (p->base.checked_s && p->base.checked_s < checked_s)
+		checked_s = p->base.checked_s;
 	int64_t until_s = checked_s + t->config.fresh_s;
 	if (p->row->kind == NODE_LINK && generation_is_empty_list(gen) &&
 	    until_s > checked_s + ABSENT_FRESH_S)
@@ -66,7 +66,7 @@ bool place_is_fresh(const struct tree *t, const struct place *p)
 	int64_t now_s = sys_wall_s();
 	if (p->until_s && now_s >= p->until_s)
 		return false;
-	if (p->stale && sys_now_ms() < p->retry_ms)
+	if (p->stale && sys_now_ms() < p->retry_ms && !client_is_reachable(t->config.client))
 		return true;
 	return p->gen->checked_s <= now_s + 5 && now_s < fresh_until_s(t, p);
 }
@@ -89,7 +89,11 @@ int64_t pending_mtime(struct tree *t, const struct place *p)
 
 	if (p->gen) {
 		ended_s = fresh_until_s(t, p);
-		if (p->touched_ms || p->outdated || ended_s > sys_wall_s())
+		/* What is made from it is as old as its base: a backup that has taken the base
+		 * finds it no newer than that. */
+		if (p->outdated && !p->touched_ms && p->base.mtime_s > p->gen->mtime_s)
+			ended_s = p->base.mtime_s;
+		else if (p->touched_ms || p->outdated || ended_s > sys_wall_s())
 			ended_s = sys_wall_s();
 	}
 	if (!modified_s && !ended_s)
@@ -116,7 +120,7 @@ void place_take(struct tree *t, struct place *p, struct generation *gen, int64_t
 		p->gen = generation_ref(gen);
 	}
 	p->outdated = false;
-	p->base_checked_s = 0; /* the next lookup tells */
+	p->base.checked_s = 0; /* the next lookup tells */
 	survey_has_files(t, p);
 }
 

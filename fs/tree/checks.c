@@ -84,6 +84,8 @@ bool folder_must_ask(struct tree *t, const char *id)
 	if (is_bare(t, id) || !holds_old(t, id))
 		return false;
 	client_view(t->config.client, &service);
+	if (!service.reachable)
+		client_look(t->config.client);
 	return service.reachable && may_ask(t, id);
 }
 
@@ -114,11 +116,10 @@ static bool is_current(struct tree *t, const struct node_row *row, const struct 
 		return false;
 	if (row->source.kind == SOURCE_FORM)
 		return !content_is_always_new(row, seen->id) && survey_is_as_in(&gen->facts, seen);
-	int64_t base_s = 0;
-	if (row->source.kind != SOURCE_DERIVED ||
-	    content_is_outdated(t, row, seen->id, gen, &base_s))
+	struct base_seen base = { 0 };
+	if (row->source.kind != SOURCE_DERIVED || content_is_outdated(t, row, seen->id, gen, &base))
 		return false;
-	return sys_wall_s() - base_s < t->config.fresh_s;
+	return sys_wall_s() - base.checked_s < t->config.fresh_s;
 }
 
 static void renew_all(struct tree *t, enum source_kind kind, const struct survey_seen *seen)

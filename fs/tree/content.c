@@ -284,7 +284,7 @@ int content_make(struct tree *t, const struct node_row *row, const char *arg, st
 }
 
 bool content_is_outdated(struct tree *t, const struct node_row *row, const char *arg,
-                         const struct generation *gen, int64_t *ret_base_checked_s)
+                         const struct generation *gen, struct base_seen *ret)
 {
 	char base_arg[ARG_MAX_BYTES], name[GENERATION_NAME];
 
@@ -298,7 +298,7 @@ bool content_is_outdated(struct tree *t, const struct node_row *row, const char 
 		return touched;
 	/* As jobs/derive.c notes it. */
 	generation_name(now, name);
-	*ret_base_checked_s = now->checked_s;
+	*ret = (struct base_seen){ .checked_s = now->checked_s, .mtime_s = now->mtime_s };
 	generation_unref(now);
 	return strncmp(gen->facts.base, name, strlen(name)) != 0;
 }

@@ -14,13 +14,20 @@ struct content {
 	char directory[LIST_OF_BYTES];       /* of the mailing list that component 0 is */
 	struct content *bases[RECIPE_BASES]; /* owned */
 };
+/* What something is made from: when it was last known to be current, by the calendar, and the time
+ * it shows. */
+struct base_seen {
+	int64_t checked_s, mtime_s;
+};
+
 /* -EAGAIN: a list has to be fetched first; -ENOENT: it is known not to exist; -EPERM; -ENOMEM.
  * Takes tree.lock; content_done() in any case. */
 int content_make(struct tree *t, const struct node_row *row, const char *arg, struct content *ret);
 void content_done(struct content *c);
-/* What it is made from is another now than when it was made. Looks at the disk. */
+/* What it is made from is another now than when it was made; *ret tells of that, if it is there.
+ * Looks at the disk. */
 bool content_is_outdated(struct tree *t, const struct node_row *row, const char *arg,
-                         const struct generation *gen, int64_t *ret_base_checked_s);
+                         const struct generation *gen, struct base_seen *ret);
 /* The generation that the cache has of it, with a reference; NULL. */
 struct generation *content_cached(struct tree *t, const struct node_row *row, const char *arg);
 /* No counts tell whether it has changed. */

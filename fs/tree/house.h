@@ -14,10 +14,10 @@
 
 #include <pthread.h>
 
-#include <qxfs/jobs/jobs.h>
 #include <qxfs/tree/config.h>
 #include <qxfs/tree/tree.h>
 
+#include "contents.h"
 #include "nodes.h"
 #include "shown.h"
 
@@ -41,7 +41,7 @@ struct place {
 	struct generation *gen; /* the newest known */
 	int64_t touched_ms;     /* not fresh until a fill that was wanted after it; 0 */
 	bool outdated;          /* made from a base that has a newer generation */
-	int64_t base_checked_s; /* when that base was last known to be current: calendar; 0 */
+	struct base_seen base;  /* that base; zeros: none */
 	bool stale;             /* served unchecked: the account was unreachable */
 	int64_t retry_ms;       /* served stale until then */
 	int64_t until_s;        /* calendar: then its name means another request; 0: never */

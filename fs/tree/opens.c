@@ -268,6 +268,16 @@ void lose_data(struct tree *t, struct node *n, struct generation *gen)
 	pthread_mutex_unlock(&t->lock);
 }
 
+/* What is served unchecked is served no longer than it must be. */
+static void look_if_stale(struct tree *t, const struct node *n)
+{
+	pthread_mutex_lock(&t->lock);
+	bool stale = n->place->stale;
+	pthread_mutex_unlock(&t->lock);
+	if (stale)
+		client_look(t->config.client);
+}
+
 static int open_file_now(struct tree *t, struct node *n, struct tree_handle **ret)
 {
 	bool refilled;
@@ -284,6 +294,7 @@ static int open_file_now(struct tree *t, struct node *n, struct tree_handle **re
 		r = -EAGAIN;
 	}
 	generation_unref(gen);
+	look_if_stale(t, n);
 	return r;
 }
 

@@ -227,6 +227,7 @@ void tree_refresh_lists(struct tree *t)
 		b->want.id = i;
 		b->want.of = "";
 		b->want.uid = t->config.owner;
+		b->want.former = true; /* it lies on the disk */
 		b->want.done = fetched_behind;
 		b->want.arg = b;
 		jobs_want_list(t->jobs, &b->want);

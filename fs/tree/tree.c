@@ -231,9 +231,9 @@ static int present_data(struct tree *t, const struct node_row *row, const char *
 	                                                  */
 	if (looked)
 		gen = content_cached(t, row, arg);
-	int64_t base_s = 0;
+	struct base_seen base = { 0 };
 	bool outdated = gen && row->source.kind == SOURCE_DERIVED &&
-	                content_is_outdated(t, row, arg, gen, &base_s);
+	                content_is_outdated(t, row, arg, gen, &base);
 
 	pthread_mutex_lock(&t->lock);
 	struct place *p = place_get(t, row, arg);
@@ -247,7 +247,7 @@ static int present_data(struct tree *t, const struct node_row *row, const char *
 	struct node *n = NULL;
 	if (p) {
 		p->outdated = outdated;
-		p->base_checked_s = base_s;
+		p->base = base;
 		if (p->gen)
 			survey_has_files(t, p);
 		n = place_is_fresh(t, p) ? ready_node(t, p) : pending_node(t, p);

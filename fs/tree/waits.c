@@ -316,6 +316,10 @@ static bool look_on(struct op *op)
 static void want_list(struct op *op, enum list_id id)
 {
 	struct list_want *w = &op->list_want;
+	struct catalog *former = tree_catalog(op->tree, id, op->of);
+
+	w->former = former;
+	catalog_unref(former);
 	w->id = id;
 	w->of = op->of;
 	w->deadline_ms = op->deadline_ms;

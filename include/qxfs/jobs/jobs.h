@@ -153,6 +153,7 @@ struct list_want {
 	const char *of; /* "": the account's */
 	uid_t uid;
 	int64_t deadline_ms;
+	bool former; /* there is one to show instead if the account is away */
 	void (*done)(struct list_want *w, struct list *list, const struct qx_fail *fail);
 	void (*page)(struct list_want *w, size_t items); /* progress; may be NULL */
 	void *arg;
