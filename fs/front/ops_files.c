@@ -4,6 +4,7 @@
 #include <qxfs/base/sys.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,6 +44,7 @@ static void open_node(fuse_req_t req, enum tree_verb verb, fuse_ino_t node, int 
 	struct tree_caller who = caller_of(req);
 	struct tree_handle *handle;
 
+	who.glances = verb == TREE_OPEN && (flags & O_NOATIME);
 	if (verb == TREE_OPEN && tree_wants_program(f->tree))
 		caller_describe(who.pid, who.program, &who.session);
 	int err = tree_open(f->tree, verb, node, flags, &who, &handle);

@@ -13,6 +13,13 @@ static const char usual[] = "tracker-miner:tracker-extract:localsearch:baloo_fil
 			    "updatedb:tumblerd:gdk-pixbuf-thum:gnome-desktop-t:totem-video-thu:"
 			    "evince-thumbnai:ffmpegthumbnail:kioslave5_thumb:thumbnail.so";
 
+/* File managers, and what shows files in their way: GIO tells a file's kind by its name, and by its
+ * first bytes where the name leaves a doubt, as `.json` does. It opens with O_NOATIME for that
+ * alone, and goes by the name if it cannot; what it copies or shows it opens as anybody does.
+ * Backups open with O_NOATIME, too, and read all: hence the names. */
+static const char glancing[] = "gio:nautilus:org.gnome.Nauti:thunar:Thunar:nemo:caja:"
+			       "io.elementary.f:xdg-desktop-por:gvfsd";
+
 #define WINDOW_MS 600000
 #define ACCOUNTS_MAX 256 /* beyond, the one that began longest ago is forgotten */
 #define NAME_SEEN (sizeof(((struct tree_caller *)NULL)->program) - 1)
@@ -57,15 +64,21 @@ void visitors_free(struct visitors *v)
 	free(v);
 }
 
-bool visitor_is_crawler(const struct visitors *v, const struct tree_caller *who)
+static bool is_one_of(const char *names, const char *program)
 {
-	for (const char *name = v->crawlers; *name && who->program[0];) {
+	for (const char *name = names; *name && program[0];) {
 		size_t len = strcspn(name, ":");
-		if (len > 0 && strncmp(name, who->program, len < NAME_SEEN ? len : NAME_SEEN) == 0)
+		if (len > 0 && strncmp(name, program, len < NAME_SEEN ? len : NAME_SEEN) == 0)
 			return true;
 		name += len + (name[len] == ':');
 	}
 	return false;
+}
+
+bool visitor_is_crawler(const struct visitors *v, const struct tree_caller *who)
+{
+	return is_one_of(v->crawlers, who->program) ||
+	       (who->glances && v->crawlers[0] && is_one_of(glancing, who->program));
 }
 
 /* smbd does the work of many people in one session. */

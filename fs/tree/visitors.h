@@ -10,7 +10,8 @@
 
 struct visitors;
 
-/* crawlers: beginnings of programs' names, separated by ':'; NULL: the usual ones; "": none.
+/* crawlers: beginnings of programs' names, separated by ':'; NULL: the usual ones; "": none, nor
+ * file managers that look what a file is.
  * budget: 0: no bound. NULL: no memory. */
 struct visitors *visitors_new(const char *crawlers, int64_t budget);
 void visitors_free(struct visitors *v); /* NULL is fine */

@@ -90,7 +90,6 @@ def test_a_cold_file_is_not_empty_to_who_does_not_open_it(name, service, run):  
     assert service.count("export_start") == 0
 
 
-@pytest.mark.xfail(strict=True, reason="shared-mime-info 2.2 has two kinds for .json, so GIO opens it to see which")
 def test_the_kind_of_a_cold_json_is_told_without_an_export(service, run):  # noqa: F811
     seen = run(Program("libglib2.0-bin", 'gio info -a standard::content-type "${FILE%csv}json" | grep -q application/'))
     assert (seen.status, seen.complained) == (0, "")

@@ -67,6 +67,42 @@ def test_who_is_a_crawler_is_an_option(sandbox, mounts, crawler):
     assert crawler("cat", responses(everybody, STAFF)).returncode == 0
 
 
+GLANCE = """import os, sys
+fd = os.open(sys.argv[1], os.O_RDONLY | (os.O_NOATIME if sys.argv[2:] else 0))
+sys.stdout.buffer.write(os.read(fd, 4096))
+"""
+
+
+@pytest.fixture
+def named(tmp_path):
+    """named(program, file, *"glance"): reads its beginning under that name, with O_NOATIME or without."""
+    def run(program, *arguments):
+        name = tmp_path / "bin" / program
+        name.parent.mkdir(exist_ok=True)
+        if not name.exists():
+            shutil.copy(os.path.realpath("/usr/bin/python3"), name)
+        return subprocess.run([name, "-c", GLANCE, *arguments], capture_output=True, check=False)
+
+    return run
+
+
+def test_a_file_manager_that_looks_what_a_file_is_begins_nothing(sandbox, mounts, named):
+    mount = mounts(sandbox)
+    file = responses(mount, name="responses.json")
+    before = sandbox.count()
+    for program in ("thunar", "nautilus", "gio"):
+        looked = named(program, file, "glance")
+        assert looked.returncode and b"temporarily unavailable" in looked.stderr
+    assert sandbox.count() == before
+    data = file.read_bytes()
+    assert named("nautilus", file, "glance").stdout == data[:4096]
+    table = responses(mount)
+    assert named("nautilus", table).returncode == 0, "it copies"
+    assert named("borg", responses(mount, STAFF), "glance").returncode == 0, "a backup reads all"
+    nobody = mounts(sandbox, "crawlers=", name="n")
+    assert named("nautilus", responses(nobody, name="responses.json"), "glance").returncode == 0
+
+
 def test_the_marks_of_indexers_are_there(sandbox, mount):
     before = sandbox.count()
     for name in (".trackerignore", ".nomedia", ".metadata_never_index"):

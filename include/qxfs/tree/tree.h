@@ -31,6 +31,7 @@ struct tree_caller {
 	bool killed;   /* it is being ended by a signal */
 	/* of who waits: */
 	char program[16]; /* its process's name, as the kernel cuts it; "": unknown */
+	bool glances;     /* opens with O_NOATIME, as if it had not been there */
 	pid_t session;    /* 0: unknown */
 };
 
