@@ -154,24 +154,36 @@ static int64_t next_attempt_ms(struct call *call, bool damaged, int64_t now_ms)
 	return retry_delay_ms(&a, sys_random());
 }
 
+/* Shorter, and nobody's next attempt is far; and one call that breaks again and again beside others
+ * that are answered would go as often as they do. */
+#define AWAY_LEAST_MS 2000
+
 static void note_attempt(struct client *c, const struct call *call)
 {
 	const struct transfer *t = &call->transfer;
 
+	bool answered = t->outcome == OUTCOME_ANSWERED;
+	/* Others were answered meanwhile: it is this one's trouble. And a suspend is no trouble. */
+	bool lost = call->fail.unreachable && !t->slept && call->sent_ms >= c->answered_ms;
+	int64_t now_ms = sys_now_ms();
+	bool long_ago = now_ms - c->answered_ms >= AWAY_LEAST_MS;
+
+	if (answered)
+		c->answered_ms = now_ms;
 	pthread_mutex_lock(&c->lock);
 	bool was = c->view.reachable;
-	if (t->outcome == OUTCOME_ANSWERED)
+	if (answered)
 		c->view.reachable = true;
-	else if (call->fail.unreachable)
+	else if (lost)
 		c->view.reachable = false;
-	if (t->outcome == OUTCOME_ANSWERED && t->date_s >= 0) {
+	if (answered && t->date_s >= 0) {
 		c->view.dated = true;
 		c->view.ahead_s = sys_wall_s() - t->date_s;
 	}
-	c->view.refused_429 += t->outcome == OUTCOME_ANSWERED && t->status == 429;
+	c->view.refused_429 += answered && t->status == 429;
 	bool is = c->view.reachable;
 	pthread_mutex_unlock(&c->lock);
-	if (is && !was)
+	if (is && !was && long_ago)
 		client_is_back(c);
 	if (is != was)
 		events_say(

@@ -61,7 +61,7 @@ static int64_t answer_limit_ms(const struct call *call)
 	return bound ? call->bound_ms : most_ms;
 }
 
-/* Nor for a file that does not come; one that comes may take its time. */
+/* Nor for a file of which no byte comes. */
 static int64_t slow_limit_s(const struct call *call)
 {
 	return call->sink_fd >= 0 ? (call->bound_ms + 999) / 1000 : 0;

@@ -2,8 +2,8 @@
  *
  * Nobody asks all the time whether it is back: a call that somebody waits for is sent again until
  * its bound (retry.c), and who was given what is old has the client look (client_look), so an idle
- * mount stays idle. The first answer, of whatever call, ends it for all: who waits for a moment to
- * try again goes now, and on_back is told.
+ * mount stays idle. The first answer after some seconds, of whatever call, ends it for all: who
+ * waits for a moment to try again goes now, and on_back is told.
  */
 #include "client_private.h"
 
@@ -12,7 +12,9 @@
 #include <qxfs/base/log.h>
 #include <qxfs/base/sys.h>
 
-#define LOOK_BOUND_MS 3000 /* a few attempts, then it is over until somebody asks anew */
+/* Nobody waits for it: longer than a slow network takes for one answer. Then it is over until
+ * somebody is given something old again. */
+#define LOOK_BOUND_MS 10000
 
 bool client_is_reachable(struct client *c)
 {
@@ -107,11 +109,14 @@ static void slept(void *arg, int64_t ms)
 
 	log_info("client", "the machine slept for %lld s: all connections are made anew",
 	         (long long)ms / 1000);
+	int64_t now_ms = sys_now_ms();
 	pthread_mutex_lock(&c->lock);
 	for (struct call *call = c->live.head; call; call = call->next_live)
-		if (call->first_ms > 0)
-			call->first_ms += ms;
+		if (call->first_ms > 0) /* some may have begun since */
+			call->first_ms =
+				call->first_ms + ms < now_ms ? call->first_ms + ms : now_ms;
 	pthread_mutex_unlock(&c->lock);
+	gate_slept(&c->gate, ms, now_ms);
 }
 
 void client_away_init(struct client *c)

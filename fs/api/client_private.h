@@ -49,6 +49,7 @@ struct client {
 	struct call look_call; /* live while looking */
 	bool looking;
 	int64_t succeeded_ms; /* the last call that was answered well */
+	int64_t answered_ms;  /* the last attempt that was answered at all */
 	struct governor *governor;
 	struct shared *shared; /* NULL: this mount is alone */
 	uint64_t deaths;       /* of other mounts, as told last */

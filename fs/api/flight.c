@@ -65,13 +65,16 @@ static int write_at(int fd, const char *bytes, size_t len, uint64_t offset)
 	return 0;
 }
 
-static int body_to_sink(struct transfer *t, const char *bytes, size_t len)
+static int body_to_sink(struct flight *f, const char *bytes, size_t len)
 {
+	struct transfer *t = f->t;
 	int err = t->on_room ? -t->on_room(t, t->written, len) : 0;
 	if (!err)
 		err = write_at(t->sink_fd, bytes, len, t->written);
 	if (err)
 		return err;
+	if (t->written == 0) /* it comes: now it may take its time */
+		(void)curl_easy_setopt(f->easy, CURLOPT_LOW_SPEED_TIME, (long)SLOW_S);
 	t->written += len;
 	if (t->on_bytes)
 		t->on_bytes(t, t->written);
@@ -101,7 +104,7 @@ static size_t on_body(char *bytes, size_t size, size_t n, void *arg)
 
 	if (f->aborted || f->head.two_lengths)
 		return 0;
-	t->local_err = t->sink_fd >= 0 && status == 200 ? body_to_sink(t, bytes, len)
+	t->local_err = t->sink_fd >= 0 && status == 200 ? body_to_sink(f, bytes, len)
 	                                                : body_to_memory(f, status, bytes, len);
 	return t->local_err ? 0 : len;
 }
@@ -190,7 +193,10 @@ static void set_times(struct flight *f)
 {
 	CURL *easy = f->easy;
 
-	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
+	int64_t connect_ms = f->t->slow_s > 0 && f->t->slow_s * 1000 < CONNECT_MS
+	                             ? f->t->slow_s * 1000
+	                             : CONNECT_MS;
+	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)connect_ms);
 	if (f->t->answer_ms > 0) {
 		curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)f->t->answer_ms);
 	} else {
@@ -438,12 +444,13 @@ void flight_conclude(struct flight *f, int curl_code)
 	set_problem(f, code);
 }
 
-void flight_conclude_broken(struct flight *f, const char *problem)
+void flight_conclude_slept(struct flight *f)
 {
 	f->ended = true;
 	f->t->outcome = OUTCOME_BROKEN;
+	f->t->slept = true;
 	f->t->local_err = 0;
-	snprintf(f->t->problem, sizeof(f->t->problem), "%s", problem);
+	snprintf(f->t->problem, sizeof(f->t->problem), "the machine slept meanwhile");
 }
 
 void flight_conclude_aborted(struct flight *f)

@@ -14,6 +14,7 @@ struct flight {
 	struct transfer *t;
 	void *easy;                 /* CURL */
 	struct curl_slist *headers; /* holds the token: wiped before it is freed */
+	int64_t joined_ms;          /* libcurl has it since then: sys_now_ms */
 	struct flight *next;
 	bool in_multi;
 	bool aborted;
@@ -33,7 +34,7 @@ void flight_free(struct flight *f); /* NULL is fine */
 void flight_conclude(struct flight *f, int curl_code);
 /* It ends here, whatever libcurl would have said. */
 void flight_conclude_aborted(struct flight *f);
-/* By our own doing, as if the connection had ended. */
-void flight_conclude_broken(struct flight *f, const char *problem);
+/* By our own doing, as if the connection had ended: the machine slept. */
+void flight_conclude_slept(struct flight *f);
 
 #endif

@@ -28,6 +28,14 @@ void gate_refused(struct gate *g, int64_t now_ms, const struct qx_fail *fail)
 	g->probe_ms = now_ms + PROBE_EVERY_MS;
 }
 
+void gate_slept(struct gate *g, int64_t slept_ms, int64_t now_ms)
+{
+	if (!g->closed)
+		return;
+	g->closed_ms = g->closed_ms + slept_ms < now_ms ? g->closed_ms + slept_ms : now_ms;
+	g->probe_ms = now_ms; /* who wakes it wants to know */
+}
+
 void gate_succeeded(struct gate *g, int64_t first_ms)
 {
 	if (gate_pass_again(g, first_ms))

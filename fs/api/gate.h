@@ -24,6 +24,8 @@ bool gate_pass(struct gate *g, int64_t now_ms);
 /* May a call that passed before, and whose first attempt went out at first_ms, try again? */
 bool gate_pass_again(const struct gate *g, int64_t first_ms);
 void gate_refused(struct gate *g, int64_t now_ms, const struct qx_fail *fail);
+/* The moments above are meant while the machine is awake, as the calls' are. */
+void gate_slept(struct gate *g, int64_t slept_ms, int64_t now_ms);
 /* A success of a call that was already under way when the refusal came says nothing. */
 void gate_succeeded(struct gate *g, int64_t first_ms);
 

@@ -215,6 +215,7 @@ static void set_reuse(const struct http *h, const struct transfer *t, CURL *easy
 static void join_multi(struct http *h, struct flight *f)
 {
 	set_reuse(h, f->t, f->easy);
+	f->joined_ms = sys_now_ms();
 	if (curl_multi_add_handle(h->multi, f->easy) == CURLM_OK)
 		f->in_multi = true;
 	else
@@ -230,13 +231,14 @@ static void leave_multi(struct http *h, struct flight *f)
 
 /* What waits for its answer on a connection that is dead would wait for its whole limit. Of what
  * must not arrive twice the answer may be on its way all the same: nobody else can tell. */
-static void break_flights(struct http *h)
+static void break_flights(struct http *h, int64_t slept_ms)
 {
 	for (struct flight *f = h->flights; f; f = f->next) {
-		if (f->ended || !f->in_multi || f->t->once)
+		bool since = f->joined_ms + slept_ms > sys_now_ms();
+		if (f->ended || !f->in_multi || f->t->once || since)
 			continue;
 		leave_multi(h, f);
-		flight_conclude_broken(f, "the machine slept meanwhile");
+		flight_conclude_slept(f);
 	}
 }
 
@@ -251,7 +253,7 @@ static void notice_sleep(struct http *h)
 	if (slept_ms < SLEPT_MS)
 		return;
 	http_forget_connections(h);
-	break_flights(h);
+	break_flights(h, slept_ms);
 	if (h->on_sleep)
 		h->on_sleep(h->on_sleep_arg, slept_ms);
 }

@@ -220,13 +220,15 @@ static void look_later(struct task *task)
 	look(&im->look);
 }
 
-/* Whoever waits for a moment to be tried again is tried now. */
+/* Whoever waits for the network is tried now. */
 static void back(struct task *task)
 {
 	struct imports *im = container_of(task, struct imports, back);
 
+	im->returns++;
 	for (size_t i = 0; i < countof(im->retries); i++)
-		im->retries[i].at_ms = 0;
+		if (im->retries[i].away)
+			im->retries[i].at_ms = 0;
 	look(&im->look);
 }
 
@@ -289,7 +291,7 @@ void send_over(struct sending *s)
 	tell_stopped(im);
 }
 
-void imports_retry_later(struct imports *im, int64_t id, int64_t ms)
+void imports_retry_later(struct imports *im, int64_t id, int64_t ms, bool away)
 {
 	size_t oldest = 0;
 
@@ -304,6 +306,7 @@ void imports_retry_later(struct imports *im, int64_t id, int64_t ms)
 	im->retries[oldest].tries =
 		im->retries[oldest].id == id ? im->retries[oldest].tries + 1 : 1;
 	im->retries[oldest].id = id;
+	im->retries[oldest].away = away;
 	im->retries[oldest].at_ms = sys_now_ms() + ms;
 }
 
@@ -383,15 +386,19 @@ void imports_drain(struct imports *im)
 	pthread_mutex_unlock(&im->stop_lock);
 }
 
-void imports_free(struct imports *im)
+void imports_end(struct imports *im)
 {
-	if (!im)
-		return;
 	client_on_back(im->config.client, NULL, NULL);
 	pthread_mutex_lock(&im->stop_lock);
 	while (im->stop.fn && !im->idle)
 		pthread_cond_wait(&im->stopped, &im->stop_lock);
 	pthread_mutex_unlock(&im->stop_lock);
+}
+
+void imports_free(struct imports *im)
+{
+	if (!im)
+		return;
 	if (im->holds)
 		journal_sender_give(im->config.journal);
 	pthread_cond_destroy(&im->stopped);

@@ -17,6 +17,8 @@
 #define TIDY_MS 86400000
 #define STALE_BOUND_MS 5000
 #define STALE_BOUND_AWAY_MS 2000 /* it was away a moment ago */
+#define REST_AWAY_MS 30000
+#define REST_MS 3000 /* others are answered: it may be this one's trouble */
 
 /* --- wants ----------------------------------------------------------------------------------- */
 
@@ -287,6 +289,12 @@ int jobs_new(const struct jobs_config *config, struct jobs **ret)
 struct board *jobs_board(struct jobs *j)
 {
 	return j->board;
+}
+
+bool jobs_old_may_rest(const struct jobs *j, int64_t since_ms)
+{
+	int64_t rest_ms = client_is_reachable(j->config.client) ? REST_MS : REST_AWAY_MS;
+	return sys_now_ms() - since_ms < rest_ms;
 }
 
 int64_t jobs_stale_bound_ms(const struct jobs *j)

@@ -154,8 +154,10 @@ static void next_page(struct list_job *lj)
 	lj->call.class = CLASS_PERSON;
 	lj->call.uid = lj->wants ? lj->wants->uid : 0;
 	lj->call.sink_fd = -1;
-	lj->call.bound_ms =
-		lj->wants && lj->wants->former ? jobs_stale_bound_ms(lj->jobs) : BOUND_MS;
+	bool old_does = lj->wants && lj->wants->former;
+	lj->call.bound_ms = old_does && !client_is_reachable(lj->jobs->config.client)
+	                            ? jobs_stale_bound_ms(lj->jobs)
+	                            : BOUND_MS;
 	lj->call.on_done = on_page;
 	lj->call.arg = lj;
 	lj->call_over.fn = page_over;

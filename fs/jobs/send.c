@@ -91,7 +91,7 @@ void send_noted_end(struct sending *s)
 	if (s->err < 0 && is_ours(s)) {
 		log_warn("import", "entry %lld: its end cannot be written: %s",
 		         (long long)s->entry.id, strerror(-s->err));
-		imports_retry_later(im, s->entry.id, DISK_MS);
+		imports_retry_later(im, s->entry.id, DISK_MS, false);
 	} else if (s->err == 0 && im->config.imported) {
 		im->config.imported(im->config.arg, &s->entry);
 	}
@@ -130,7 +130,9 @@ void send_note(struct sending *s, enum part_state part, enum entry_state state, 
 
 static void is_queued_again(struct sending *s)
 {
-	imports_retry_later(s->imports, s->entry.id, s->again_ms);
+	/* The account came back while this was written down, and nobody tells it twice. */
+	bool came_back = s->away && s->returns != s->imports->returns;
+	imports_retry_later(s->imports, s->entry.id, came_back ? 0 : s->again_ms, s->away);
 	send_over(s);
 }
 
@@ -153,6 +155,8 @@ void send_again(struct sending *s, const char *why, const char *tip, int64_t ms)
 	release_slot(s);
 	set_words(s, why, tip);
 	s->again_ms = ms;
+	s->away = s->call.fail.unreachable || s->fail.unreachable;
+	s->returns = s->imports->returns;
 	send_disk(s, queue_again, is_queued_again);
 }
 

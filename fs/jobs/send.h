@@ -27,7 +27,8 @@ struct imports {
 	struct task look, look_later, back, stop;
 	struct task scan; /* on the pool, then on the jobs thread */
 	bool scanning, again;
-	bool stale; /* one has ended since the scan began */
+	bool stale;       /* one has ended since the scan began */
+	unsigned returns; /* of the account, so far */
 
 	/* the pool's while scanning */
 	bool holds;                  /* sender.lock is ours */
@@ -44,6 +45,7 @@ struct imports {
 	struct {
 		int64_t id, at_ms;
 		unsigned tries;
+		bool away; /* the account could not be reached */
 	} retries[RETRIES_MAX];
 
 	pthread_mutex_t stop_lock;
@@ -87,6 +89,8 @@ struct sending {
 	enum entry_state state; /* what the next entry in the journal says */
 	char why[ENTRY_WHY], tip[ENTRY_WHY];
 	int64_t again_ms; /* QUEUED again: tried after so long */
+	bool away;        /* for the account could not be reached */
+	unsigned returns; /* imports.returns at that time */
 	bool second_form; /* of the body: the first was refused for its form */
 	int64_t sent_s;   /* calendar: the present part went out, or was about to */
 	unsigned looks;   /* at the list of surveys, whether one came of it */
@@ -99,7 +103,7 @@ struct sending {
 
 /* imports.c */
 void send_over(struct sending *s); /* the last step: frees it, looks for more */
-void imports_retry_later(struct imports *im, int64_t id, int64_t ms);
+void imports_retry_later(struct imports *im, int64_t id, int64_t ms, bool away);
 unsigned imports_tries(const struct imports *im, int64_t id);
 
 /* send.c */

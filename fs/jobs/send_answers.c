@@ -240,7 +240,7 @@ static void poll_failed(struct sending *s)
 	call_clear(&s->call);
 	if (s->imports->stopping || fail.err == ECANCELED) {
 		send_over(s);
-	} else if (fail.http == 404 || sys_now_ms() - s->began_ms > DAY_MS) {
+	} else if (fail.http == 404 || (!fail.unreachable && sys_now_ms() - s->began_ms > DAY_MS)) {
 		uncertain(s, fail.http == 404 ? "the service does not know its import any more, so "
 		                                "how it ended is not known"
 		                              : "the service has not ended its import for a day");

@@ -32,7 +32,7 @@ struct stream {
 	bool final;
 	struct stream *former; /* complete; read instead if `stale` */
 	bool stale;
-	int64_t stale_until_ms;
+	int64_t stale_ms;  /* served old since then */
 	struct spill *ids; /* set before n > 0 */
 
 	/* jobs thread */

@@ -15,7 +15,6 @@
 
 #define PAGES_MAX 100000
 #define FOLDER_BOUND_MS 10000 /* without network */
-#define STALE_MS 30000        /* an unreachable account is asked again after so long */
 
 /* --- the pool -------------------------------------------------------------------------------- */
 
@@ -201,11 +200,13 @@ static void failed(struct stream *s, bool final)
 	bool stale = s->fail.unreachable && !s->n && s->former &&
 	             sys_wall_s() - s->former->begun_s < s->jobs->config.max_stale_s;
 	s->stale = stale;
-	s->stale_until_ms = sys_now_ms() + STALE_MS;
+	s->stale_ms = sys_now_ms();
 	s->err = stale ? 0 : s->fail.err;
 	s->final = final;
 	pthread_mutex_unlock(&s->jobs->streams_lock);
-	if (!stale) {
+	if (stale) {
+		client_look(s->jobs->config.client);
+	} else {
 		(void)board_failed(s->jobs->board, s->recipe.subject, &s->fail);
 		log_warn("jobs", "%s: %s (HTTP %d, %s, requestId %s)", s->recipe.subject,
 		         s->fail.why, s->fail.http, s->fail.code, s->fail.request_id);

@@ -96,8 +96,7 @@ static bool is_fresh(const struct stream *s)
 	int64_t now_s = sys_wall_s();
 
 	if (s->stale)
-		return sys_now_ms() < s->stale_until_ms &&
-		       !client_is_reachable(s->jobs->config.client);
+		return jobs_old_may_rest(s->jobs, s->stale_ms);
 	if (s->err && s->final)
 		return false;
 	return !s->begun_s ||

@@ -66,7 +66,7 @@ bool place_is_fresh(const struct tree *t, const struct place *p)
 	int64_t now_s = sys_wall_s();
 	if (p->until_s && now_s >= p->until_s)
 		return false;
-	if (p->stale && sys_now_ms() < p->retry_ms && !client_is_reachable(t->config.client))
+	if (p->stale && jobs_old_may_rest(t->jobs, p->stale_ms))
 		return true;
 	return p->gen->checked_s <= now_s + 5 && now_s < fresh_until_s(t, p);
 }
@@ -91,7 +91,9 @@ int64_t pending_mtime(struct tree *t, const struct place *p)
 		ended_s = fresh_until_s(t, p);
 		/* What is made from it is as old as its base: a backup that has taken the base
 		 * finds it no newer than that. */
-		if (p->outdated && !p->touched_ms && p->base.mtime_s > p->gen->mtime_s)
+		bool base_is_fresh = sys_wall_s() - p->base.checked_s < t->config.fresh_s;
+		if (p->outdated && !p->touched_ms && base_is_fresh &&
+		    p->base.mtime_s > p->gen->mtime_s)
 			ended_s = p->base.mtime_s;
 		else if (p->touched_ms || p->outdated || ended_s > sys_wall_s())
 			ended_s = sys_wall_s();

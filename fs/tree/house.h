@@ -43,7 +43,7 @@ struct place {
 	bool outdated;          /* made from a base that has a newer generation */
 	struct base_seen base;  /* that base; zeros: none */
 	bool stale;             /* served unchecked: the account was unreachable */
-	int64_t retry_ms;       /* served stale until then */
+	int64_t stale_ms;       /* since when */
 	int64_t until_s;        /* calendar: then its name means another request; 0: never */
 
 	int64_t rendered_ms; /* texts */

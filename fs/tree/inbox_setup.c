@@ -169,6 +169,6 @@ void tree_drain(struct tree *t)
 void inbox_end(struct tree *t)
 {
 	tree_drain(t);
-	imports_free(t->imports);
-	t->imports = NULL;
+	if (t->imports)
+		imports_end(t->imports);
 }

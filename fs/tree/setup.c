@@ -18,6 +18,7 @@
 
 #include <qxfs/base/log.h>
 #include <qxfs/base/sys.h>
+#include <qxfs/jobs/imports.h>
 
 static int make_root(struct tree *t)
 {
@@ -227,7 +228,6 @@ void tree_refresh_lists(struct tree *t)
 		b->want.id = i;
 		b->want.of = "";
 		b->want.uid = t->config.owner;
-		b->want.former = true; /* it lies on the disk */
 		b->want.done = fetched_behind;
 		b->want.arg = b;
 		jobs_want_list(t->jobs, &b->want);
@@ -281,6 +281,7 @@ void tree_free(struct tree *t)
 		inbox_end(t);
 		close_handles(t); /* what they list is jobs/'s */
 		jobs_free(t->jobs);
+		imports_free(t->imports);
 	}
 	drops_free(t->drops);
 	keeper_free(t->keeper);

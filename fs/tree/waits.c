@@ -20,7 +20,6 @@
 #include "used.h"
 #include "visitors.h"
 
-#define STALE_MS 30000 /* an unreachable account is asked again after so long */
 #define FOLDER_WAIT_S 10
 #define LOOK_WAIT_MS 2000 /* a folder that is known is not held up longer by its files */
 
@@ -96,7 +95,7 @@ static void fill_from(struct op *op, const struct want_result *result)
 	if (!result->stale)
 		settle_base(op, p);
 	p->stale = result->stale;
-	p->retry_ms = sys_now_ms() + STALE_MS;
+	p->stale_ms = sys_now_ms();
 	if (!op->node->ready && op->verb == TREE_OPEN)
 		node_fill(op->node, result->gen);
 	pthread_mutex_unlock(&t->lock);
@@ -189,6 +188,8 @@ static void list_done(struct list_want *w, struct list *list, const struct qx_fa
 	bool former_does = err != -EACCES && err != -ECANCELED;
 	if (!list && former_does)
 		tree_list_failed(t, w->id, w->of);
+	if (!list && fail->unreachable)
+		client_look(t->config.client);
 	struct catalog *c = tree_catalog(t, w->id, w->of);
 	if (c && former_does)
 		err = 0;

@@ -93,7 +93,7 @@ def test_a_mount_that_nobody_uses_asks_nobody_while_the_network_is_away(sandbox,
     sandbox.fault("*", "reset_before")
     for _ in range(2):
         assert read_all(file) == old
-    time.sleep(4)  # the look that the second open began is over
+    time.sleep(11)  # the look that the second open began is over
     sandbox.wait_idle()
     before = sandbox.count()
     time.sleep(4)  # that nothing happens has no event

@@ -38,7 +38,7 @@ struct transfer {
 	size_t max_bytes;         /* of a body in memory; more is OUTCOME_LOCAL with EFBIG */
 	bool once;         /* must not arrive twice: never on a kept connection, see http.c */
 	int64_t answer_ms; /* whole answer within this; 0: none, but 1 kB/s over slow_s */
-	int64_t slow_s;    /* 0: 30 s */
+	int64_t slow_s;    /* until its first byte, and to connect; 0: 30 s, and 10 to connect */
 	/* Before `len` more bytes of a 200 are written to sink_fd: 0, or a negative errno to stop.
 	 */
 	int (*on_room)(struct transfer *t, uint64_t written, size_t len);
@@ -48,6 +48,7 @@ struct transfer {
 
 	/* out, in on_done; buf_done(&answer) is the caller's */
 	enum outcome outcome;
+	bool slept;    /* OUTCOME_BROKEN by our own doing: the machine slept */
 	int local_err; /* positive errno when OUTCOME_LOCAL */
 	int status;
 	int64_t retry_after_s; /* -1: none */
@@ -77,6 +78,7 @@ void http_abort(struct http *h, struct transfer *t);
 void http_forget_connections(struct http *h);
 /* Called on the network thread when the machine has slept, before what that broke is told: requests
  * under way end as broken, but those that must not arrive twice. Before the first request. */
+/* Set by who made it, before there is a request. */
 typedef void http_sleep_fn(void *arg, int64_t slept_ms);
 void http_on_sleep(struct http *h, http_sleep_fn *fn, void *arg);
 /* Runs what is posted and due, aborts what runs, ends the thread. */

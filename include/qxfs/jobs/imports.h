@@ -41,7 +41,9 @@ void imports_hurry(struct imports *im, int64_t id);
 /* Nothing new is begun; waits until what is out has been answered, or for ten seconds. Before
  * client_stop. */
 void imports_drain(struct imports *im);
-/* After jobs_stop. */
+/* Waits for all that is out. After client_stop, before jobs_free: something may be posted still. */
+void imports_end(struct imports *im);
+/* After jobs_free. */
 void imports_free(struct imports *im);
 
 #endif
