@@ -54,8 +54,10 @@ bool split_instead(struct job *job);
 bool split_ends(struct job *job);
 /* The POST for the present part; NULL: no memory. */
 const char *split_body(struct job *job);
-/* The service does not take the question of the dates. True: it goes on without. */
+/* The dates cannot be had. True: it goes on without. */
 bool split_without_dates(struct job *job);
+/* What came is damaged, each time. True: it was of the dates, and goes on without. */
+bool split_is_damaged(struct job *job);
 /* The service takes no wish for a continuation token. */
 void split_without_token(struct job *job);
 /* How the text is made that is fetched. */

@@ -176,6 +176,8 @@ static void judge(struct job *job)
 		export_all(job, "what is new could not be unpacked");
 		return;
 	}
+	if (job->disk_err == -EBADMSG && split_is_damaged(job))
+		return;
 	int err = job->disk_err == -EBADMSG ? EIO : -job->disk_err;
 	fail_set(&job->fail, err, "%s",
 	         job->disk_fail.why[0] ? job->disk_fail.why : "the download could not be unpacked");

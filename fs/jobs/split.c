@@ -14,8 +14,8 @@
  *
  * WHY DATES: an export of nothing but the recorded dates, 22 bytes for each response, tells how
  * many there are and when, so that parts are of equally many responses, and the number is known
- * that must be in the file. (If it cannot be had, time is halved.) Halving time alone would fail
- * ten times before it met the two months in which all the answers came.
+ * that must be in the file. (If it cannot be had or read, time is halved.) Halving time alone would
+ * fail ten times before it met the two months in which all the answers came.
  *
  * WINDOWS are of the recorded date, half-open: startDate is inclusive, endDate exclusive (API.md
  * 3.2), in whole seconds. It is the documentation's word only, so each start is asked for a second
@@ -194,10 +194,10 @@ bool split_without_dates(struct job *job)
 
 	if (!s || s->asks != PLAN_DATES)
 		return false;
-	log_info("jobs", "%.*s: the service does not tell its dates", JOB_LOGGED(job));
+	log_info("jobs", "%.*s: its dates cannot be had", JOB_LOGGED(job));
 	job_release_slot(job);
 	call_clear(&job->call);
-	s->dates.rows = -1;
+	s->dates = (struct split_dates){ .rows = -1 };
 	if (s->plan.n > 0)
 		split_ask_for_part(job);
 	else
@@ -217,6 +217,7 @@ bool split_instead(struct job *job)
 	if (!job->split)
 		return false;
 	job_release_slot(job);
+	job->asked.recorded = false; /* of what has failed nobody follows anything */
 	call_clear(&job->call);
 	log_info("jobs", "%.*s: the service could not export %s", JOB_LOGGED(job),
 	         part ? "a part of it; that is divided" : "it; is it the size?");

@@ -18,7 +18,6 @@ struct split {
 	bool looked;                    /* … and behind it */
 	bool again;                     /* a part that cannot be divided has failed once */
 	bool anew;                      /* it has begun anew once */
-	int done;                       /* parts, for people */
 	uint64_t most;                  /* bytes of the largest part */
 	uint64_t joined;                /* bytes of those before the present one */
 	uint64_t bytes[FACTS_CUTS + 1]; /* of the rows of each window */

@@ -75,7 +75,9 @@ static void has_dates(struct job *job)
 	if (job->disk_err == 0 && s->dates.rows == 0 && !s->recalled)
 		job->disk_err = fail_set(&job->disk_fail, EIO,
 		                         "the service could not finish an export of no response");
-	if (job->disk_err < 0)
+	if (job->disk_err == -EBADMSG)
+		(void)split_without_dates(job);
+	else if (job->disk_err < 0)
 		fail_as_told(job);
 	else if (s->plan.n > 0) /* recalled, or it begins anew */
 		split_ask_for_part(job);
@@ -160,7 +162,6 @@ static void go_on(struct job *job)
 {
 	struct split *s = job->split;
 
-	s->done++;
 	s->again = false;
 	if (job->unpacked.length > s->most)
 		s->most = job->unpacked.length;
@@ -190,7 +191,7 @@ static void emptied(struct job *job)
 		fail_as_told(job);
 		return;
 	}
-	s->plan.at = s->done = 0;
+	s->plan.at = 0;
 	s->joined = s->most = 0;
 	s->counted = s->looked = false;
 	split_ask_for(job, PLAN_DATES);
@@ -207,6 +208,14 @@ static void added(struct job *job)
 	} else {
 		fail_as_told(job);
 	}
+}
+
+bool split_is_damaged(struct job *job)
+{
+	if (!job->split || job->split->asks != PLAN_DATES)
+		return false;
+	job_disk(job, drop_part, has_dates);
+	return true;
 }
 
 void split_fetched(struct job *job)
@@ -227,11 +236,9 @@ void split_show(const struct job *job, struct board_job *row)
 
 	if (!s || s->plan.n == 0)
 		return;
-	int left = s->plan.n - s->plan.at + 1;
-	double part = job->state == JOB_POLLING && s->asks == PLAN_ALL && job->percent > 0
-	                      ? job->percent
-	                      : 0;
-	row->parts = s->done + left;
-	row->part = s->done + 1;
-	row->percent = (100.0 * s->done + part) / row->parts;
+	bool polls = job->state == JOB_POLLING && s->asks == PLAN_ALL && job->percent > 0;
+	double part = job->state == JOB_PUBLISHING ? 100 : polls ? job->percent : 0;
+	row->parts = s->plan.n + 1;
+	row->part = s->plan.at + 1;
+	row->percent = (100.0 * s->plan.at + part) / row->parts;
 }

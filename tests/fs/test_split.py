@@ -144,6 +144,14 @@ def test_what_is_deleted_between_two_parts_is_gone_at_the_next_look(sandbox, lim
     assert refresh(path)[0] == whole(sandbox, CUSTOMERS)
 
 
+def test_what_comes_late_with_an_early_date_is_there_at_the_next_look(sandbox, limited, refresh):
+    path = limited("responses.csv", 3, "fresh=1")
+    with stopped_at(sandbox, 5, path) as reader:
+        (early,) = sandbox.append(CUSTOMERS, 1, recorded=1_600_000_000_000, late=True)
+    assert early.encode() not in reader.result(60), "the first part was there already"
+    assert refresh(path)[0] == whole(sandbox, CUSTOMERS)
+
+
 @pytest.mark.parametrize("folder", [
     ("dates/2024-04-10..2024-07-31", {"startDate": "2024-04-10T00:00:00Z", "endDate": "2024-08-01T00:00:00Z"}),
     ("with/startDate=2024-04-15T00:00:00Z", {"startDate": "2024-04-15T00:00:00Z"}),
@@ -197,6 +205,18 @@ def test_without_the_dates_time_is_halved(sandbox, limited, fault):
     assert len(bodies(sandbox)) > 6
 
 
+@pytest.mark.parametrize("how", ["damaged", "no heading"])
+def test_dates_that_cannot_be_read_are_done_without(sandbox, limited, how):
+    path = limited("responses.csv", 3)
+    if how == "damaged":
+        for download in (1, 2):
+            sandbox.fault("export_file", "corrupt", nth=download, offset=60)
+    else:
+        sandbox.settings(dates_without_heading=True)
+    assert read_all(path) == whole(sandbox, CUSTOMERS)
+    assert len(bodies(sandbox)) > 6, "time was halved"
+
+
 def test_an_edit_of_the_survey_between_two_parts_begins_it_anew(sandbox, limited):
     path = limited("responses.csv", 3)
     sandbox.hold("export_start", nth=5)
@@ -241,6 +261,32 @@ def test_after_a_crash_it_begins_anew(sandbox, mounts):
         reader.result(30)
     mount.start()
     assert read_all(path) == whole(sandbox, CUSTOMERS)
+    assert not list((mount.cache / "qxfs").glob("*/draft/*"))
+
+
+def test_what_failed_for_a_mount_that_died_is_not_divided_for_nobody(sandbox, mounts, until):
+    mount = mounts(sandbox, f"split_at={limit_exports(sandbox)}")
+    sandbox.hold_jobs()
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        reader = pool.submit(error_of, read_all, responses(mount, CUSTOMERS))
+        assert sandbox.wait_for("export_progress")
+        mount.kill()
+        reader.result(30)
+    sandbox.reset_stats()
+    mount.start()
+    assert sandbox.wait_for("export_progress"), "it is followed"
+    sandbox.release_jobs()
+    until(lambda: failed(sandbox) and not mount.status()["jobs"], 20, "the end of it")
+    assert sandbox.count("export_start") == 0
+
+
+@pytest.mark.parametrize("post", [2, 5], ids=["is it the size?", "a part"])
+def test_what_is_left_by_an_unmount_is_no_record_of_a_part(sandbox, mounts, post):
+    mount = mounts(sandbox, f"split_at={limit_exports(sandbox)}")
+    path = responses(mount, CUSTOMERS)
+    with stopped_at(sandbox, post, path, lambda path: error_of(read_all, path)) as reader:
+        assert mount.stop() == 0
+        reader.result(30)
     assert not list((mount.cache / "qxfs").glob("*/draft/*"))
 
 
@@ -427,6 +473,23 @@ def test_people_see_which_part_it_is(sandbox, mounts):
         assert "50 %, part 3 of 4" in mount.run("status", mount.path).stdout
     reader.result(60)
     assert sandbox.stats()["most_jobs"] == 1 and sandbox.stats()["jobs_running"] == 0
+
+
+def test_the_last_part_stays_the_last(sandbox, limited, mounts, until):
+    """It is shown anew when somebody joins, behind the last part, while the survey is looked at once more."""
+    path = limited("responses.csv", 3)
+    sandbox.settings(dated_export_lacks=4)
+    sandbox.hold("survey", nth=3)
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        readers = [pool.submit(error_of, read_all, path)]
+        assert sandbox.wait_held("survey", 1)
+        readers.append(pool.submit(error_of, read_all, path))
+        mount = path.parents[2]
+        until(lambda: "2 waiting" in (mount / ".qxfs" / "jobs").read_text(), 20, "the second reader")
+        assert "part 4 of 4" in (mount / "STATUS.txt").read_text()
+        assert "part 4 of 4" in why(path)
+        sandbox.clear_faults()
+        assert [reader.result(60) for reader in readers] == [errno.EIO] * 2
 
 
 def test_memory_does_not_grow_with_the_parts(sandbox, mounts):

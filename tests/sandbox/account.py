@@ -162,13 +162,17 @@ class Survey:
                     row.insert(len(row) - len(self.embedded), None)
                 recorded = row[RECORDED]
                 self.add_row(row)
-                if dated and recorded < row[RECORDED]:
-                    row[RECORDED] = recorded
-                    self.shuffled = True
+                if dated:
+                    self.backdate(row, recorded)
             if made:
                 self.imported.append((start, len(made), entry))
 
-    def append(self, count: int, values: dict | None = None, recorded: int | None = None) -> list[str]:
+    def backdate(self, row: list, recorded: int) -> None:
+        if recorded < row[RECORDED]:
+            row[RECORDED] = recorded
+            self.shuffled = True
+
+    def append(self, count: int, values: dict | None = None, recorded: int | None = None, late: bool = False) -> list[str]:
         """count new responses, recorded now, answered from the seed unless values says otherwise."""
         made = []
         with self.lock:
@@ -181,6 +185,8 @@ class Survey:
                     row[STATUS], row[rows.CHANNEL] = '0', 'anonymous'
                 self.fill(row, values or {})
                 made.append(self.add_row(row))
+                if late:
+                    self.backdate(row, stamp)
         return made
 
     def fill(self, row: list, values: dict) -> None:

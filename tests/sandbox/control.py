@@ -251,9 +251,13 @@ class Sandbox:
 
     # ---- data
 
-    def append(self, survey: str, count: int = 1, values: dict | None = None, recorded: int | None = None) -> list[str]:
-        """New responses, recorded now (or at recorded, ms); their ids. values: {'QID2_TEXT': 'x', 'QID1': '2'}."""
-        return self.call('append', survey=survey, count=count, values=values, recorded=recorded)
+    def append(self, survey: str, count: int = 1, values: dict | None = None, recorded: int | None = None,
+               late: bool = False) -> list[str]:
+        """New responses, recorded now (or at recorded, ms); their ids. values: {'QID2_TEXT': 'x', 'QID1': '2'}.
+
+        No date is before the last one's, but of those that come late.
+        """
+        return self.call('append', survey=survey, count=count, values=values, recorded=recorded, late=late)
 
     def edit(self, survey: str, response: str, values: dict) -> None:
         self.call('edit', survey=survey, response=response, values=values)

@@ -81,7 +81,7 @@ class Exports:
                            settings.continuation_order, settings.continuation_heading)
         return (id(survey), survey.version, snap.total, survey.big, text, again, settings.date_semantics,
                 settings.start_date_belongs, settings.end_date_belongs, settings.dates_in_seconds,
-                settings.dated_export_lacks, settings.max_rows_per_file, settings.later_files_heading)
+                settings.dated_export_lacks, settings.dates_without_heading, settings.max_rows_per_file, settings.later_files_heading)
 
     def _render(self, survey: Survey, snap: Snapshot, params: dict, since: Token | None) -> Content:
         if survey.big:
@@ -98,6 +98,8 @@ class Exports:
             part = chosen[start:start + most]
             made = (snap.row(item) if isinstance(item, int) else item for item in part)
             heading = start == 0 or self.box.settings.later_files_heading
+            if self.box.settings.dates_without_heading and params['surveyMetadataIds'] == ['recordedDate']:
+                heading = False
             entry = render.entry(survey, params, made, heading)
             if since and self.box.settings.continuation_heading:
                 entry = retitled(entry, params, self.box.settings.continuation_heading)

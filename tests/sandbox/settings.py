@@ -91,6 +91,7 @@ class Settings:
     end_date_belongs: bool = False       # endDate is exclusive
     dates_in_seconds: bool = False       # both are compared with the date's whole seconds
     dated_export_lacks: int = 0          # so many of the first rows do not come if a date was asked for: a fault
+    dates_without_heading: bool = False  # an export of nothing but recorded dates begins with a date: a fault
     utc_zone: bool = False               # timeZone "UTC" is on the list
     unknown_ids: str = 'reject'          # questionIds and the like that name nothing: 'reject' or 'ignore'
     row_error_code: str = 'SANDBOX_400'

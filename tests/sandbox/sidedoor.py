@@ -150,11 +150,12 @@ def advance(server, seconds: float) -> None:
 
 # ---- data ---------------------------------------------------------------------------------------------------
 
-def append(server, survey: str, count: int = 1, values: dict | None = None, recorded: int | None = None) -> list:
+def append(server, survey: str, count: int = 1, values: dict | None = None, recorded: int | None = None,
+           late: bool = False) -> list:
     found = _survey(server, survey)
     if server.box.settings.append_touches_survey:
         found.modified = now_ms()
-    return found.append(count, values, recorded)
+    return found.append(count, values, recorded, late)
 
 
 def edit(server, survey: str, response: str, values: dict) -> None:
