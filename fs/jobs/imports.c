@@ -75,10 +75,13 @@ static int64_t sweep(struct imports *im)
 	struct journal *j = im->config.journal;
 	int64_t due_s;
 
-	int r = journal_sweep_due(j, im->config.keep_s, &due_s);
-	if (sys_now_ms() >= im->sweep_ms || (r == 0 && due_s <= sys_wall_s())) {
+	if (sys_now_ms() >= im->sweep_ms) {
 		im->sweep_ms = sys_now_ms() + SWEEP_MS;
 		(void)journal_sweep(j, im->config.keep_s);
+	}
+	int r = journal_sweep_due(j, im->config.keep_s, &due_s);
+	if (r == 0 && due_s <= sys_wall_s()) {
+		(void)journal_vanish(j, im->config.keep_s);
 		r = journal_sweep_due(j, im->config.keep_s, &due_s);
 	}
 	if (r < 0 || due_s == INT64_MAX)

@@ -266,16 +266,22 @@ int journal_sweep_due(struct journal *j, int64_t keep_s, int64_t *ret_s)
 	return journal_read_end(j, r < 0 ? r : 0);
 }
 
+int journal_vanish(struct journal *j, int64_t keep_s)
+{
+	if (keep_s < 0)
+		return 0;
+	int64_t until_s = sys_wall_s() - keep_s;
+	int r = sweep_doubts(j, until_s);
+	return r < 0 ? r
+	             : change_found(j,
+	                            "SELECT id FROM entry WHERE id > ?1 AND state IN (6, 7) AND "
+	                            "done_s <= ?2 ORDER BY id LIMIT ?3",
+	                            vanish_one, until_s);
+}
+
 int journal_sweep(struct journal *j, int64_t keep_s)
 {
-	int vanished = keep_s >= 0 ? sweep_doubts(j, sys_wall_s() - keep_s) : 0;
-
-	if (keep_s >= 0 && vanished == 0)
-		vanished = change_found(
-			j,
-			"SELECT id FROM entry WHERE id > ?1 AND state IN (6, 7) AND done_s <= ?2 "
-			"ORDER BY id LIMIT ?3",
-			vanish_one, sys_wall_s() - keep_s);
+	int vanished = journal_vanish(j, keep_s);
 	if (vanished < 0)
 		return vanished;
 	int r = remove_orphans(j);

@@ -156,8 +156,10 @@ int journal_part(struct journal *j, int64_t id, const struct part *part, enum en
  * are fsynced. DONE and PARTLY move to done/ under a free name (" (2)" …). A hidden one vanishes.
  * -EINVAL: a state that is no end. Durable. */
 int journal_finish(struct journal *j, const struct entry *e, const struct buf *report);
-/* Done ones older than keep_s (negative: none) vanish, bytes and all; spool files that no entry
- * names too. Returns how many entries vanished. */
+/* Done ones older than keep_s (negative: none) vanish, bytes and all. Returns how many. */
+int journal_vanish(struct journal *j, int64_t keep_s);
+/* So do, then, spool files that no entry names: reads the whole folder. Returns how many entries
+ * vanished. */
 int journal_sweep(struct journal *j, int64_t keep_s);
 /* When the next of the done ones is that old: calendar, INT64_MAX if none ever is. */
 int journal_sweep_due(struct journal *j, int64_t keep_s, int64_t *ret_s);
