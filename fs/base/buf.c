@@ -64,6 +64,14 @@ void buf_add_text(struct buf *b, const char *text, size_t len)
 	buf_add(b, text, len);
 }
 
+void buf_add_plain(struct buf *b, const char *text)
+{
+	for (const char *p = text; *p; p++) {
+		char c = (unsigned char)*p < ' ' || *p == 0x7f ? '?' : *p;
+		buf_add(b, &c, 1);
+	}
+}
+
 void buf_addf(struct buf *b, const char *format, ...)
 {
 	va_list args;

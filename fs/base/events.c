@@ -76,23 +76,14 @@ void events_free(struct events *e)
 
 /* --- lines ----------------------------------------------------------------------------------- */
 
-/* A name that a person gave may hold what would end a field or a line. */
-static void add_field(struct buf *line, const char *text)
-{
-	for (const char *p = text; *p; p++) {
-		char c = (unsigned char)*p < ' ' || *p == 0x7f ? '?' : *p;
-		buf_add(line, &c, 1);
-	}
-}
-
 static void make_line(const struct event *event, struct buf *line)
 {
 	char when[24];
 
 	buf_addf(line, "%s\t%s\t", sys_format_time(event->when_s, when), rows[event->kind].name);
-	add_field(line, event->subject[0] ? event->subject : "-");
+	buf_add_plain(line, event->subject[0] ? event->subject : "-");
 	buf_add_str(line, "\t");
-	add_field(line, event->words);
+	buf_add_plain(line, event->words);
 	buf_add_str(line, "\n");
 }
 

@@ -33,4 +33,9 @@ struct generation *content_cached(struct tree *t, const struct node_row *row, co
 /* No counts tell whether it has changed. */
 bool content_is_always_new(const struct node_row *row, const char *arg);
 
+/* Words for people; status.c. "EIO, HTTP 500, error code X, requestId Y", as far as is known. */
+void words_codes(const struct qx_fail *f, struct buf *out);
+/* " (50 %), part 2 of 4", as far as is known. */
+void words_progress(const struct board_job *job, struct buf *out);
+
 #endif

@@ -24,6 +24,17 @@ static int64_t later_of(int64_t a, int64_t b)
 	return a > b ? a : b;
 }
 
+void words_codes(const struct qx_fail *f, struct buf *out)
+{
+	buf_add_str(out, strerrorname_np(f->err));
+	if (f->http)
+		buf_addf(out, ", HTTP %d", f->http);
+	if (f->code[0])
+		buf_addf(out, ", error code %s", f->code);
+	if (f->request_id[0])
+		buf_addf(out, ", requestId %s", f->request_id);
+}
+
 static void add_failure(struct buf *out, const struct board_failure *f)
 {
 	char when[24];
@@ -31,24 +42,24 @@ static void add_failure(struct buf *out, const struct board_failure *f)
 	         f->fail.why);
 	if (f->fail.remedy[0])
 		buf_addf(out, "      what to do: %s\n", f->fail.remedy);
-	buf_addf(out, "      errno %s", strerrorname_np(f->fail.err));
-	if (f->fail.http)
-		buf_addf(out, ", HTTP %d", f->fail.http);
-	if (f->fail.code[0])
-		buf_addf(out, ", error code %s", f->fail.code);
-	if (f->fail.request_id[0])
-		buf_addf(out, ", requestId %s", f->fail.request_id);
+	buf_add_str(out, "      errno ");
+	words_codes(&f->fail, out);
 	buf_add_str(out, "\n");
+}
+
+void words_progress(const struct board_job *job, struct buf *out)
+{
+	if (job->percent > 0)
+		buf_addf(out, " (%.0f %%)", job->percent);
+	if (job->parts)
+		buf_addf(out, ", part %d of %d", job->part, job->parts);
 }
 
 static void add_job(struct buf *out, const struct board_job *job)
 {
 	char when[24];
 	buf_addf(out, "  %s %s", job->subject, job->phrase);
-	if (job->percent > 0)
-		buf_addf(out, " (%.0f %%)", job->percent);
-	if (job->parts)
-		buf_addf(out, ", part %d of %d", job->part, job->parts);
+	words_progress(job, out);
 	if (job->bytes)
 		buf_addf(out, " (%.1f MB)", (double)job->bytes / 1e6);
 	buf_addf(out, ", since %s", moment(job->started_s, when));
@@ -235,22 +246,13 @@ int64_t text_survey_status(struct tree *t, const char *arg, struct buf *out)
 	return later_of(board_changed_s(jobs_board(t->jobs)), imports_s);
 }
 
-/* A program may have given itself any name. */
-static void add_program(const char *name, struct buf *out)
-{
-	for (const char *p = name; *p; p++) {
-		char c = (unsigned char)*p < ' ' || *p == 0x7f ? '?' : *p;
-		buf_add(out, &c, 1);
-	}
-}
-
 static void add_who(const struct board_job *job, struct buf *out)
 {
 	buf_addf(out, "%d waiting", job->waiters);
 	for (int i = 0; i < job->n_who; i++) {
 		const struct board_who *who = &job->who[i];
 		buf_add_str(out, i ? ", " : ": ");
-		add_program(who->program[0] ? who->program : "a program", out);
+		buf_add_plain(out, who->program[0] ? who->program : "a program");
 		buf_addf(out, " of user %u (%d)", (unsigned)who->uid, who->count);
 	}
 	buf_add_str(out, "\n");

@@ -57,13 +57,8 @@ static const char *say_failure(const struct board_failure *f, struct buf *text)
 	         f->fail.why, words_stop(f->fail.why));
 	if (f->fail.remedy[0])
 		buf_addf(text, " %s", f->fail.remedy);
-	buf_addf(text, " (%s", strerrorname_np(f->fail.err));
-	if (f->fail.http)
-		buf_addf(text, ", HTTP %d", f->fail.http);
-	if (f->fail.code[0])
-		buf_addf(text, ", error code %s", f->fail.code);
-	if (f->fail.request_id[0])
-		buf_addf(text, ", requestId %s", f->fail.request_id);
+	buf_add_str(text, " (");
+	words_codes(&f->fail, text);
 	buf_add_str(text, ")\n");
 	return "failed";
 }
@@ -72,10 +67,7 @@ static const char *say_job(const struct board_job *job, struct buf *text)
 {
 	char when[24];
 	buf_addf(text, "It %s, since %s", job->phrase, sys_format_time(job->started_s, when));
-	if (job->percent > 0)
-		buf_addf(text, " (%.0f %%)", job->percent);
-	if (job->parts)
-		buf_addf(text, ", part %d of %d", job->part, job->parts);
+	words_progress(job, text);
 	buf_addf(text, "; %d waiting. An open waits for it and gets the whole file.\n",
 	         job->waiters);
 	return "running";

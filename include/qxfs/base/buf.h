@@ -24,6 +24,8 @@ void buf_add(struct buf *b, const void *bytes, size_t len);
 void buf_add_str(struct buf *b, const char *text);
 /* What may hold NULs as a C string: each becomes U+FFFD. */
 void buf_add_text(struct buf *b, const char *text, size_t len);
+/* What somebody else named, within a line or a field: control characters become '?'. */
+void buf_add_plain(struct buf *b, const char *text);
 void buf_addf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* A JSON string with its quotes; control characters escaped, bad UTF-8 replaced by U+FFFD. */
 void buf_add_json(struct buf *b, const char *text);
