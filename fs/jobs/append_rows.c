@@ -130,20 +130,6 @@ static struct render_input input_of(const struct append_files *f, int fd, uint64
 	};
 }
 
-static bool same_bytes(int a, int b, uint64_t length)
-{
-	char x[4096], y[sizeof(x)];
-
-	for (uint64_t at = 0; at < length;) {
-		size_t want = length - at < sizeof(x) ? (size_t)(length - at) : sizeof(x);
-		if (pread(a, x, want, (off_t)at) != (ssize_t)want ||
-		    pread(b, y, want, (off_t)at) != (ssize_t)want || memcmp(x, y, want) != 0)
-			return false;
-		at += want;
-	}
-	return true;
-}
-
 static int read_heading(struct judge *j, const struct render_input *in, uint64_t *ret_rows_at)
 {
 	struct heading h;
@@ -152,13 +138,8 @@ static int read_heading(struct judge *j, const struct render_input *in, uint64_t
 	if (r < 0)
 		return r == -EBADMSG ? refuse(j, "what came has no heading") : r;
 	j->columns = h.count;
-	j->date_column = j->id_column = SIZE_MAX;
-	for (size_t i = 0; i < h.count; i++) {
-		if (strcmp(h.columns[i].import_id, "recordedDate") == 0)
-			j->date_column = i;
-		if (strcmp(h.columns[i].import_id, "_recordId") == 0)
-			j->id_column = i;
-	}
+	j->date_column = heading_column(&h, "recordedDate");
+	j->id_column = heading_column(&h, "_recordId");
 	*ret_rows_at = h.rows_at;
 	heading_done(&h);
 	return 0;
@@ -233,7 +214,7 @@ static int judge_table(struct judge *j, uint64_t *ret_from)
 		return r;
 	if (j->date_column == SIZE_MAX || j->id_column == SIZE_MAX)
 		return refuse(j, "the columns that tell what is new are missing");
-	if (f->old_length < *ret_from || !same_bytes(f->old_fd, f->new_fd, *ret_from))
+	if (f->old_length < *ret_from || !sys_begin_alike(f->old_fd, f->new_fd, *ret_from))
 		return refuse(j, "the headings are others now");
 	if (f->old_length > *ret_from) {
 		r = read_tail(f, *ret_from, &t);

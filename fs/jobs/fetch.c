@@ -134,7 +134,7 @@ static void stop_following(struct job *job)
 	job->jobs->followers--;
 }
 
-const char *fetch_remedy(int err)
+static const char *remedy_of(int err)
 {
 	if (err == EFBIG)
 		return "If the file may be so large, mount again with a larger -o max_export=.";
@@ -143,6 +143,22 @@ const char *fetch_remedy(int err)
 		       "cache_dir=.";
 	return "Open it again to try anew; if it stays so, give the requestId to Qualtrics' "
 	       "support.";
+}
+
+void fetch_fail(struct job *job)
+{
+	bool told = job->disk_fail.err != 0;
+	int err = job->disk_err == -EBADMSG || job->disk_err == -ESTALE ? EIO : -job->disk_err;
+
+	if (told)
+		job->fail = job->disk_fail;
+	else
+		fail_set(&job->fail, err, "the download could not be unpacked");
+	job->fail.err = err;
+	if (!job->fail.remedy[0])
+		fail_remedy(&job->fail, "%s", remedy_of(err));
+	memcpy(job->fail.request_id, job->request_id, sizeof(job->request_id));
+	job_fail(job);
 }
 
 void fetch_publish(struct job *job)
@@ -178,15 +194,7 @@ static void judge(struct job *job)
 	}
 	if (job->disk_err == -EBADMSG && split_is_damaged(job))
 		return;
-	int err = job->disk_err == -EBADMSG ? EIO : -job->disk_err;
-	fail_set(&job->fail, err, "%s",
-	         job->disk_fail.why[0] ? job->disk_fail.why : "the download could not be unpacked");
-	if (job->disk_fail.remedy[0])
-		fail_remedy(&job->fail, "%s", job->disk_fail.remedy);
-	else
-		fail_remedy(&job->fail, "%s", fetch_remedy(err));
-	memcpy(job->fail.request_id, job->request_id, sizeof(job->request_id));
-	job_fail(job);
+	fetch_fail(job);
 }
 
 /* Whole on disk, not unpacked yet. */

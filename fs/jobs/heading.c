@@ -134,6 +134,15 @@ int heading_read(const struct render_input *in, enum heading_kind kind, struct h
 	return r;
 }
 
+size_t heading_column(const struct heading *h, const char *import_id)
+{
+	size_t i = h->count;
+
+	while (i > 0 && strcmp(h->columns[i - 1].import_id, import_id) != 0)
+		i--;
+	return i > 0 ? i - 1 : SIZE_MAX;
+}
+
 void heading_done(struct heading *h)
 {
 	for (size_t i = 0; i < h->count; i++) {

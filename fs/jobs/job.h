@@ -186,7 +186,7 @@ void derive_begin(struct job *job);
 void document_unpack(struct job *job); /* documents.c, disk: the result out of its envelope */
 /* fetch.c */
 void fetch_publish(struct job *job); /* the draft's data, as job->unpacked says */
-const char *fetch_remedy(int err);   /* of a download that could not be kept */
+void fetch_fail(struct job *job);    /* the end: the disk's step has said why */
 /* live.c */
 void live_begin(struct job *job);
 void live_unwanted(struct job *job); /* its one want has gone */

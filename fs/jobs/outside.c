@@ -55,17 +55,15 @@ int outside_count(int fd, uint64_t length, int64_t from_s, int64_t to_s, int64_t
 {
 	const struct render_input in = { .base_fd = fd, .base_len = length, .schema_fd = -1 };
 	static const struct table_fns fns = { .cell = take_cell, .row_end = take_row };
-	struct outside o = { .from_s = from_s, .to_s = to_s, .column = { SIZE_MAX, SIZE_MAX } };
+	struct outside o = { .from_s = from_s, .to_s = to_s };
 	struct heading h;
 	uint64_t end;
 
 	int r = heading_read(&in, HEADING_RESPONSES, &h);
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < h.count; i++)
-		for (size_t k = 0; k < countof(dates); k++)
-			if (strcmp(h.columns[i].import_id, dates[k]) == 0)
-				o.column[k] = i;
+	for (size_t k = 0; k < countof(dates); k++)
+		o.column[k] = heading_column(&h, dates[k]);
 	r = table_read(&in, h.rows_at, 0, &fns, &o, &end);
 	heading_done(&h);
 	for (size_t k = 0; r == 0 && k < countof(dates); k++)

@@ -72,8 +72,11 @@ static struct split *split_new(struct job *job)
 	s->failed_s = sys_wall_s();
 	s->text = (struct split_text){
 		.rows_as = job->recipe.rows,
-		.draft = job->draft,
-		.max_bytes = cache_max_export(job->jobs->config.cache),
+		.out = { .fd = draft_data_fd(job->draft),
+		         .max_bytes = cache_max_export(job->jobs->config.cache),
+		         .too_large = "its parts together are",
+		         .room = job_room_for_data,
+		         .arg = job },
 		.cancelled = is_cancelled,
 		.arg = job,
 		.ids.cache = job->jobs->config.cache,

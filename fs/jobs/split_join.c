@@ -56,18 +56,6 @@ static void add_part(struct job *job)
 	drop_part(job);
 }
 
-static void fail_as_told(struct job *job)
-{
-	int err = -job->disk_err;
-	job->fail = job->disk_fail;
-	if (err == EBADMSG || err == ESTALE)
-		job->fail.err = EIO;
-	if (!job->fail.remedy[0])
-		fail_remedy(&job->fail, "%s", fetch_remedy(job->fail.err));
-	memcpy(job->fail.request_id, job->request_id, sizeof(job->request_id));
-	job_fail(job);
-}
-
 static void has_dates(struct job *job)
 {
 	struct split *s = job->split;
@@ -78,7 +66,7 @@ static void has_dates(struct job *job)
 	if (job->disk_err == -EBADMSG)
 		(void)split_without_dates(job);
 	else if (job->disk_err < 0)
-		fail_as_told(job);
+		fetch_fail(job);
 	else if (s->plan.n > 0) /* recalled, or it begins anew */
 		split_ask_for_part(job);
 	else
@@ -147,7 +135,7 @@ static void finish(struct job *job)
 		return;
 	}
 	settle_counts(job);
-	job->unpacked = (struct unpacked){ .length = s->text.length, .crc = s->text.crc };
+	job->unpacked = (struct unpacked){ .length = s->text.out.length, .crc = s->text.out.crc };
 	plan_settle(&s->plan, s->bytes, s->most);
 	job->facts.split = (struct facts_split){
 		.n = s->plan.n,
@@ -165,8 +153,8 @@ static void go_on(struct job *job)
 	s->again = false;
 	if (job->unpacked.length > s->most)
 		s->most = job->unpacked.length;
-	s->bytes[s->plan.at] = s->text.length - s->joined;
-	s->joined = s->text.length;
+	s->bytes[s->plan.at] = s->text.out.length - s->joined;
+	s->joined = s->text.out.length;
 	if (plan_is_last(&s->plan)) {
 		finish(job);
 		return;
@@ -188,7 +176,7 @@ static void emptied(struct job *job)
 	struct split *s = job->split;
 
 	if (job->disk_err < 0) {
-		fail_as_told(job);
+		fetch_fail(job);
 		return;
 	}
 	s->plan.at = 0;
@@ -206,7 +194,7 @@ static void added(struct job *job)
 		job->split->anew = true;
 		job_disk(job, empty, emptied);
 	} else {
-		fail_as_told(job);
+		fetch_fail(job);
 	}
 }
 

@@ -180,13 +180,11 @@ static int read_heading(struct scan *s)
 		return r == -EBADMSG ? refuse(s->fail, "a part has no headings")
 		                     : fail_set(s->fail, -r, "the headings of a part are too long");
 	s->columns = h.count;
-	for (size_t i = 0; i < h.count; i++) {
-		if (strcmp(h.columns[i].import_id, "_recordId") == 0)
-			s->id.column = i;
-		if (strcmp(h.columns[i].import_id, "recordedDate") == 0 &&
-		    (!h.columns[i].zone[0] || strcmp(h.columns[i].zone, "Z") == 0))
-			s->date.column = i;
-	}
+	s->id.column = heading_column(&h, "_recordId");
+	size_t date = heading_column(&h, "recordedDate");
+	if (date != SIZE_MAX &&
+	    (!h.columns[date].zone[0] || strcmp(h.columns[date].zone, "Z") == 0))
+		s->date.column = date;
 	s->at = h.rows_at;
 	heading_done(&h);
 	return 0;
@@ -202,29 +200,8 @@ struct adding {
 
 static int write_piece(struct split_text *t, const char *bytes, size_t len, struct qx_fail *fail)
 {
-	int fd = draft_data_fd(t->draft);
-
-	if (len > t->max_bytes || t->length > t->max_bytes - len)
-		return fail_set(fail, EFBIG,
-		                "its parts together are more than %llu bytes (max_export=)",
-		                (unsigned long long)t->max_bytes);
-	int r = draft_reserve(t->draft, fd, t->length + len);
-	if (r < 0)
-		return fail_set(fail, -r, "no room in the cache: %s", strerror(-r));
-	t->crc = cache_crc(t->crc, bytes, len);
 	t->last = bytes[len - 1];
-	while (len > 0) {
-		ssize_t n = pwrite(fd, bytes, len, (off_t)t->length);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return fail_set(fail, errno == EDQUOT ? ENOSPC : errno,
-			                "the cache cannot be written: %s", strerror(errno));
-		bytes += n;
-		len -= (size_t)n;
-		t->length += (uint64_t)n;
-	}
-	return 0;
+	return sink_write(&t->out, bytes, len, fail);
 }
 
 /* What the rows before it left open is ended first. */
@@ -267,7 +244,6 @@ static int take_row(struct scan *s, void *arg, uint64_t end)
 /* The first part's headings are the file's. */
 static int take_heading(struct split_text *t, struct scan *s)
 {
-	char ours[4096], theirs[sizeof(ours)];
 	uint64_t len = s->at;
 
 	if (t->rows_as == ROWS_LINES)
@@ -283,20 +259,11 @@ static int take_heading(struct split_text *t, struct scan *s)
 		t->head = len;
 		return copy(t, s->fd, 0, len, s->fail);
 	}
-	int r = len == t->head ? 0 : -ESTALE;
-	for (uint64_t at = 0; at < len && r == 0; at += sizeof(ours)) {
-		size_t n = len - at < sizeof(ours) ? (size_t)(len - at) : sizeof(ours);
-		r = read_at(s->fd, theirs, n, at, s->fail);
-		if (r == 0)
-			r = read_at(draft_data_fd(t->draft), ours, n, at, s->fail);
-		if (r == 0 && memcmp(ours, theirs, n) != 0)
-			r = -ESTALE;
-	}
-	if (r == -ESTALE)
-		fail_set(s->fail, ESTALE,
-		         "the headings of its parts differ: the survey was edited "
-		         "while they were exported");
-	return r;
+	if (len == t->head && sys_begin_alike(t->out.fd, s->fd, len))
+		return 0;
+	return fail_set(s->fail, ESTALE,
+	                "the headings of its parts differ: the survey was edited while they were "
+	                "exported");
 }
 
 static struct scan scan_of(const struct split_text *t, int fd, uint64_t length,
@@ -334,8 +301,8 @@ int split_add(struct split_text *t, int fd, uint64_t length, struct qx_fail *fai
 void split_text_clear(struct split_text *t)
 {
 	seen_done(&t->ids);
-	t->head = t->length = 0;
-	t->crc = 0;
+	t->head = t->out.length = 0;
+	t->out.crc = 0;
 	t->rows = 0;
 	t->last = 0;
 }

@@ -9,27 +9,26 @@
 #define QXFS_JOBS_SPLIT_ROWS_H
 
 #include <qxfs/store/cache.h>
+#include <qxfs/store/sink.h>
 #include <qxfs/store/unpack.h>
 
 #include "seen.h"
 #include "split_plan.h"
 
-struct split_text { /* zeroed but for the first six */
+struct split_text { /* zeroed but for the first five */
 	enum text_rows rows_as;
-	struct draft *draft; /* its data is the file */
-	uint64_t max_bytes;
+	struct sink out; /* the file; it counts its bytes */
 	bool (*cancelled)(void *arg);
 	void *arg;
 	struct seen ids;
 
-	uint64_t head, length; /* of its headings, of it all */
-	uint32_t crc;
+	uint64_t head; /* bytes of its headings */
 	int64_t rows;
 	char last; /* byte; 0: none */
 };
 
 /* Adds the rows of a part. -ESTALE: its headings are others; -EBADMSG: it is no such table or its
- * rows cannot be told from others; -EFBIG: over max_bytes; -ENOSPC; -ECANCELED. */
+ * rows cannot be told from others; -EFBIG: over its bound; -ENOSPC; -ECANCELED. */
 int split_add(struct split_text *t, int fd, uint64_t length, struct qx_fail *fail);
 /* All of it goes; the draft is emptied by its owner. */
 void split_text_clear(struct split_text *t);

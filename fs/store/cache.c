@@ -425,11 +425,6 @@ int cache_disk(struct cache *c, uint64_t *ret_total, uint64_t *ret_free)
 	return 0;
 }
 
-uint32_t cache_crc(uint32_t crc, const void *bytes, size_t len)
-{
-	return (uint32_t)crc32_z(crc, bytes, len);
-}
-
 uint64_t cache_max_export(const struct cache *c)
 {
 	return c->max_export;

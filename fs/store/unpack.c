@@ -8,6 +8,8 @@
  * needed to unpack; libzip cannot follow a growing file. So one unpacks and the other judges. */
 #include <qxfs/store/unpack.h>
 
+#include <qxfs/store/sink.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -126,7 +128,7 @@ struct stream {
 	struct unpacked came;   /* the present entry's bytes: what its directory must tell */
 	struct unpacked *files; /* of those that have ended */
 	size_t n_files;
-	struct unpacked sum;  /* what was written of them all */
+	struct sink out;      /* of them all */
 	struct utf16 *utf16;  /* NULL: they are written as they come */
 	struct join join;     /* in use if the job allows several */
 	struct bom bom;       /* in use if the job wants one */
@@ -173,30 +175,7 @@ static int complain(const struct stream *s, struct qx_fail *fail)
 static int write_piece(void *arg, const void *bytes, size_t len)
 {
 	struct stream *s = arg;
-	struct qx_fail *fail = s->fail;
-	const struct unpack_job *job = s->job;
-	const unsigned char *p = bytes;
-
-	if (len > job->max_bytes || s->sum.length > job->max_bytes - len)
-		return fail_set(fail, EFBIG, "it unpacks to more than %llu bytes (max_export=)",
-		                (unsigned long long)job->max_bytes);
-	int r = job->room(job->arg, s->sum.length + len);
-	if (r < 0)
-		return fail_set(fail, -r, "no room in the cache: %s", strerror(-r));
-
-	s->sum.crc = (uint32_t)crc32_z(s->sum.crc, p, len);
-	while (len > 0) {
-		ssize_t n = pwrite(job->out_fd, p, len, (off_t)s->sum.length);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return fail_set(fail, errno == EDQUOT ? ENOSPC : errno,
-			                "the cache cannot be written: %s", strerror(errno));
-		p += n;
-		len -= (size_t)n;
-		s->sum.length += (uint64_t)n;
-	}
-	return 0;
+	return sink_write(&s->out, bytes, len, s->fail);
 }
 
 static int write_joined(void *arg, const void *bytes, size_t len)
@@ -483,6 +462,11 @@ int unpack_run(const struct unpack_job *job, struct unpacked *ret, struct qx_fai
 		return fail_set(fail, ENOMEM, "out of memory");
 	s->job = job;
 	s->fail = fail;
+	s->out = (struct sink){ .fd = job->out_fd,
+		                .max_bytes = job->max_bytes,
+		                .too_large = "it unpacks to",
+		                .room = job->room,
+		                .arg = job->arg };
 	s->bom = (struct bom){ .sink = write_piece, .arg = s };
 	s->join = (struct join){ .rows_as = job->rows, .sink = write_joined, .arg = s };
 	r = unpack_stream(s, fail);
@@ -491,7 +475,7 @@ int unpack_run(const struct unpack_job *job, struct unpacked *ret, struct qx_fai
 	if (r == 0)
 		r = verify(s, fail);
 	if (r == 0)
-		*ret = s->sum;
+		*ret = (struct unpacked){ .length = s->out.length, .crc = s->out.crc };
 	utf16_free(s->utf16);
 	join_done(&s->join);
 	free(s->files);

@@ -50,6 +50,11 @@ static void begin(void)
 	(void)atexit(remove_folder);
 }
 
+static int room(void *arg, uint64_t upto)
+{
+	return draft_reserve(arg, draft_data_fd(arg), upto);
+}
+
 static int add(struct split_text *t, int fd, size_t size)
 {
 	struct qx_fail fail = { 0 };
@@ -58,7 +63,7 @@ static int add(struct split_text *t, int fd, size_t size)
 	int r = split_add(t, fd, size, &fail);
 	if (r > 0 || fail.err != -r || (r < 0 && !fail.why[0]))
 		abort();
-	if (r == 0 && (draft_crc(draft, t->length, &crc) < 0 || crc != t->crc))
+	if (r == 0 && (draft_crc(draft, t->out.length, &crc) < 0 || crc != t->out.crc))
 		abort();
 	return r;
 }
@@ -67,16 +72,23 @@ static void try_rows(enum text_rows rows_as, int fd, size_t size)
 {
 	static struct split_dates dates;
 	struct split_text t = {
-		.rows_as = rows_as, .draft = draft, .max_bytes = MAX_BYTES, .ids.cache = cache
+		.rows_as = rows_as,
+		.out = { .fd = draft_data_fd(draft),
+		         .max_bytes = MAX_BYTES,
+		         .too_large = "it is",
+		         .room = room,
+		         .arg = draft },
+		.ids.cache = cache,
 	};
 	struct qx_fail fail = { 0 };
 
 	if (draft_rewind(draft, true) < 0)
 		abort();
 	if (add(&t, fd, size) == 0) {
-		uint64_t length = t.length;
+		uint64_t length = t.out.length;
 		int64_t rows = t.rows;
-		if (length > size || add(&t, fd, size) < 0 || t.length != length || t.rows != rows)
+		if (length > size || add(&t, fd, size) < 0 || t.out.length != length ||
+		    t.rows != rows)
 			abort();
 	}
 	(void)split_read_dates(&t, fd, size, &dates, &fail);

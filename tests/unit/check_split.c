@@ -379,12 +379,23 @@ static int tear_down(void **state)
 	return own_cache_end();
 }
 
+static int room(void *arg, uint64_t upto)
+{
+	return draft_reserve(arg, draft_data_fd(arg), upto);
+}
+
 /* Empty again. */
 static struct split_text begin(enum text_rows rows_as)
 {
 	assert_int_equal(draft_rewind(draft, true), 0);
 	return (struct split_text){
-		.rows_as = rows_as, .draft = draft, .max_bytes = 1 << 20, .ids.cache = cache
+		.rows_as = rows_as,
+		.out = { .fd = draft_data_fd(draft),
+		         .max_bytes = 1 << 20,
+		         .too_large = "it is",
+		         .room = room,
+		         .arg = draft },
+		.ids.cache = cache,
 	};
 }
 
@@ -393,12 +404,12 @@ static void assert_text(struct split_text *t, const char *expected, int64_t rows
 	char text[2048] = "";
 	uint32_t crc;
 
-	assert_int_equal(t->length, strlen(expected));
+	assert_int_equal(t->out.length, strlen(expected));
 	assert_int_equal(pread(draft_data_fd(draft), text, sizeof(text) - 1, 0),
 	                 (ssize_t)strlen(expected));
 	assert_string_equal(text, expected);
-	assert_int_equal(draft_crc(draft, t->length, &crc), 0);
-	assert_int_equal(crc, t->crc);
+	assert_int_equal(draft_crc(draft, t->out.length, &crc), 0);
+	assert_int_equal(crc, t->out.crc);
 	assert_int_equal(t->rows, rows);
 	split_text_clear(t);
 }
@@ -513,7 +524,7 @@ static void test_it_is_bounded(void **state)
 	struct split_text t = begin(ROWS_CSV);
 
 	(void)state;
-	t.max_bytes = strlen(HEAD A B);
+	t.out.max_bytes = strlen(HEAD A B);
 	assert_int_equal(add(&t, HEAD A), 0);
 	assert_int_equal(add(&t, HEAD A B), 0);
 	assert_int_equal(add(&t, HEAD C), -EFBIG);

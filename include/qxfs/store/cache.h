@@ -133,8 +133,6 @@ int draft_reserve(struct draft *d, int fd, uint64_t upto);
 int draft_scratch(struct draft *d, char ret_path[DRAFT_PATH_SIZE]);
 /* The download empty again, for a new attempt, and its data, too, or not. */
 int draft_rewind(struct draft *d, bool data_too);
-/* CRC-32 of bytes behind those that `crc` is of; 0 is that of none. */
-uint32_t cache_crc(uint32_t crc, const void *bytes, size_t len);
 /* CRC-32 of the first `length` bytes of its data: for what nothing summed while it was written. */
 int draft_crc(const struct draft *d, uint64_t length, uint32_t *ret);
 /* cache_holds of its data. */
