@@ -55,20 +55,6 @@ static void add_recipe(struct buf *out, const struct recipe *r)
 	}
 }
 
-static void add_facts(struct buf *out, const struct gen_facts *f)
-{
-	buf_add_str(out, ",\n\"counts\":[");
-	for (size_t i = 0; i < FACTS_COUNTS; i++)
-		buf_addf(out, "%s%" PRId64, i ? "," : "", f->counts[i]);
-	buf_add_str(out, "]");
-	add_text(out, "last_modified", f->last_modified);
-	add_int(out, "questions", (int64_t)f->questions);
-	add_int(out, "full_s", f->full_s);
-	add_int(out, "token_s", f->token_s);
-	add_int(out, "exported_s", f->exported_s);
-	add_int(out, "mtime_s", f->mtime_s);
-}
-
 void record_text(const struct job *job, struct buf *out)
 {
 	char old[GENERATION_NAME] = "";
@@ -78,7 +64,7 @@ void record_text(const struct job *job, struct buf *out)
 	buf_clear(out);
 	buf_addf(out, "{\"version\":%d", RECORD_VERSION);
 	add_recipe(out, &job->recipe);
-	add_facts(out, &job->facts);
+	gen_facts_add(&job->facts, out);
 	add_text(out, "progress", job->progress_id);
 	add_text(out, "asks", asks_words[job->asked.what]);
 	add_text(out, "old", old);
@@ -93,24 +79,6 @@ static bool is_version(const struct json *j)
 {
 	int64_t version;
 	return json_int(j, "version", &version) && version == RECORD_VERSION;
-}
-
-static bool take_facts(const struct json *j, struct gen_facts *f)
-{
-	const char *modified = json_str(j, "last_modified");
-	int64_t questions;
-
-	if (!modified || strlen(modified) >= sizeof(f->last_modified) ||
-	    !json_is_array(j, "counts") || json_len(j, "counts") != FACTS_COUNTS ||
-	    !json_int(j, "questions", &questions) || !json_int(j, "full_s", &f->full_s) ||
-	    !json_int(j, "token_s", &f->token_s) || !json_int(j, "exported_s", &f->exported_s))
-		return false;
-	for (size_t i = 0; i < FACTS_COUNTS; i++)
-		if (!json_int(json_at(j, "counts", i), NULL, &f->counts[i]))
-			return false;
-	f->questions = (uint64_t)questions;
-	memcpy(f->last_modified, modified, strlen(modified) + 1);
-	return true;
 }
 
 static bool take_asks(const struct json *j, enum asks *ret)
@@ -161,9 +129,9 @@ static int take(struct job *job, const struct json *j)
 	enum asks asks;
 	int64_t posted_s;
 
-	if (!is_version(j) || !key || strcmp(key, job->recipe.key) != 0 || !take_facts(j, &facts) ||
-	    !take_asks(j, &asks) || !take_progress(j, progress, sizeof(progress)) ||
-	    !json_int(j, "posted_s", &posted_s))
+	if (!is_version(j) || !key || strcmp(key, job->recipe.key) != 0 ||
+	    gen_facts_read(j, &facts) < 0 || !facts.full_s || !take_asks(j, &asks) ||
+	    !take_progress(j, progress, sizeof(progress)) || !json_int(j, "posted_s", &posted_s))
 		return -EBADMSG;
 	int r = judge(job, j, asks, posted_s, facts.exported_s);
 	if (r < 0)

@@ -48,6 +48,24 @@ static void add_split(const struct facts_split *s, struct buf *out)
 	buf_add_str(out, "]");
 }
 
+void gen_facts_add(const struct gen_facts *g, struct buf *out)
+{
+	buf_add_str(out, ",\n\"counts\":[");
+	for (size_t i = 0; i < FACTS_COUNTS; i++)
+		buf_addf(out, "%s%" PRId64, i ? "," : "", g->counts[i]);
+	buf_add_str(out, "],\n\"last_modified\":");
+	buf_add_json(out, g->last_modified);
+	if (g->full_s) {
+		buf_addf(out,
+		         ",\n\"questions\":%" PRId64 ",\n\"full_s\":%" PRId64
+		         ",\n\"token_s\":%" PRId64 ",\n\"token\":",
+		         (int64_t)g->questions, g->full_s, g->token_s);
+		buf_add_json(out, g->token);
+	}
+	buf_addf(out, ",\n\"exported_s\":%" PRId64 ",\n\"mtime_s\":%" PRId64, g->exported_s,
+	         g->mtime_s);
+}
+
 int facts_text(const struct facts *f, struct buf *out)
 {
 	char seal[HASH_HEX_SIZE];
@@ -57,11 +75,7 @@ int facts_text(const struct facts *f, struct buf *out)
 	buf_add_json(out, f->key);
 	buf_addf(out, ",\n\"data\":\"%s\",\n\"length\":%" PRIu64 ",\n\"crc\":%" PRIu64,
 	         f->data_name, f->length, f->crc);
-	buf_add_str(out, ",\n\"counts\":[");
-	for (size_t i = 0; i < FACTS_COUNTS; i++)
-		buf_addf(out, "%s%" PRId64, i ? "," : "", f->gen.counts[i]);
-	buf_add_str(out, "],\n\"last_modified\":");
-	buf_add_json(out, f->gen.last_modified);
+	gen_facts_add(&f->gen, out);
 	if (f->gen.outside[OUTSIDE_RECORDED] >= 0)
 		buf_addf(out, ",\n\"outside_recorded\":%" PRId64, f->gen.outside[OUTSIDE_RECORDED]);
 	if (f->gen.outside[OUTSIDE_STARTED] >= 0)
@@ -70,18 +84,9 @@ int facts_text(const struct facts *f, struct buf *out)
 		buf_add_str(out, ",\n\"base\":");
 		buf_add_json(out, f->gen.base);
 	}
-	if (f->gen.full_s) {
-		buf_addf(out,
-		         ",\n\"questions\":%" PRId64 ",\n\"full_s\":%" PRId64
-		         ",\n\"token_s\":%" PRId64 ",\n\"token\":",
-		         (int64_t)f->gen.questions, f->gen.full_s, f->gen.token_s);
-		buf_add_json(out, f->gen.token);
-	}
 	add_split(&f->gen.split, out);
-	buf_addf(out,
-	         ",\n\"exported_s\":%" PRId64 ",\n\"mtime_s\":%" PRId64 ",\n\"took_ms\":%" PRId64
-	         ",\n\"polled_ms\":%" PRId64,
-	         f->gen.exported_s, f->gen.mtime_s, f->gen.took_ms, f->gen.polled_ms);
+	buf_addf(out, ",\n\"took_ms\":%" PRId64 ",\n\"polled_ms\":%" PRId64, f->gen.took_ms,
+	         f->gen.polled_ms);
 	if (buf_failed(out))
 		return -ENOMEM;
 
@@ -159,6 +164,19 @@ static void read_continuation(const struct json *j, struct gen_facts *gen)
 	memcpy(gen->token, token, strlen(token) + 1);
 }
 
+int gen_facts_read(const struct json *j, struct gen_facts *ret)
+{
+	const char *modified = json_str(j, "last_modified");
+
+	if (!modified || strlen(modified) >= sizeof(ret->last_modified) ||
+	    !read_counts(j, ret->counts) || !json_int(j, "exported_s", &ret->exported_s) ||
+	    !json_int(j, "mtime_s", &ret->mtime_s))
+		return -EBADMSG;
+	memcpy(ret->last_modified, modified, strlen(modified) + 1);
+	read_continuation(j, ret);
+	return 0;
+}
+
 /* Which parts it came in: all of it, or nothing. */
 static void read_split(const struct json *j, struct facts_split *ret)
 {
@@ -181,16 +199,13 @@ static int read_members(const struct json *j, const char *hash, struct facts *f)
 {
 	int64_t version;
 	const char *key = json_str(j, "key");
-	const char *modified = json_str(j, "last_modified");
 
-	if (!json_int(j, "version", &version) || version != FACTS_VERSION || !key || !modified ||
-	    strlen(modified) >= sizeof(f->gen.last_modified))
+	if (!json_int(j, "version", &version) || version != FACTS_VERSION || !key)
 		return -EBADMSG;
 	if (!read_data_name(j, hash, f->data_name) ||
 	    !read_uint(j, "length", INT64_MAX, &f->length) ||
-	    !read_uint(j, "crc", UINT32_MAX, &f->crc) || !read_counts(j, f->gen.counts) ||
-	    !json_int(j, "exported_s", &f->gen.exported_s) ||
-	    !json_int(j, "mtime_s", &f->gen.mtime_s) || !json_int(j, "took_ms", &f->gen.took_ms))
+	    !read_uint(j, "crc", UINT32_MAX, &f->crc) || gen_facts_read(j, &f->gen) < 0 ||
+	    !json_int(j, "took_ms", &f->gen.took_ms))
 		return -EBADMSG;
 	if (!json_int(j, "polled_ms", &f->gen.polled_ms) || f->gen.polled_ms < 0)
 		f->gen.polled_ms = 0;
@@ -203,9 +218,7 @@ static int read_members(const struct json *j, const char *hash, struct facts *f)
 		return -EBADMSG;
 	if (base)
 		memcpy(f->gen.base, base, strlen(base) + 1);
-	read_continuation(j, &f->gen);
 	read_split(j, &f->gen.split);
-	memcpy(f->gen.last_modified, modified, strlen(modified) + 1);
 	f->key = strdup(key);
 	return f->key ? 0 : -ENOMEM;
 }

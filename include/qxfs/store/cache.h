@@ -55,6 +55,11 @@ struct gen_facts {
 	char token[FACTS_TOKEN]; /* continues behind these bytes; "": none */
 	struct facts_split split;
 };
+struct json;
+/* Members of a JSON object: what is known of an export when it is asked for; a comma first. */
+void gen_facts_add(const struct gen_facts *g, struct buf *out);
+/* What gen_facts_add wrote; the rest stays. full_s is 0 when it cannot be appended to. -EBADMSG. */
+int gen_facts_read(const struct json *j, struct gen_facts *ret);
 
 struct generation {
 	atomic_int refs;
