@@ -62,10 +62,6 @@ struct cache {
 
 /* --- facts.c --------------------------------------------------------------------------------- */
 
-/* -ENOMEM. */
-int facts_text(const struct facts *f, struct buf *out);
-/* -EBADMSG: not a byte-exact facts file of this hash. */
-int facts_parse(const char *text, size_t len, const char *hash, struct facts *ret);
 /* Reads a facts file and looks whether its data file is long enough. -ENOENT: there is none;
  * -EBADMSG: it is damaged, or its data is; other: could not be read just now. */
 int facts_load(const struct cache *c, const char *hash, struct facts *ret, struct stamp *stamp);

@@ -66,7 +66,7 @@ void gen_facts_add(const struct gen_facts *g, struct buf *out)
 	         g->mtime_s);
 }
 
-int facts_text(const struct facts *f, struct buf *out)
+static int facts_text(const struct facts *f, struct buf *out)
 {
 	char seal[HASH_HEX_SIZE];
 
@@ -223,7 +223,8 @@ static int read_members(const struct json *j, const char *hash, struct facts *f)
 	return f->key ? 0 : -ENOMEM;
 }
 
-int facts_parse(const char *text, size_t len, const char *hash, struct facts *ret)
+/* -EBADMSG: not a byte-exact facts file of this hash. */
+static int facts_parse(const char *text, size_t len, const char *hash, struct facts *ret)
 {
 	struct json *j = NULL;
 	struct facts f = { 0 };

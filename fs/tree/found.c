@@ -239,7 +239,8 @@ static bool is_known(const struct catalog *c, const char *id, const char *const 
 	return !c || list_find(c->told, id) || (item && says(item, field));
 }
 
-void tree_found(struct tree *t, const struct survey_seen *seen)
+/* An id that no list shows exists after all, or does not. Takes catalog_lock and tree.lock. */
+static void tree_found(struct tree *t, const struct survey_seen *seen)
 {
 	const char *const field[LIST_FIELDS] = {
 		[SURVEY_NAME] = seen->name,

@@ -118,6 +118,12 @@ bool hole_is_personal(enum hole hole)
 	return holes[hole].personal;
 }
 
+/* Names in this hole are requests, right or wrong by their form. */
+static bool hole_is_request(enum hole hole)
+{
+	return holes[hole].check != NULL;
+}
+
 bool hole_is_kept(enum hole hole)
 {
 	return hole_is_request(hole) && !hole_is_personal(hole);
@@ -126,11 +132,6 @@ bool hole_is_kept(enum hole hole)
 enum list_id hole_list(enum hole hole)
 {
 	return holes[hole].list;
-}
-
-bool hole_is_request(enum hole hole)
-{
-	return holes[hole].check != NULL;
 }
 
 int hole_check(struct tree *t, enum hole hole, const char *name, struct qx_fail *why)

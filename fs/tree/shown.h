@@ -53,8 +53,6 @@ void tree_list_failed(struct tree *t, enum list_id id, const char *of);
 bool tree_list_is_fresh(struct tree *t, const struct catalog *c);
 
 /* found.c */
-/* An id that no list shows exists after all, or does not. Takes catalog_lock and tree.lock. */
-void tree_found(struct tree *t, const struct survey_seen *seen);
 /* `list` with what was found besides; *ret untouched: nothing to add. Reads a small local file.
  * -ENOMEM. catalog_lock held. */
 int found_add(struct tree *t, struct list *list, struct list **ret);
@@ -73,8 +71,6 @@ int hole_resolve(struct tree *t, const struct node_row *row, const char *dir_arg
 bool is_tentative(struct tree *t, const struct node_row *row, const char *arg);
 /* Component `i` of the argument is shown by its list. tree.lock held. */
 bool part_is_shown(struct tree *t, const struct node_row *row, const char *arg, int i);
-/* Names in this hole are requests, right or wrong by their form. */
-bool hole_is_request(enum hole hole);
 /* Whether such a name is right: 0, or -ENOENT, -ENOMEM with words. */
 int hole_check(struct tree *t, enum hole hole, const char *name, struct qx_fail *why);
 /* The list that names component `i` of a row's argument; LIST_NONE: it is an id, or a request. */
