@@ -57,6 +57,19 @@ static bool is_dots(const char *name)
 	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
 }
 
+/* NULL: the end, or *ret_err says why not. */
+static const char *next_name(DIR *dir, int *ret_err)
+{
+	const struct dirent *e;
+
+	do {
+		errno = 0;
+		e = readdir(dir);
+	} while (e && is_dots(e->d_name));
+	*ret_err = e ? 0 : -errno;
+	return e ? e->d_name : NULL;
+}
+
 int folder_read(int at, const char *name, struct folder *ret)
 {
 	struct folder f = { 0 };
@@ -66,16 +79,8 @@ int folder_read(int at, const char *name, struct folder *ret)
 	if (!dir)
 		return -errno;
 
-	while (r == 0) {
-		errno = 0;
-		const struct dirent *e = readdir(dir);
-		if (!e) {
-			r = -errno;
-			break;
-		}
-		if (!is_dots(e->d_name))
-			r = add_name(&f, e->d_name);
-	}
+	for (const char *each; r == 0 && (each = next_name(dir, &r));)
+		r = add_name(&f, each);
 	closedir(dir);
 	if (r < 0) {
 		folder_done(&f);
@@ -138,16 +143,9 @@ static int empty(int at, const char *name, const char *keep, int depth)
 	if (!dir)
 		return -errno;
 
-	while (r == 0) {
-		errno = 0;
-		const struct dirent *e = readdir(dir);
-		if (!e) {
-			r = -errno;
-			break;
-		}
-		if (!is_dots(e->d_name) && !(keep && strcmp(e->d_name, keep) == 0))
-			r = remove_one(dirfd(dir), e->d_name, depth);
-	}
+	for (const char *each; r == 0 && (each = next_name(dir, &r));)
+		if (!keep || strcmp(each, keep) != 0)
+			r = remove_one(dirfd(dir), each, depth);
 	closedir(dir);
 	return r;
 }
