@@ -202,8 +202,10 @@ static void failed(struct client *c, struct call *call, bool damaged)
 	if (answered && call->fail.http == 401) {
 		if (mint_repeat(c, call))
 			return;
-		gate_refused(&c->gate, now_ms, &call->fail);
-		client_fail(c, IN_QUEUE, &c->gate.fail);
+		if (!mint_is_early(c, call)) {
+			gate_refused(&c->gate, now_ms, &call->fail);
+			client_fail(c, IN_QUEUE, &c->gate.fail);
+		}
 	}
 	int64_t delay_ms = next_attempt_ms(call, damaged, now_ms);
 	log_debug("client", "%s: attempt %d: http %d, errno %d, again in %lld ms",
@@ -217,7 +219,7 @@ static void failed(struct client *c, struct call *call, bool damaged)
 	} else {
 		client_retry(c, call, now_ms + delay_ms);
 		if (call == &c->mint)
-			mint_delayed(c, now_ms + delay_ms);
+			mint_look(c);
 	}
 }
 

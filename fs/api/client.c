@@ -175,6 +175,7 @@ void client_queue(struct client *c, struct call *call)
 	call->state = CALL_PARKED;
 	if (call->first_ms == 0)
 		call->first_ms = sys_now_ms();
+	mint_look(c);
 }
 
 void client_retry(struct client *c, struct call *call, int64_t at_ms)

@@ -90,7 +90,7 @@ void client_is_back(struct client *c); /* the first answer since it could not be
 void client_publish_view(struct client *c);
 /* Links it among the live ones, and queues it past the gate: for calls of the client's own. */
 void client_begin(struct client *c, struct call *call);
-/* Queues a live call, or parks it. */
+/* Queues a live call, or parks it, or ends it: parked, it would wait longer than it may. */
 void client_queue(struct client *c, struct call *call);
 #define IN(state) (1u << (state))
 #define IN_QUEUE (IN(CALL_WAITING) | IN(CALL_PARKED))        /* nothing of it is under way */
@@ -122,8 +122,11 @@ void mint_return(struct call *call);
  * another bearer, which happens once. */
 void mint_accepted(struct call *call);
 bool mint_repeat(struct client *c, struct call *call);
-/* An attempt of the mint has failed and the next is at next_ms: who may not wait as long fails. */
-void mint_delayed(struct client *c, int64_t next_ms);
+/* Is it the mint, while what was minted before is still good? Its refusal closes no gate. */
+bool mint_is_early(const struct client *c, const struct call *call);
+/* Someone was parked, or an attempt of the mint has failed: who may not wait until the next one
+ * fails. */
+void mint_look(struct client *c);
 
 /* answer.c: on_done of a call's transfer. */
 void answer_came(struct transfer *t);

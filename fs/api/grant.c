@@ -13,8 +13,8 @@
 #define LIFETIME_MAX_S 86400
 #define EARLY_MAX_MS 300000 /* before its end, or a tenth of its life, a new one is minted */
 #define GUARD_MAX_MS 10000  /* or a twentieth: a call is under way that long */
-#define PUT_OFF_MS 30000
-#define SHORTEST_MS 1000 /* else one of no life would be a mint for every call */
+#define PUT_OFF_MS 60000    /* who was refused asks once a minute */
+#define SHORTEST_MS 1000    /* else one of no life would be a mint for every call */
 
 int grant_new(const struct oauth_client *client, struct grant **ret)
 {
@@ -64,9 +64,14 @@ void bearer_unref(struct bearer *b)
 	free(b);
 }
 
+bool grant_is_good(const struct grant *g, int64_t now_ms)
+{
+	return g->current && now_ms < g->end_ms;
+}
+
 struct bearer *grant_lend(struct grant *g, int64_t now_ms)
 {
-	if (!g->current || now_ms >= g->end_ms)
+	if (!grant_is_good(g, now_ms))
 		return NULL;
 	g->current->users++;
 	return g->current;
@@ -74,7 +79,7 @@ struct bearer *grant_lend(struct grant *g, int64_t now_ms)
 
 bool grant_is_old(const struct grant *g, int64_t now_ms)
 {
-	return !g->current || now_ms >= g->end_ms || now_ms >= g->renew_ms;
+	return !grant_is_good(g, now_ms) || now_ms >= g->renew_ms;
 }
 
 static int64_t at_most(int64_t a, int64_t b)

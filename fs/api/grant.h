@@ -38,6 +38,8 @@ struct grant {
 int grant_new(const struct oauth_client *client, struct grant **ret);
 void grant_free(struct grant *g); /* NULL is fine */
 
+/* Is there a bearer that can be lent? */
+bool grant_is_good(const struct grant *g, int64_t now_ms);
 /* The current bearer, one more user of it; NULL: there is none to use. */
 struct bearer *grant_lend(struct grant *g, int64_t now_ms);
 void bearer_unref(struct bearer *b); /* NULL is fine */

@@ -125,90 +125,96 @@ static const char *said_by(const struct json *body)
 
 /* --- statuses -------------------------------------------------------------------------------- */
 
+/* Whom an answer concerns: who asked with an OAuth client is told of it, not of an API token
+ * (API.md 1.9). */
+enum concern { ANY_CALL, A_MINT, A_BEARER };
+
 struct verdict {
 	int from, to;
 	int err;
 	const char *why; /* followed by what was asked for, unless it is about the whole account */
 	bool names_what;
 	const char *remedy;
+	enum concern concern;
+	bool says_error;  /* only if the body has an `error`, as RFC 6749 5.2 has it */
+	const char *code; /* only if the body has this one */
+	int http;         /* what the rooms are told; 0: the status itself */
 };
+
+#define COMPARE_CLIENT \
+	"Compare client_id, client_secret and scope with Account Settings, Qualtrics IDs, OAuth " \
+	"Client Manager, and the host with your data centre, and store them with qxfs login."
 
 /* The first that fits. */
 static const struct verdict verdicts[] = {
+	/* "invalid_client" and the like: whatever its status, it will be the same again. All rooms
+	 * know a refused credential by 401. */
+	{ 400, 428, EACCES, "the service refused the OAuth client", false, .remedy = COMPARE_CLIENT,
+	  .concern = A_MINT, .says_error = true, .http = 401 },
+	{ 401, 401, EACCES, "the service refused the OAuth client", false, .remedy = COMPARE_CLIENT,
+	  .concern = A_MINT },
+	{ 401, 401, EACCES,
+	  "the service does not know the OAuth client's access token; the account may live in "
+	  "another data centre",
+	  false,
+	  .remedy = "Account Settings, Qualtrics IDs names the data centre: give that host to qxfs "
+	            "login.",
+	  .concern = A_BEARER, .code = "DCD_7" },
+	{ 401, 401, EACCES, "the service refused what it had given the OAuth client", false,
+	  .remedy = "See whether the client is still listed in Account Settings, Qualtrics IDs, "
+	            "OAuth Client Manager, then store its id and secret with qxfs login.",
+	  .concern = A_BEARER },
 	{ 300, 399, EIO, "the service points to another address for", true,
-	  "Check the account's host; in a network with a login page, log in there first. The "
-	  "token was not sent on." },
-	{ 400, 400, EINVAL, "the service refused the request for", true,
-	  "If the account lives in another data centre, give its host (qxfs login finds it): "
-	  "requests that have to be passed on may be refused." },
-	{ 401, 401, EACCES, "the service refused the API token", false,
-	  "Make a new token in Qualtrics (Account Settings, Qualtrics IDs, API) and store it with "
-	  "qxfs login." },
-	{ 403, 403, EACCES, "no permission for", true,
-	  "Ask its owner to share it with you, or your Qualtrics administrator for the permission "
-	  "to use the API." },
-	{ 404, 404, ENOENT, "the service does not know", true,
-	  "It may have been deleted, or is no longer shared with you; list the folder again." },
+	  .remedy = "Check the account's host; in a network with a login page, log in there first. "
+	            "The token was not sent on." },
 	{ 407, 407, EACCES, "the proxy wants a user and a password before it asks for", true,
-	  "Put them into the environment's proxy setting (https_proxy)." },
-	{ 413, 413, EFBIG, "the service finds too large the request for", true,
-	  "Send less at once." },
+	  .remedy = "Put them into the environment's proxy setting (https_proxy)." },
 	{ 429, 429, EIO, "the account's limit of requests is used up; not answered was", true,
-	  "Try again in a minute; other programs of this account share the limit (-o share= "
-	  "leaves them more)." },
-	{ 500, 599, EIO, "the service failed at", true, "Try again later." },
+	  .remedy = "Try again in a minute; other programs of this account share the limit (-o "
+	            "share= leaves them more)." },
+	/* Somebody on the way, perhaps. It says nothing of the thing that a caller asked for. */
+	{ 400, 499, EIO, "no token was given for", true,
+	  .remedy = "Try again; in a network with a login page, log in there first. If it stays "
+	            "so, check the account's host.",
+	  .concern = A_MINT, .http = 502 },
+	{ 400, 400, EINVAL, "the service refused the request for", true,
+	  .remedy = "If the account lives in another data centre, give its host (qxfs login finds "
+	            "it): requests that have to be passed on may be refused." },
+	{ 401, 401, EACCES, "the service refused the API token", false,
+	  .remedy = "Make a new token in Qualtrics (Account Settings, Qualtrics IDs, API) and "
+	            "store it with qxfs login." },
+	{ 403, 403, EACCES, "no permission for", true,
+	  .remedy = "Ask its owner to share it with you, or your Qualtrics administrator for the "
+	            "permission to use the API." },
+	{ 404, 404, ENOENT, "the service does not know", true,
+	  .remedy = "It may have been deleted, or is no longer shared with you; list the folder "
+	            "again." },
+	{ 413, 413, EFBIG, "the service finds too large the request for", true,
+	  .remedy = "Send less at once." },
+	{ 500, 599, EIO, "the service failed at", true, .remedy = "Try again later." },
 	{ 0, 9999, EIO, "the service gave an unexpected answer to", true,
-	  "Try again; if it stays so, this version of qxfs does not know the service's." },
+	  .remedy =
+	          "Try again; if it stays so, this version of qxfs does not know the service's." },
 };
 
-/* "invalid_client" and the like: whatever its status, it will be the same again. */
-static const struct verdict mint_refused = {
-	400,
-	428,
-	EACCES,
-	"the service refused the OAuth client",
-	false,
-	"Compare client_id, client_secret and scope with Account Settings, Qualtrics IDs, OAuth "
-	"Client Manager, and the host with your data centre, and store them with qxfs login."
-};
-static const struct verdict bearer_refused = {
-	401,
-	401,
-	EACCES,
-	"the service refused what it had given the OAuth client",
-	false,
-	"See whether the client is still listed in Account Settings, Qualtrics IDs, OAuth Client "
-	"Manager, then store its id and secret with qxfs login."
-};
-static const struct verdict bearer_unknown = {
-	401,
-	401,
-	EACCES,
-	"the service does not know the OAuth client's access token; the account may live in "
-	"another data centre",
-	false,
-	"Account Settings, Qualtrics IDs names the data centre: give that host to qxfs login."
-};
-
-/* Who asked with an OAuth client is told of it, not of an API token (API.md 1.9). */
-static const struct verdict *oauth_verdict(const struct endpoint_row *row, const struct transfer *t,
-                                           const struct json *body)
+static bool is_said(const struct verdict *v, const struct json *body)
 {
 	const char *code = first_str(body, "meta.error.errorCode", "meta.internalErrorCode");
 
-	if (row->mints && t->status >= mint_refused.from && t->status <= mint_refused.to)
-		return &mint_refused;
-	if (row->mints || t->auth != AUTH_BEARER || t->status != bearer_refused.from)
-		return NULL;
-	return code && strcmp(code, "DCD_7") == 0 ? &bearer_unknown : &bearer_refused;
+	if (v->says_error && !(body && json_str(body, "error")))
+		return false;
+	return !v->code || (code && strcmp(code, v->code) == 0);
 }
 
-static const struct verdict *find_verdict(int status)
+static const struct verdict *find_verdict(enum concern concern, int status, const struct json *body)
 {
-	size_t i = 0;
-	while (i < countof(verdicts) - 1 && (status < verdicts[i].from || status > verdicts[i].to))
-		i++;
-	return &verdicts[i];
+	const struct verdict *v = verdicts;
+	const struct verdict *last = &verdicts[countof(verdicts) - 1];
+
+	while (v < last && (status < v->from || status > v->to ||
+	                    (v->concern != ANY_CALL && v->concern != concern) || !is_said(v, body)))
+		v++;
+	return v;
 }
 
 static void put_remedy(struct qx_fail *fail, const char *remedy)
@@ -228,7 +234,7 @@ static void set_status(const struct endpoint_row *row, const struct verdict *v, 
 	snprintf(number, sizeof(number), "HTTP %d", status);
 	fail_set(fail, v->err, "%s%s%s: %s", v->why, v->names_what ? " " : "",
 	         v->names_what ? row->what : "", said[0] ? said : number);
-	fail->http = status;
+	fail->http = v->http ? v->http : status;
 	copy_ids(fail, body);
 	put_remedy(fail, status == 403 && row->remedy_403 ? row->remedy_403 : v->remedy);
 }
@@ -238,7 +244,7 @@ void client_judge(const struct endpoint_row *row, int status, const struct json 
 {
 	char said[SAID_SIZE];
 	quote(said, said_by(body), NULL);
-	set_status(row, find_verdict(status), status, said, body, fail);
+	set_status(row, find_verdict(ANY_CALL, status, body), status, said, body, fail);
 }
 
 void judge_status(const struct endpoint_row *row, const struct transfer *t, const struct json *body,
@@ -247,12 +253,10 @@ void judge_status(const struct endpoint_row *row, const struct transfer *t, cons
 	char said[SAID_SIZE];
 	bool redirect = t->status >= 300 && t->status <= 399;
 
-	const struct verdict *v = oauth_verdict(row, t, body);
+	enum concern concern = row->mints ? A_MINT : t->auth == AUTH_BEARER ? A_BEARER : ANY_CALL;
 
 	quote(said, redirect ? t->problem : row->mints ? said_of_mint(body) : said_by(body), t);
-	set_status(row, v ? v : find_verdict(t->status), t->status, said, body, fail);
-	if (v == &mint_refused)
-		fail->http = 401; /* all rooms know a refused credential by it */
+	set_status(row, find_verdict(concern, t->status, body), t->status, said, body, fail);
 }
 
 /* --- no answer, or none that makes sense ----------------------------------------------------- */

@@ -8,7 +8,8 @@
  * gate, for only calls that passed it wait for one; that it succeeds opens none, for the account
  * may refuse the bearer all the same. A bearer that is refused before it was ever accepted closes
  * the gate and is dropped, so that a client that the account does not know mints once for each
- * probe.
+ * probe. A mint that is refused while what was minted before is still good closes none: calls go
+ * on until that has ended, or is refused itself.
  */
 #include "client_private.h"
 
@@ -82,11 +83,10 @@ bool mint_is_ready(struct client *c)
 {
 	if (!c->grant)
 		return true;
-	struct bearer *b = grant_lend(c->grant, sys_now_ms());
-	if (!b)
+	bool good = grant_is_good(c->grant, sys_now_ms());
+	if (!good)
 		begin(c);
-	bearer_unref(b);
-	return b != NULL;
+	return good;
 }
 
 /* --- what calls are sent with ---------------------------------------------------------------- */
@@ -130,6 +130,11 @@ void mint_accepted(struct call *call)
 		call->bearer->accepted = true;
 }
 
+bool mint_is_early(const struct client *c, const struct call *call)
+{
+	return is_mint(call) && grant_is_good(c->grant, sys_now_ms());
+}
+
 bool mint_repeat(struct client *c, struct call *call)
 {
 	if (!call->bearer)
@@ -144,6 +149,7 @@ bool mint_repeat(struct client *c, struct call *call)
 
 /* --- patience -------------------------------------------------------------------------------- */
 
+/* Who would still wait at next_ms, and may not. */
 static struct call *find_overdue(struct client *c, int64_t next_ms)
 {
 	struct call *found = NULL;
@@ -158,10 +164,14 @@ static struct call *find_overdue(struct client *c, int64_t next_ms)
 	return found;
 }
 
-void mint_delayed(struct client *c, int64_t next_ms)
+void mint_look(struct client *c)
 {
-	for (struct call *call; (call = find_overdue(c, next_ms));) {
-		call->fail = c->mint.fail;
+	const struct call *mint = &c->mint;
+
+	if (!c->grant->minting || mint->state != CALL_WAITING || mint->attempts == 0)
+		return;
+	for (struct call *call; (call = find_overdue(c, mint->ticket.not_before_ms));) {
+		call->fail = mint->fail;
 		client_finish(c, call);
 	}
 }

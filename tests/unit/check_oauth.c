@@ -366,6 +366,63 @@ static void test_who_waits_no_longer_than_his_bound(void **state)
 	assert_int_equal(end(&patient).err, ECANCELED);
 }
 
+/* He comes when the mint already waits for its next attempt. */
+static void test_who_comes_late_waits_no_longer_either(void **state)
+{
+	struct world *w = *state;
+	struct asked patient, first, late;
+
+	server_says(&w->server, "", RESET);
+	begin(w, &patient, EP_WHOAMI, 0);
+	begin(w, &first, EP_WHOAMI, 1);
+	assert_true(end(&first).unreachable);
+	int requests = server_requests(&w->server);
+	begin(w, &late, EP_WHOAMI, 1);
+	assert_true(end(&late).unreachable);
+	assert_int_equal(server_requests(&w->server), requests);
+	client_cancel(w->client, &patient.call);
+	assert_int_equal(end(&patient).err, ECANCELED);
+}
+
+/* What somebody on the way says is nothing of the thing, and no reason to ask no more. */
+static void test_a_mint_that_goes_astray_refuses_nobody(void **state)
+{
+	struct world *w = *state;
+	static const char *const statuses[] = { "403 No", "404 No", "413 No" };
+
+	for (size_t i = 0; i < countof(statuses); i++) {
+		server_says(&w->server, reply(statuses[i], "{}"), KEEP);
+		struct qx_fail fail = ask(w);
+		assert_int_equal(fail.err, EIO);
+		assert_int_equal(fail.http, 502);
+		assert_non_null(strstr(fail.why, "no token was given"));
+		assert_false(view_of(w).token_refused);
+	}
+	assert_int_equal(mints(w), countof(statuses));
+}
+
+static void test_a_renewal_that_is_refused_stops_nothing(void **state)
+{
+	struct world *w = *state;
+	struct step steps[] = {
+		{ .when = MINT, .send = TOKEN("one"), .times = 1 },
+		{ .when = MINT, .send = reply("401 No", "{\"error\":\"invalid_client\"}") },
+		{ .send = GOOD },
+	};
+
+	server_script(&w->server, steps, countof(steps));
+	assert_int_equal(ask(w).err, 0);
+	w->client->grant->renew_ms = 0;
+	for (int i = 0; i < 30; i++)
+		assert_int_equal(ask(w).err, 0);
+	assert_int_equal(mints(w), 2);
+	assert_false(view_of(w).token_refused);
+	w->client->grant->end_ms = 0; /* now it is told */
+	assert_int_equal(ask(w).err, EACCES);
+	assert_int_equal(mints(w), 3);
+	assert_true(view_of(w).token_refused);
+}
+
 static void test_the_secret_goes_nowhere_else(void **state)
 {
 	struct world *w = *state;
@@ -448,8 +505,8 @@ static void test_a_bearer_is_renewed_before_its_end(void **state)
 	assert_false(grant_is_old(g, 1000 + 3600000 - 300001));
 	assert_true(grant_is_old(g, 1000 + 3600000 - 300000));
 	grant_put_off(g, 1000 + 3600000 - 300000);
-	assert_false(grant_is_old(g, 1000 + 3600000 - 300000 + 29999));
-	assert_true(grant_is_old(g, 1000 + 3600000 - 300000 + 30000));
+	assert_false(grant_is_old(g, 1000 + 3600000 - 300000 + 59999));
+	assert_true(grant_is_old(g, 1000 + 3600000 - 300000 + 60000));
 	assert_true(can_lend(g, 1000 + 3600000 - 10001));
 	assert_false(can_lend(g, 1000 + 3600000 - 10000));
 	grant_free(g);
@@ -514,6 +571,9 @@ int main(void)
 		test(test_a_mint_that_fails_is_tried_again),
 		test(test_what_is_no_token_is_not_sent),
 		test(test_who_waits_no_longer_than_his_bound),
+		test(test_who_comes_late_waits_no_longer_either),
+		test(test_a_mint_that_goes_astray_refuses_nobody),
+		test(test_a_renewal_that_is_refused_stops_nothing),
 		test(test_the_secret_goes_nowhere_else),
 		test(test_a_notice_moves_no_oauth_client),
 		cmocka_unit_test(test_a_bearer_is_renewed_before_its_end),
