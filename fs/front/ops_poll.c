@@ -34,7 +34,7 @@ static struct poller *take(struct pollers *p, const struct tree_handle *h)
 {
 	pthread_mutex_lock(&p->lock);
 	struct poller **link = &p->first;
-	while (*link && h && (*link)->handle != h)
+	while (*link && (*link)->handle != h)
 		link = &(*link)->next;
 	struct poller *x = *link;
 	if (x)
@@ -43,13 +43,22 @@ static struct poller *take(struct pollers *p, const struct tree_handle *h)
 	return x;
 }
 
-/* Notifier. Who asks again meanwhile finds what is new by himself. */
+static struct poller *take_all(struct pollers *p)
+{
+	pthread_mutex_lock(&p->lock);
+	struct poller *all = p->first;
+	p->first = NULL;
+	pthread_mutex_unlock(&p->lock);
+	return all;
+}
+
+/* Notifier. Who is woken and joins again is not of this round, which would never end. */
 static void wake_all(struct task *task)
 {
 	struct pollers *p = container_of(task, struct pollers, wake);
-	struct poller *x;
 
-	while ((x = take(p, NULL))) {
+	for (struct poller *x = take_all(p), *next; x; x = next) {
+		next = x->next;
 		(void)fuse_lowlevel_notify_poll(x->ph); /* fails when nobody polls any more */
 		drop(x);
 	}
@@ -108,13 +117,13 @@ void pollers_stop(struct pollers *p)
 
 void pollers_free(struct pollers *p)
 {
-	struct poller *x;
-
 	if (!p)
 		return;
 	pollers_stop(p);
-	while ((x = take(p, NULL)))
+	for (struct poller *x = take_all(p), *next; x; x = next) {
+		next = x->next;
 		drop(x);
+	}
 	pthread_mutex_destroy(&p->lock);
 	free(p);
 }
