@@ -30,6 +30,10 @@ static const struct event_row rows[] = {
 	[EVENT_TOKEN_ACCEPTED] = { "token-accepted", 0 },
 	[EVENT_NETWORK_LOST] = { "network-lost", 0 },
 	[EVENT_NETWORK_BACK] = { "network-back", 0 },
+	[EVENT_WAIT_LONG] = { "wait-long", 0 },
+	[EVENT_WAIT_OVER] = { "wait-over", 0 },
+	[EVENT_WAIT_FAILED] = { "wait-failed", 0 },
+	[EVENT_WAIT_LEFT] = { "wait-left", 0 },
 	[EVENT_SENDER_TAKEN] = { "sender-taken", 0 },
 };
 static_assert(countof(rows) == EVENTS_, "every kind has its row");

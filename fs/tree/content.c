@@ -240,8 +240,7 @@ static bool wants_bom(const struct tree *t, const struct node_row *row)
 	return t->config.csv_bom && ending && strcmp(ending, ".csv") == 0;
 }
 
-/* How much of the subject names no people; 0: all. */
-static int logged(const struct node_row *row, const char *arg)
+int subject_logged(const struct node_row *row, const char *arg)
 {
 	struct buf above = { 0 };
 
@@ -279,7 +278,7 @@ int content_make(struct tree *t, const struct node_row *row, const char *arg, st
 		return -ENOMEM;
 	ret->recipe.key = buf_text(&ret->key);
 	ret->recipe.subject = buf_text(&ret->subject);
-	ret->recipe.logged = logged(row, arg);
+	ret->recipe.logged = subject_logged(row, arg);
 	return r;
 }
 

@@ -30,6 +30,8 @@ bool content_is_outdated(struct tree *t, const struct node_row *row, const char 
                          const struct generation *gen, struct base_seen *ret);
 /* The generation that the cache has of it, with a reference; NULL. */
 struct generation *content_cached(struct tree *t, const struct node_row *row, const char *arg);
+/* How much of its path names no people; 0: all. */
+int subject_logged(const struct node_row *row, const char *arg);
 /* No counts tell whether it has changed. */
 bool content_is_always_new(const struct node_row *row, const char *arg);
 

@@ -87,22 +87,22 @@ struct table {
 };
 
 struct op;
-struct visitors;
 struct entry_op;
 struct handle;
 struct listing;
 
 struct tree {
-	struct tree_config config;    /* immutable */
-	struct zone *zone;            /* immutable: of days and of dates in workbooks */
-	struct jobs *jobs;            /* immutable */
-	struct drops *drops;          /* immutable; NULL: there is no journal */
-	struct visitors *visitors;    /* immutable */
-	struct audit *audit;          /* immutable; NULL: none */
-	struct prefetch *prefetch;    /* immutable; NULL: none */
-	struct imports *imports;      /* immutable; likewise, or the mount is read-only */
-	int64_t born_s;               /* immutable */
-	pthread_mutex_t catalog_lock; /* rank 1, before `lock`: one thread makes a catalog */
+	struct tree_config config;     /* immutable */
+	struct zone *zone;             /* immutable: of days and of dates in workbooks */
+	struct jobs *jobs;             /* immutable */
+	struct drops *drops;           /* immutable; NULL: there is no journal */
+	struct visitors *visitors;     /* immutable */
+	struct audit *audit;           /* immutable; NULL: none */
+	struct prefetch *prefetch;     /* immutable; NULL: none */
+	struct long_waits *long_waits; /* immutable; NULL: none are told */
+	struct imports *imports;       /* immutable; likewise, or the mount is read-only */
+	int64_t born_s;                /* immutable */
+	pthread_mutex_t catalog_lock;  /* rank 1, before `lock`: one thread makes a catalog */
 	pthread_mutex_t lock;
 	struct table places, nodes;
 	uint64_t next_id;

@@ -4,6 +4,7 @@
 #include "inbox.h"
 #include "keeper.h"
 #include "kept.h"
+#include "long_waits.h"
 #include "opens.h"
 #include "params.h"
 #include "prefetch.h"
@@ -75,6 +76,8 @@ int tree_new(const struct tree_config *config, struct tree **ret)
 		r = jobs_new(&jobs, &t->jobs);
 	if (r == 0)
 		r = prefetch_new(t, &t->prefetch);
+	if (r == 0)
+		r = long_waits_new(t, &t->long_waits);
 	if (r == 0)
 		r = inbox_begin(t);
 	if (r < 0) {
@@ -288,6 +291,7 @@ void tree_free(struct tree *t)
 	visitors_free(t->visitors);
 	audit_free(t->audit);
 	prefetch_free(t->prefetch);
+	long_waits_free(t->long_waits);
 	free_nodes(t);
 	tree_forget_found(t);
 	kept_free(t);

@@ -60,6 +60,7 @@ static void finish(struct op *op, int err, struct tree_handle *handle)
 
 	/* Nobody finds the op any more; what tree_cancel may have posted is taken back. */
 	undrop(op);
+	long_wait_end(t, op->wait, err);
 	op->done(op->done_arg, err, handle);
 	content_done(&op->content);
 	free(op);
@@ -437,10 +438,12 @@ void tree_wait(struct tree *t, const struct tree_ask *ask, const struct tree_cal
 		bool folder = ask->verb == TREE_OPENDIR;
 		int64_t wait_s = folder ? FOLDER_WAIT_S : t->config.open_wait_s;
 		op->deadline_ms = wait_s ? sys_now_ms() + wait_s * 1000 : 0;
-		if (visitor_is_crawler(t->visitors, who))
+		if (visitor_is_crawler(t->visitors, who)) {
 			answer_crawler(op);
-		else
-			go_on(op);
+			return;
+		}
+		op->wait = long_wait_begin(t, op->row, op->arg, op->verb, who);
+		go_on(op);
 		return;
 	}
 	free(op);

@@ -5,6 +5,7 @@
 
 #include "contents.h"
 #include "house.h"
+#include "long_waits.h"
 
 #define ARG_DEPTH 2 /* components of an argument */
 
@@ -24,6 +25,7 @@ struct op {
 	void *done_arg;
 	enum { OP_BEGINS, OP_WANTS_DOCUMENT, OP_WANTS_LIST, OP_WANTS_CONTENT } step;
 	struct tree_caller who;
+	struct long_wait *wait;     /* NULL: not to be told */
 	struct want want;           /* of a survey or of the content */
 	struct list_want list_want; /* of a list */
 	bool asked[ARG_DEPTH + 1];  /* what has been asked for already: of each component, itself */

@@ -23,6 +23,7 @@
 #define EVENTS_LISTENERS 4
 #define EVENT_SUBJECT 640
 #define EVENT_WORDS 400
+#define EVENT_NAME 256
 
 enum event_kind {
 	EVENT_MOUNTED,
@@ -45,6 +46,10 @@ enum event_kind {
 	EVENT_TOKEN_ACCEPTED,
 	EVENT_NETWORK_LOST,
 	EVENT_NETWORK_BACK,
+	EVENT_WAIT_LONG, /* who mounted has waited for a file for notify= */
+	EVENT_WAIT_OVER,
+	EVENT_WAIT_FAILED,
+	EVENT_WAIT_LEFT,    /* he has given up, the job goes on */
 	EVENT_SENDER_TAKEN, /* this mount sends the imports now */
 	EVENTS_
 };
@@ -63,6 +68,8 @@ struct event {
 	char subject[EVENT_SUBJECT]; /* a path in the mount, a host; "": the mount */
 	char words[EVENT_WORDS];     /* one sentence, may be empty */
 	struct qx_fail fail;         /* of a failure, for programs; err 0: none */
+	char name[EVENT_NAME];       /* of waits: what people call the survey, as it came; "" */
+	int64_t expected_s;          /* of wait-long: how long it took the last time; 0: unknown */
 };
 
 struct events;

@@ -30,6 +30,7 @@ struct tree_config {
 	enum refresh_how refresh;
 	int64_t max_stale_s;  /* served without network: known to be current so lately; 0: never */
 	int64_t open_wait_s;  /* 0: as long as it takes */
+	int64_t tell_wait_s;  /* a wait is an event of its own from then on; 0: never */
 	const char *crawlers; /* borrowed while the tree is made; see visitors.h */
 	int64_t export_budget;
 	unsigned prefetch; /* so many files are kept fresh: at most PREFETCH_MAX; 0: none */
