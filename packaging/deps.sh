@@ -4,11 +4,11 @@
 
 BUILD_PACKAGES=(gcc libc6-dev meson ninja-build pkg-config libfuse3-dev libcurl4-openssl-dev
 	libjson-c-dev libyajl-dev libarchive-dev libzip-dev zlib1g-dev libssl-dev libutf8proc-dev
-	libcsv-dev libinih-dev libsecret-1-dev libxlsxwriter-dev libsqlite3-dev)
+	libcsv-dev libinih-dev libsecret-1-dev libnotify-dev libxlsxwriter-dev libsqlite3-dev)
 RUN_PACKAGES=(fuse3 python3 ca-certificates tzdata)
 # shellcheck disable=SC2034 # used by run-tests
-TEST_PACKAGES=(clang codespell curl dbus e2fsprogs git gnome-keyring libcmocka-dev libglib2.0-bin python3-openpyxl
-	python3-pandas python3-pytest python3-pytest-timeout python3-pytest-xdist rsync strace)
+TEST_PACKAGES=(clang codespell curl dbus e2fsprogs git gnome-keyring libcmocka-dev libglib2.0-bin python3-dbus
+	python3-gi python3-openpyxl python3-pandas python3-pytest python3-pytest-timeout python3-pytest-xdist rsync strace)
 # shellcheck disable=SC2034 # used by run-tests: the programs of tests/battery
 BATTERY_PACKAGES=(borgbackup cpio csvkit file gawk gnumeric gpg jq less lftp libarchive-tools
 	libreoffice-calc libxml2-utils lua5.4 mc miller nano nginx nodejs openssh-client

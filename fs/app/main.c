@@ -7,6 +7,7 @@
  *     options, values            the command line as tables
  *     credentials, places        token and host; where cache and state live
  *     keyring                    the desktop's keyring, asked by a child process
+ *     desktop                    long waits told on the desktop, by a child process
  *     mounts, mountpoint         what is mounted where; the folder that is mounted on
  *     daemon, manager            the fork, the wait until the mount answers, signals; systemd
  *     account, wiring            whose token it is; one mount from its parts, up and down
@@ -33,6 +34,7 @@
 #include "credentials.h"
 #include "daemon.h"
 #include "demo.h"
+#include "desktop_service.h"
 #include "login.h"
 #include "mountpoint.h"
 #include "options.h"
@@ -303,6 +305,8 @@ int main(int argc, char *argv[])
 		    "account, 'qxfs --help' tells more");
 		return STATUS_REFUSED;
 	}
+	if (strcmp(argv[1], DESKTOP_WORD) == 0)
+		return desktop_serve();
 	for (size_t i = 0; i < countof(commands); i++) {
 		if (strcmp(argv[1], commands[i].name) != 0)
 			continue;

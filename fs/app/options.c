@@ -61,6 +61,8 @@ static const struct option_row rows[] = {
 	  "how long opening a file may wait; 0: as long as it takes" },
 	{ "prefetch", "NUMBER", "0", VALUE_COUNT, FIELD(prefetch), 0, PREFETCH_MAX,
 	  "so many of the exports opened last are refreshed before they are opened again" },
+	{ "notify", "SPAN", NULL, VALUE_SPAN, FIELD(notify_s), 0, 86400,
+	  "a wait of so long is told on your desktop; 0: none (default: 10, for root 0)" },
 	{ "export_budget", "NUMBER", "300", VALUE_COUNT, FIELD(export_budget), 0, INT32_MAX,
 	  "first exports that one session may begin within ten minutes; 0: any number" },
 	{ "crawlers", "NAMES", NULL, VALUE_NAMES, FIELD(crawlers), 0, 0,
@@ -292,6 +294,7 @@ static int set_defaults(struct options *o, struct qx_fail *fail)
 	o->uid = geteuid();
 	o->gid = getegid();
 	o->umask = -1;
+	o->notify_s = -1;
 	buf_add_str(&o->kernel, "nosuid,nodev");
 	for (size_t i = 0; i < countof(rows); i++) {
 		int r = rows[i].standard ? set_option(o, &rows[i], rows[i].standard, fail) : 0;

@@ -28,6 +28,7 @@ struct options {
 	int64_t refresh;       /* enum refresh_how */
 	int64_t open_wait_s;   /* 0: as long as it takes */
 	int64_t prefetch;      /* 0: none */
+	int64_t notify_s;      /* 0: never; -1: not given */
 	int64_t export_budget; /* 0: any number */
 	char *crawlers;        /* NULL: the usual ones */
 	int64_t job_timeout_s;

@@ -15,10 +15,12 @@ static int set_files(const struct shell *s, posix_spawn_file_actions_t *actions)
 	int err = s->in_fd < 0
 	                  ? posix_spawn_file_actions_addopen(actions, 0, "/dev/null", O_RDONLY, 0)
 	                  : posix_spawn_file_actions_adddup2(actions, s->in_fd, 0);
-	if (err == 0)
+	if (err == 0 && s->out_fd < 0)
+		err = posix_spawn_file_actions_addopen(actions, 1, "/dev/null", O_WRONLY, 0);
+	else if (err == 0)
 		err = posix_spawn_file_actions_adddup2(actions, s->out_fd, 1);
 	if (err == 0 && s->apart)
-		err = posix_spawn_file_actions_adddup2(actions, s->out_fd, 2);
+		err = posix_spawn_file_actions_adddup2(actions, 1, 2);
 	if (err == 0)
 		err = posix_spawn_file_actions_addclosefrom_np(actions, 3);
 	return err;
@@ -44,11 +46,13 @@ static int set_signals(const struct shell *s, posix_spawnattr_t *attr)
 
 int shell_spawn(const struct shell *s, pid_t *ret)
 {
-	char *const argv[] = { (char[]){ "sh" }, (char[]){ "-c" }, strdup(s->command), NULL };
+	char *command = strdup(s->command);
+	char *const by_shell[] = { (char[]){ "sh" }, (char[]){ "-c" }, command, NULL };
+	char *const alone[] = { (char[]){ "qxfs" }, command, NULL };
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attr;
 
-	int err = argv[2] ? posix_spawn_file_actions_init(&actions) : ENOMEM;
+	int err = command ? posix_spawn_file_actions_init(&actions) : ENOMEM;
 	if (err == 0) {
 		err = posix_spawnattr_init(&attr);
 		if (err == 0) {
@@ -56,13 +60,14 @@ int shell_spawn(const struct shell *s, pid_t *ret)
 			if (err == 0)
 				err = set_signals(s, &attr);
 			if (err == 0)
-				err = posix_spawn(ret, "/bin/sh", &actions, &attr, argv,
+				err = posix_spawn(ret, s->program ? s->program : "/bin/sh",
+				                  &actions, &attr, s->program ? alone : by_shell,
 				                  s->env ? s->env : environ);
 			(void)posix_spawnattr_destroy(&attr);
 		}
 		(void)posix_spawn_file_actions_destroy(&actions);
 	}
-	free(argv[2]);
+	free(command);
 	return -err;
 }
 

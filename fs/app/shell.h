@@ -1,4 +1,5 @@
-/* shell.h: commands that a person has written into a profile, run by /bin/sh.
+/* shell.h: commands that a person has written into a profile, run by /bin/sh, or this program
+ * again.
  *
  * A command inherits no descriptor but 0, 1 and 2, no blocked or ignored signal, and no token: the
  * variables that hold one are wiped before (credentials.h). Threads: any. */
@@ -10,8 +11,9 @@
 
 struct shell {
 	const char *command;
-	int in_fd;  /* its standard input; -1: nothing */
-	int out_fd; /* its standard output */
+	const char *program; /* run instead of /bin/sh, with `command` as its argument; NULL */
+	int in_fd;           /* its standard input; -1: nothing */
+	int out_fd;          /* its standard output; -1: nowhere */
 	bool apart; /* its errors go there too; a process group of its own: kill(-pid) ends all */
 	char **env; /* NULL: ours */
 };

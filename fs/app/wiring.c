@@ -13,6 +13,7 @@
 #include "wiring.h"
 
 #include "account.h"
+#include "desktop.h"
 #include "on_event.h"
 #include "say.h"
 
@@ -42,6 +43,7 @@
 struct parts {
 	struct events *events;
 	struct on_event *on_event; /* NULL: no command is to be run */
+	struct desktop *desktop;   /* NULL: there is none, or nothing is to be told */
 	struct account *account;
 	struct client *client;
 	struct dirs *dirs;
@@ -212,6 +214,7 @@ static int build_tree(const struct wiring *w, struct parts *p, struct qx_fail *f
 		.max_stale_s = o->strict ? 0 : o->max_stale_s,
 		.refresh = (enum refresh_how)o->refresh,
 		.open_wait_s = open_wait_s(o),
+		.tell_wait_s = desktop_wait_s(o->notify_s),
 		.export_budget = o->export_budget,
 		.crawlers = o->crawlers,
 		.prefetch = (unsigned)o->prefetch,
@@ -284,6 +287,8 @@ static int build(const struct wiring *w, struct parts *p, struct qx_fail *fail)
 {
 	p->events = events_new();
 	int r = p->events ? on_event_new(p->events, w->on_event, &p->on_event) : -ENOMEM;
+	if (r == 0)
+		r = desktop_new(p->events, w->options->notify_s, &p->desktop);
 	if (r < 0)
 		return fail_set(fail, -r, "what happens cannot be noted: %s", strerror(-r));
 	r = build_client(w, p, fail);
@@ -319,6 +324,7 @@ static void take_down(struct parts *p)
 	dirs_free(p->dirs);
 	client_free(p->client);
 	on_event_free(p->on_event);
+	desktop_free(p->desktop);
 	events_free(p->events);
 }
 

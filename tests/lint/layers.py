@@ -43,6 +43,7 @@ ONLY = (
     ('csv.h', ('fs/jobs/*',)),
     ('ini.h', ('fs/app/*',)),
     ('libsecret/*', ('fs/app/keyring_service.c',)),
+    ('libnotify/*', ('fs/app/desktop_service.c',)),
     ('xlsxwriter.h', ('fs/jobs/*',)),
     ('xlsxwriter/*', ('fs/jobs/*',)),
 )
