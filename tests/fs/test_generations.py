@@ -196,6 +196,23 @@ def test_an_unchanged_survey_costs_one_request_and_keeps_its_bytes(sandbox, moun
         assert os.stat(path).st_ino == ino
 
 
+def test_after_the_freshness_one_request_answers_for_all_files_of_a_survey(sandbox, mounts, expire):
+    """Of those whose folder is listed, as programs do; within the freshness none is asked for."""
+    fresh = int(5 * max(SLOW, 1))  # longer than all the opens take
+    mount = mounts(sandbox, f"fresh={fresh}")
+    folder = responses(mount, SMALL).parent
+    names = [*OF_RESPONSES, "responses.ndjson", "responses.tsv", "responses.codes.xlsx", "survey.json"]
+    first = {name: read_all(folder / name) for name in names}
+    for _ in range(2):
+        expire(fresh)
+        sandbox.reset_stats()
+        for _ in range(2):
+            os.listdir(folder)
+            assert {name: read_all(folder / name) for name in names} == first
+            # The workbooks' schema is a document, which no count tells about.
+            assert counts(sandbox) == {"survey": 1, "schema": 1}
+
+
 @pytest.mark.concurrency
 def test_many_openers_after_the_freshness_make_one_check(sandbox, mounts, expire):
     mount = mounts(sandbox, "fresh=1")

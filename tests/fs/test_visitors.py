@@ -4,6 +4,8 @@ import errno
 import os
 import shutil
 import subprocess
+import sys
+import time
 
 import pytest
 
@@ -56,6 +58,32 @@ def test_a_crawlers_walk_costs_nothing(sandbox, mounts, crawler, expire):
     assert sandbox.count() == before
     os.listdir(mount.path / "surveys")
     assert sandbox.count() > before, "anybody else asks"
+
+
+READ_ON = """
+import os, sys
+with open("/proc/self/comm", "w") as name:
+    name.write("updatedb")
+try:
+    os.listdir(int(sys.argv[1]))
+except BlockingIOError:
+    print("temporarily unavailable")
+"""
+
+
+def test_a_crawler_is_given_no_page_of_contacts_through_a_handle_of_another(sandboxes, mounts):
+    box = sandboxes(settings={"page_size": 10})
+    other = box.add_directory("Other", 3000)
+    handle = os.open(mounts(box).path / "directories" / other / "contacts", os.O_RDONLY | os.O_DIRECTORY)
+    before, was = box.count(), 0
+    while before != was:  # what is fetched ahead comes to its end
+        time.sleep(0.5)
+        before, was = box.count(), before
+    told = subprocess.run([sys.executable, "-c", READ_ON, str(handle)], pass_fds=[handle], capture_output=True, text=True, check=True)
+    assert told.stdout == "temporarily unavailable\n"
+    assert box.count() <= before + 1, "what is fetched ahead of the page that was there"
+    assert len(os.listdir(handle)) > 2900, "anybody else goes on"
+    os.close(handle)
 
 
 def test_who_is_a_crawler_is_an_option(sandbox, mounts, crawler):

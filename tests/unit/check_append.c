@@ -175,6 +175,7 @@ static void test_counts_advance_by_what_came(void **state)
 #define A "2026-01-15 08:00:00,R_aaaaaaaaaaaaaaa,first\r\n"
 #define B "2026-01-15 08:00:01,R_bbbbbbbbbbbbbbb,\"a, \"\"b\"\"\nand\r\nmore\"\r\n"
 #define C "2026-01-15 08:00:01,R_ccccccccccccccc,\r\n"
+#define LAST "2026-01-15 08:00:01,R_ccccccccccccccc,x"
 #define D "2026-01-15 09:00:00,R_ddddddddddddddd,x\r\n"
 
 static int file_of(const char *text, size_t len)
@@ -239,6 +240,11 @@ static void test_rows_that_do_not_follow_are_refused(void **state)
 		{ HEAD A, OTHER_HEAD B, 3 }, /* another heading */
 		{ HEAD A, "x" HEAD B, 3 },   /* another heading */
 		{ HEAD A "x", HEAD B, 3 },   /* the old one is cut */
+		{ HEAD A LAST, HEAD D, 3 },  /* … at its last row's end */
+		{ HEAD A LAST "\n", HEAD D, 3 },
+		{ HEAD A LAST "\r", HEAD D, 3 },
+		{ HEAD "yesterday at ten o'clock,R_aaaaaaaaaaa,x\r\n",
+		  HEAD "yesterday at two o'clock,R_bbbbbbbbbbb,x\r\n", 3 },
 		{ HEAD A, HEAD "2026-01-15 08:00:01,R_bbbbbbbbbbb", 3 }, /* the new one is */
 		{ HEAD A, HEAD "2026-01-15 08:00:01,R_bbbbbbbbbbb,x\n", 3 },
 		{ HEAD A, HEAD "2026-01-15 08:00:01,R_bbbbbbbbbbb\r\n", 3 }, /* a cell is missing */
@@ -295,6 +301,9 @@ static void test_tabs(void **state)
 }
 
 #define LINE(date, id) "{\"responseId\":\"" id "\",\"values\":{\"recordedDate\":\"" date "\"}}\n"
+#define BARE \
+	"{\"responseId\":\"R_ccccccccccccccc\"," \
+	"\"values\":{\"recordedDate\":\"2026-01-15T08:00:00.100Z\"}}"
 #define LINE_A LINE("2026-01-15T08:00:00.100Z", "R_aaaaaaaaaaaaaaa")
 #define LINE_B LINE("2026-01-15T08:00:00.200Z", "R_bbbbbbbbbbbbbbb")
 
@@ -304,7 +313,7 @@ static void test_lines(void **state)
 	static const char *const bad[][2] = {
 		{ LINE_B, LINE_A },     { LINE_A, LINE_A }, { LINE_A, "" },
 		{ LINE_A, "{}\n" },     { LINE_A, "x\n" },  { LINE_A "{", LINE_B },
-		{ LINE_A, LINE_B "{" },
+		{ LINE_A, LINE_B "{" }, { BARE, LINE_B },   { LINE_A BARE, LINE_B },
 	};
 	struct append_found found;
 	assert_int_equal(judge(ROWS_LINES, LINE_A, LINE_B, 1, &found), 0);
