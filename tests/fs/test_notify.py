@@ -5,8 +5,10 @@ import html
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
+import tempfile
 import time
 
 import pytest
@@ -75,9 +77,9 @@ def desktop(tmp_path):
 def seen(sandbox, mounts, desktop):
     """seen('notify=1'): a mount in the session of a desktop, whose account ends no job until it is told to."""
 
-    def make(*options, account=sandbox, **how):
+    def make(*options, account=sandbox, folder=None, **how):
         desktop.start(**how)
-        mount = mounts(account, *options, env=desktop.mount_env())
+        mount = mounts(account, *options, folder=folder, env=desktop.mount_env())
         account.hold_jobs()
         return mount
 
@@ -277,14 +279,19 @@ def test_qxfs_itself_and_crawlers_wait_untold(sandbox, seen, desktop, until, par
             assert fetch.wait(30 * SLOW) == 0 and head.wait(30 * SLOW) == 0
 
 
-def test_another_users_wait_is_not_told(sandbox, seen, desktop, until, parked, tmp_path):
-    if os.geteuid() != 0:
-        pytest.skip("needs root")
-    for folder in (tmp_path, *tmp_path.parents):
-        if folder.stat().st_uid == 0 and folder.name.startswith(("pytest", "test")):
-            folder.chmod(0o755)
+@pytest.fixture
+def passable():
+    """A folder that every user can reach; pytest's own are closed to all but who runs it."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="qxfs-user-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_another_users_wait_is_not_told(sandbox, passable, seen, desktop, until, parked):
     ours, theirs = SMALL, sandbox.add_survey("Theirs", 20)
-    mount = seen("notify=1", "allow_other", "umask=022")
+    mount = seen("notify=1", "allow_other", "umask=022", folder=passable)
     with subprocess.Popen(["cat", responses(mount, theirs)], stdout=subprocess.DEVNULL, user=65534) as other:
         parked(mount, 1)
         with subprocess.Popen(["cat", responses(mount, ours)], stdout=subprocess.DEVNULL) as owner:
