@@ -68,6 +68,33 @@ static void begin(struct job *job)
 	export_start(job);
 }
 
+/* Pool: what was found is told for all files of the survey, which writes small ones. */
+static void read_survey(struct job *job)
+{
+	struct survey_seen seen;
+
+	survey_read(job->call.answer, &seen);
+	survey_note(&seen, &job->facts);
+	job->columns = seen.columns;
+	job->unchanged = job->old && survey_is_as_in(&job->old->facts, &seen);
+	seen.id = job->recipe.args[0];
+	seen.on_pool = true;
+	if (job->jobs->config.seen)
+		job->jobs->config.seen(job->jobs->config.arg, &seen);
+}
+
+static void survey_is_read(struct job *job)
+{
+	call_clear(&job->call);
+	if (job->unchanged && !job->full && job->jobs->config.refresh != REFRESH_FULL) {
+		job->asked_ms = 1; /* it ends with what was asked for long ago */
+		job_renew(job);
+	} else {
+		decide(job);
+		begin(job);
+	}
+}
+
 static void checked(struct job *job)
 {
 	if (job->call.fail.err) {
@@ -75,24 +102,8 @@ static void checked(struct job *job)
 		job_fail(job);
 		return;
 	}
-	struct survey_seen seen;
 	note_request(job);
-	survey_read(job->call.answer, &seen);
-	survey_note(&seen, &job->facts);
-	job->columns = seen.columns;
-	bool unchanged = job->old && survey_is_as_in(&job->old->facts, &seen);
-	seen.id = job->recipe.args[0];
-	if (job->jobs->config.seen)
-		job->jobs->config.seen(job->jobs->config.arg, &seen);
-	call_clear(&job->call);
-
-	if (unchanged && !job->full && job->jobs->config.refresh != REFRESH_FULL) {
-		job->asked_ms = 1; /* it ends with what was asked for long ago */
-		job_renew(job);
-	} else {
-		decide(job);
-		begin(job);
-	}
+	job_disk(job, read_survey, survey_is_read);
 }
 
 static void check(struct job *job)

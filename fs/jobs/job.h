@@ -64,6 +64,7 @@ struct job {
 	struct asked asked; /* of an export, as the next two */
 	struct split *split;
 	int64_t columns;     /* of the survey, about; 0: not known */
+	bool unchanged;      /* the survey, since `old` */
 	char request_id[64]; /* the service's last word on it */
 	double percent;
 	int64_t started_ms, moved_ms, posted_ms, expected_s;

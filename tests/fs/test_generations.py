@@ -213,6 +213,20 @@ def test_after_the_freshness_one_request_answers_for_all_files_of_a_survey(sandb
             assert counts(sandbox) == {"survey": 1, "schema": 1}
 
 
+def test_after_the_freshness_one_request_answers_for_all_exports_opened_by_name(sandbox, mounts, expire):
+    """Nobody lists the folder: the first open's check answers for the others' too."""
+    fresh = int(5 * max(SLOW, 1))  # longer than all the opens take
+    mount = mounts(sandbox, f"fresh={fresh}")
+    names = [*OF_RESPONSES, "responses.ndjson", "responses.tsv"]
+    files = [responses(mount, SMALL).parent / name for name in names]
+    first = [read_all(file) for file in files]
+    expire(fresh)
+    sandbox.reset_stats()
+    assert [read_all(file) for file in files] == first
+    assert counts(sandbox).get("survey") == 1, str(counts(sandbox))
+    assert "export_start" not in counts(sandbox)
+
+
 @pytest.mark.concurrency
 def test_many_openers_after_the_freshness_make_one_check(sandbox, mounts, expire):
     mount = mounts(sandbox, "fresh=1")
