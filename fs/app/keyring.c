@@ -132,9 +132,12 @@ int keyring_keep(const struct keyring_item *item, const char *secret, struct qx_
 	return ask_and_tell(&q, NULL, fail);
 }
 
-void keyring_forget(const char *profile)
+void keyring_forget(const char *profile, const struct keyring_item *but)
 {
-	const struct keyring_question q = { .verb = KEYRING_FORGET, .item.profile = profile };
+	struct keyring_question q = { .verb = KEYRING_FORGET };
+	if (but)
+		q.item = *but;
+	q.item.profile = profile;
 	struct qx_fail ignored; /* it is cleared away, where that can be */
 	(void)ask_and_tell(&q, NULL, &ignored);
 }

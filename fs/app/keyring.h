@@ -17,9 +17,9 @@
 int keyring_probe(struct qx_fail *fail);
 /* *ret is to be wiped. -ENOENT: it has no such item; else as above. */
 int keyring_find(const struct keyring_item *item, char **ret, struct qx_fail *fail);
-/* In place of what it has of that profile. */
+/* In place of that item; others of the profile stay, see keyring_forget. */
 int keyring_keep(const struct keyring_item *item, const char *secret, struct qx_fail *fail);
-/* It has nothing of that profile any more, if it answers. */
-void keyring_forget(const char *profile);
+/* It has nothing of that profile any more, if it answers, but that item; NULL: nothing at all. */
+void keyring_forget(const char *profile, const struct keyring_item *but);
 
 #endif

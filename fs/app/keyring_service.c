@@ -95,7 +95,6 @@ static enum keyring_verdict keep(SecretService *service, const struct keyring_it
 	                                NULL, "profile", item->profile, "host", item->host, "kind",
 	                                kind_of(item), NULL))
 		return KEYRING_AWAY;
-	forget(service, item->profile, item);
 	return KEYRING_DONE;
 }
 
@@ -113,7 +112,7 @@ enum keyring_verdict keyring_ask(const struct keyring_question *q, char **ret)
 	case KEYRING_KEEP:
 		return keep(service, &q->item, q->secret);
 	case KEYRING_FORGET:
-		forget(service, q->item.profile, NULL);
+		forget(service, q->item.profile, q->item.host ? &q->item : NULL);
 		return KEYRING_DONE;
 	case KEYRING_PROBE:
 		break;

@@ -314,8 +314,8 @@ static int keep(const struct login *l, char **ret_path, struct qx_fail *fail)
 	int r = l->in_keyring ? keyring_keep(&item, l->given.token, fail) : 0;
 	if (r == 0)
 		r = profile_write(l->profile, &given, ret_path, fail);
-	if (r == 0 && !l->in_keyring)
-		keyring_forget(l->profile); /* what it has is of no use any more */
+	if (r == 0) /* only now: what it has besides is of no use any more */
+		keyring_forget(l->profile, l->in_keyring ? &item : NULL);
 	return r;
 }
 

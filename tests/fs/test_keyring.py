@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import subprocess
 
 import pytest
 
@@ -87,6 +88,35 @@ def test_a_new_login_leaves_nothing_of_the_old(sandboxes, desk):
     assert first.token not in desk.config.read_text()
     desk.log_in(second)
     assert desk.config.read_text() == f"[work]\nhost = {second.url}\n" and desk.items() == 1
+
+
+@pytest.fixture
+def unwritable():
+    """unwritable(folder): no file in it can be written until the test ends, not by root either."""
+    made = []
+
+    def make(folder):
+        subprocess.run(["mount", "--bind", folder, folder], check=True)
+        made.append(folder)
+        subprocess.run(["mount", "-o", "remount,bind,ro", folder], check=True)
+
+    yield make
+    for folder in made:
+        subprocess.run(["umount", folder], check=True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to mount a folder read-only")
+def test_a_login_that_cannot_be_written_down_takes_nothing_away(sandboxes, desk, place, unwritable):
+    desk.start()
+    first, second = sandboxes(), sandboxes()
+    desk.log_in(first, "--keyring")
+    before = desk.config.read_text()
+    unwritable(desk.config.parent)
+    answer = desk.run("login", "--keyring", "work", given=f"{second.url}\n{second.token}\n")
+    assert answer.returncode and "cannot be written" in answer.stderr, answer.stderr
+    assert desk.config.read_text() == before
+    answer = desk.run("work", place)
+    assert answer.returncode == 0, answer.stderr
 
 
 def test_a_token_of_the_keyring_goes_to_its_host_alone(sandboxes, desk, place):
