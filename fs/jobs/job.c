@@ -328,25 +328,29 @@ void job_answer(struct job *job, const struct want_result *result)
 	}
 }
 
-/* The service's words may repeat a query. */
+/* For logs and events, which name no people: the service's words may repeat what was asked for, so
+ * where a subject may not be told whole they are not told either. */
+static const char *words_of(const struct job *job)
+{
+	bool whole = recipe_logged(&job->recipe) == (int)strlen(job->recipe.subject);
+	return whole && job->recipe.kind != JOB_LIVE ? job->fail.why
+	                                             : strerrorname_np(job->fail.err);
+}
+
 static void log_failure(const struct job *job)
 {
 	const struct qx_fail *f = &job->fail;
-	log_warn("jobs", "%.*s: %s (HTTP %d, %s, requestId %s)", JOB_LOGGED(job),
-	         job->recipe.kind == JOB_LIVE ? strerrorname_np(f->err) : f->why, f->http, f->code,
-	         f->request_id);
+	log_warn("jobs", "%.*s: %s (HTTP %d, %s, requestId %s)", JOB_LOGGED(job), words_of(job),
+	         f->http, f->code, f->request_id);
 }
 
-/* An event names no people: of a subject only what logs may have, of a live one no words. */
 static void tell_event(const struct job *job, enum event_kind kind, int times)
 {
 	struct event event = { .kind = kind, .times = times, .fail = job->fail };
 
 	(void)snprintf(event.subject, sizeof(event.subject), "%.*s", JOB_LOGGED(job));
 	if (job->fail.err)
-		(void)snprintf(event.words, sizeof(event.words), "%s",
-		               job->recipe.kind == JOB_LIVE ? strerrorname_np(job->fail.err)
-		                                            : job->fail.why);
+		(void)snprintf(event.words, sizeof(event.words), "%s", words_of(job));
 	else
 		(void)snprintf(event.words, sizeof(event.words), "%s",
 		               kind == EVENT_EXPORT_BEGUN ? "is being prepared by the service"

@@ -325,3 +325,16 @@ def test_members_under_the_names_that_clients_tell_are_cells_too(sandbox, mount)
         [{"id": "CID_000000000000001", "phoneNumber": "+1", "externalDataReference": "007"}]))
     (row,) = rows_of(search(mount, "lastName=X", "csv"))
     assert (row["phone"], row["extRef"]) == ("+1", "007")
+
+
+def test_words_that_repeat_an_address_are_in_no_log_and_no_event(sandbox, mount):
+    sandbox.fault("contacts_search", "status", status=400,
+                  body={"meta": {"error": {"errorMessage": "no contact secret@example.org here", "errorCode": "X"}}})
+    path = mount.path / "directories" / MAIN / "search" / "email=secret@example.org" / "contacts.csv"
+    with pytest.raises(OSError):
+        path.read_bytes()
+    told = (mount.path / ".qxfs" / "events").read_text()
+    assert "file-failed" in told and "secret@" not in told
+    kept = [line for line in mount.text_of_log().splitlines() if "libfuse" not in line and "secret@" in line]
+    assert kept == []
+    assert "secret@example.org" in mount.run("why", path).stdout, "who asks is told"
