@@ -65,6 +65,17 @@ char *sys_shell_word(const char *path)
 	return buf_steal(&word);
 }
 
+void sys_boot_id(char ret[SYS_BOOT_ID])
+{
+	struct buf text = { 0 };
+
+	ret[0] = '\0';
+	if (sys_read_file_at(AT_FDCWD, "/proc/sys/kernel/random/boot_id", 100, &text) == 0)
+		(void)snprintf(ret, SYS_BOOT_ID, "%.*s",
+		               (int)strspn(buf_text(&text), "0123456789abcdef-"), buf_text(&text));
+	buf_done(&text);
+}
+
 uint64_t sys_random(void)
 {
 	uint64_t n = 0;

@@ -43,6 +43,9 @@ int sys_parse_int(const char *text, int64_t min, int64_t max, int64_t *ret);
 /* A path as one word for a shell, in quotes where it needs them: for remedies that people paste.
  * The caller frees it; NULL: no memory. */
 char *sys_shell_word(const char *path);
+/* Names this start of this machine, in letters, digits and '-'; "" if the kernel does not tell. */
+#define SYS_BOOT_ID 40
+void sys_boot_id(char ret[SYS_BOOT_ID]);
 /* A random number from the kernel. */
 uint64_t sys_random(void);
 
