@@ -233,26 +233,31 @@ static void admit(struct client *c, struct call *call, bool unwanted)
 	client_finish(c, call);
 }
 
+static void count_jobs(struct client *c, const struct client_jobs *jobs)
+{
+	for (int i = 0; i < jobs->taken; i++)
+		governor_job_taken(c->governor);
+	for (int i = 0; i < jobs->over; i++)
+		governor_job_over(c->governor);
+	if (c->shared && jobs->adopted > 0)
+		shared_adopt(c->shared, jobs->adopted, sys_now_ms());
+}
+
 static void attend(struct task *task)
 {
 	struct client *c = container_of(task, struct client, attend);
 	bool unwanted = false;
 
 	pthread_mutex_lock(&c->lock);
-	int jobs_over = c->jobs_over;
-	c->jobs_over = 0;
-	int jobs_taken = c->jobs_taken;
-	c->jobs_taken = 0;
+	struct client_jobs jobs = c->jobs;
+	c->jobs = (struct client_jobs){ 0 };
 	int share_fd = c->share_fd;
 	c->share_fd = -1;
 	pthread_mutex_unlock(&c->lock);
 
 	if (share_fd >= 0)
 		client_begin_sharing(c, share_fd);
-	for (c->adopting += jobs_taken; jobs_taken > 0; jobs_taken--)
-		governor_job_taken(c->governor);
-	while (jobs_over-- > 0)
-		governor_job_over(c->governor);
+	count_jobs(c, &jobs);
 	for (struct call *call; (call = take_fresh(c, &unwanted));)
 		admit(c, call, unwanted);
 	end_unwanted(c);
@@ -267,6 +272,7 @@ int client_new(const struct client_config *config, struct client **ret)
 	if (!c)
 		return -ENOMEM;
 	pthread_mutex_init(&c->lock, NULL);
+	pthread_cond_init(&c->told, NULL);
 	c->attend.fn = attend;
 	client_dispatch_init(c);
 	c->share_fd = -1;
@@ -390,15 +396,16 @@ void client_cancel(struct client *c, struct call *call)
 void client_job_over(struct client *c)
 {
 	pthread_mutex_lock(&c->lock);
-	c->jobs_over++;
+	c->jobs.over++;
 	pthread_mutex_unlock(&c->lock);
 	http_post(c->http, &c->attend);
 }
 
-void client_job_taken(struct client *c)
+void client_job_taken(struct client *c, bool orphan)
 {
 	pthread_mutex_lock(&c->lock);
-	c->jobs_taken++;
+	c->jobs.taken++;
+	c->jobs.adopted += orphan;
 	pthread_mutex_unlock(&c->lock);
 	http_post(c->http, &c->attend);
 }
@@ -409,14 +416,6 @@ void client_share(struct client *c, int fd)
 	c->share_fd = fd;
 	pthread_mutex_unlock(&c->lock);
 	http_post(c->http, &c->attend);
-}
-
-void client_on_death(struct client *c, client_death_fn *fn, void *arg)
-{
-	pthread_mutex_lock(&c->lock);
-	c->on_death = fn;
-	c->on_death_arg = arg;
-	pthread_mutex_unlock(&c->lock);
 }
 
 void call_clear(struct call *call)
@@ -469,6 +468,7 @@ void client_free(struct client *c)
 	governor_free(c->governor);
 	secret_free(c->token);
 	grant_free(c->grant);
+	pthread_cond_destroy(&c->told);
 	pthread_mutex_destroy(&c->lock);
 	free(c);
 }

@@ -28,6 +28,12 @@ struct calls {
 	struct call *head, *tail;
 };
 
+/* What other threads have said of jobs, and the network thread has not counted yet. */
+struct client_jobs {
+	int over, taken;
+	int adopted; /* of the taken ones: they are among the orphans */
+};
+
 struct client {
 	struct http *http;
 	struct secret *token;  /* NULL: there is a grant */
@@ -53,8 +59,7 @@ struct client {
 	struct governor *governor;
 	struct shared *shared; /* NULL: this mount is alone */
 	uint64_t deaths;       /* of other mounts, as told last */
-	bool again;   /* while calls are launched: one was queued, or gave its slots back */
-	int adopting; /* jobs that were taken, and are still counted as orphans */
+	bool again; /* while calls are launched: one was queued, or gave its slots back */
 	struct base_url base;
 	struct grant *grant; /* NULL: there is a token */
 	struct call mint;    /* live while grant->minting */
@@ -66,13 +71,14 @@ struct client {
 	pthread_mutex_t lock;      /* client.lock */
 	struct calls fresh;        /* guarded by lock: not yet seen by the network thread */
 	struct calls live;         /* guarded by lock; a call's state is the network thread's */
-	int jobs_over;             /* guarded by lock */
-	int jobs_taken;            /* guarded by lock */
+	struct client_jobs jobs;   /* guarded by lock */
 	int share_fd;              /* guarded by lock: not yet seen by the network thread; -1 */
 	client_death_fn *on_death; /* guarded by lock */
 	void *on_death_arg;        /* guarded by lock */
 	client_back_fn *on_back;   /* guarded by lock */
 	void *on_back_arg;         /* guarded by lock */
+	bool telling;              /* guarded by lock: on_death is being called */
+	pthread_cond_t told;       /* it has been */
 	bool stopping;             /* guarded by lock */
 	struct client_view view;   /* guarded by lock */
 };

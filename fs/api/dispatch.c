@@ -13,9 +13,24 @@ static void tell_of_deaths(struct client *c)
 	pthread_mutex_lock(&c->lock);
 	client_death_fn *fn = c->on_death;
 	void *arg = c->on_death_arg;
+	c->telling = true;
 	pthread_mutex_unlock(&c->lock);
 	if (fn)
 		fn(arg);
+	pthread_mutex_lock(&c->lock);
+	c->telling = false;
+	pthread_cond_broadcast(&c->told);
+	pthread_mutex_unlock(&c->lock);
+}
+
+void client_on_death(struct client *c, client_death_fn *fn, void *arg)
+{
+	pthread_mutex_lock(&c->lock);
+	c->on_death = fn;
+	c->on_death_arg = arg;
+	while (c->telling)
+		pthread_cond_wait(&c->told, &c->lock);
+	pthread_mutex_unlock(&c->lock);
 }
 
 /* Those that may go now, taken from the governor in order. *ret_wait_ms: until others may. */
@@ -27,8 +42,6 @@ static struct ticket *choose(struct client *c, int64_t *ret_wait_ms)
 	*ret_wait_ms = SHARED_BUSY_MS;
 	if (c->shared && !shared_begin(c->shared, c->governor, now_ms))
 		return NULL;
-	for (; c->shared && c->adopting > 0; c->adopting--)
-		shared_adopt(c->shared);
 	for (struct ticket *t; (t = governor_next(c->governor, now_ms, ret_wait_ms));) {
 		*tail = t;
 		tail = &t->next;
@@ -71,9 +84,9 @@ static void on_others(struct task *task)
 
 void client_begin_sharing(struct client *c, int fd)
 {
-	char boot[SHARED_BOOT];
+	char boot[SYS_BOOT_ID];
 
-	shared_boot(boot);
+	sys_boot_id(boot);
 	c->shared = shared_new(fd, boot);
 	if (c->shared)
 		http_watch(c->http, shared_watch_fd(c->shared), &c->others);

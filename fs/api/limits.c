@@ -1,34 +1,30 @@
 /* limits.c: the governor.
  *
- * A bucket holds drops: one for each request, leaking at the rate the service allows. A request may
- * go when its drop fits. Slots (requests, jobs) are counted; only their owner knows when they come
- * free, so a ticket that waits for a slot alone has no moment to name; where other mounts hold
- * some, one looks again soon. The buckets, the holds and the job limit are not this mount's but the
- * account's: `common`. A refusal is noted until governor_share has passed it on, so that the news
- * of governor_meet does not wipe it out. Turns between mounts are told in note_eager.
+ * A request may go when its drop fits (bucket.h). Slots (requests, jobs) are counted; only their
+ * owner knows when they come free, so a ticket that waits for a slot alone has no moment to name;
+ * where other mounts hold some, one looks again soon. The buckets, the holds and the job limit are
+ * not this mount's but the account's: `common`. What was decided here is kept until governor_told,
+ * so that what governor_meet brings does not wipe it out. Turns between mounts are told in
+ * note_eager.
  */
 #include <qxfs/api/limits.h>
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <qxfs/base/sys.h>
+
+#include "bucket.h"
 
 #define OLD_MS 60000
 #define BACKGROUND_KEEPS_FREE 2
 #define JOB_LIMIT_REGROW_MS 30000
 #define USERS_MAX 64
 #define NEVER INT64_MAX
-#define LOOK_AGAIN_MS 20 /* others tell nobody when they have done with a slot */
-#define YIELD_MS 5       /* whose turn it is wakes at the same moment */
-#define BELIEVED_MS 200  /* a mount that is on time does not take longer to wake */
-
-/* What a bucket of `struct bucket` takes: of the service's figures the part that is ours. */
-struct measure {
-	double depth;  /* drops it holds */
-	double per_ms; /* drops that leak */
-};
+#define LOOK_AGAIN_MS 20     /* others tell nobody when they have done with a request's slot */
+#define LOOK_FOR_JOBS_MS 300 /* who waits for a job's is woken, mostly (shared.c) */
+#define YIELD_MS 5           /* whose turn it is wakes at the same moment */
+#define BELIEVED_MS 200      /* a mount that is on time does not take longer to wake */
 
 /* A 429 that the others have not been told of. */
 struct refusal {
@@ -50,37 +46,13 @@ struct governor {
 	struct governor_others others;
 	struct governor_eager eager;
 	struct refusal refusals[EP_N_];
+	bool untold; /* common has more than the others know */
 	int64_t served_ms;
 	struct user users[USERS_MAX];
 	uint64_t turn;
 	struct ticket *head, **tail;
 	int waiting;
 };
-
-/* --- buckets --------------------------------------------------------------------------------- */
-
-static struct measure measure_make(int per_minute, double share)
-{
-	double depth = per_minute * share;
-	return (struct measure){ .depth = depth < 1 ? 1 : depth, .per_ms = depth / 60000 };
-}
-
-static void bucket_leak(struct bucket *b, const struct measure *m, int64_t now_ms)
-{
-	if (now_ms <= b->at_ms)
-		return;
-	b->level -= (double)(now_ms - b->at_ms) * m->per_ms;
-	if (b->level < 0)
-		b->level = 0;
-	b->at_ms = now_ms;
-}
-
-/* Milliseconds until one more drop fits. The tolerance is for sums of fractions, not for drops. */
-static int64_t bucket_wait_ms(const struct bucket *b, const struct measure *m)
-{
-	double excess = b->level + 1 - m->depth;
-	return excess <= 1e-6 ? 0 : (int64_t)ceil((excess - 1e-6) / m->per_ms);
-}
 
 /* --- the limits of one ticket ---------------------------------------------------------------- */
 
@@ -123,9 +95,9 @@ static bool has_request_slot(const struct governor *g, const struct ticket *t)
 }
 
 /* A slot comes free when something ends: here that is an event, elsewhere it is looked for. */
-static int64_t slot_wait_ms(int others)
+static int64_t slot_wait_ms(int others, int64_t look_ms)
 {
-	return others > 0 ? LOOK_AGAIN_MS : NEVER;
+	return others > 0 ? look_ms : NEVER;
 }
 
 /* Until the job limit alone lets it go; NEVER: only the end of a job does. */
@@ -136,7 +108,7 @@ static int64_t job_wait_ms(const struct governor *g, const struct ticket *t, int
 	if (!endpoint_row(t->ep)->starts_job || jobs < limit)
 		return 0;
 	if (jobs >= share_of_slots(t, g->jobs_max) || g->others.jobs > 0)
-		return slot_wait_ms(g->others.jobs);
+		return slot_wait_ms(g->others.jobs, LOOK_FOR_JOBS_MS);
 	int64_t steps = jobs - limit + 1;
 	return g->common.jobs_change_ms + steps * JOB_LIMIT_REGROW_MS - now_ms;
 }
@@ -159,7 +131,7 @@ static int64_t shared_wait_ms(const struct governor *g, const struct ticket *t, 
 static int64_t ticket_wait_ms(const struct governor *g, const struct ticket *t, int64_t now_ms)
 {
 	if (!has_request_slot(g, t))
-		return slot_wait_ms(g->others.requests);
+		return slot_wait_ms(g->others.requests, LOOK_AGAIN_MS);
 	int64_t wait = shared_wait_ms(g, t, now_ms);
 	wait = later(wait, t->not_before_ms - now_ms);
 	wait = later(wait, g->common.held_until_ms[t->ep] - now_ms);
@@ -225,14 +197,15 @@ static bool contend(const struct governor_eager *e, const struct ticket *t)
 	return e->any || e->ep == (int)t->ep || (starts_job(e->ep) && starts_job((int)t->ep));
 }
 
-/* Is it the turn of another mount? Who is not believed any more stands still, or is gone. */
+/* Is it the turn of another mount? Who is not believed any more stands still, or is gone; who has a
+ * smaller share and cannot go yet is not waited for. */
 static bool must_yield(const struct governor *g, const struct ticket *t, int64_t now_ms)
 {
 	if (now_ms - t->queued_ms >= OLD_MS)
 		return false;
 	for (int i = 0; i < g->others.n_eager; i++) {
 		const struct governor_eager *e = &g->others.eager[i];
-		if (e->until_ms < now_ms || !contend(e, t))
+		if (e->until_ms < now_ms || e->from_ms > now_ms + YIELD_MS || !contend(e, t))
 			continue;
 		if (e->class < (int)t->class ||
 		    (e->class == (int)t->class && e->served_ms < g->served_ms))
@@ -242,29 +215,56 @@ static bool must_yield(const struct governor *g, const struct ticket *t, int64_t
 }
 
 /* What of ours waits for nothing but what all share, the first in order. */
-static void note_eager(struct governor *g, int64_t now_ms)
+static const struct ticket *find_eager(const struct governor *g, int64_t now_ms)
 {
 	const struct ticket *first = NULL;
 
-	g->eager = (struct governor_eager){ 0 };
 	for (const struct ticket *t = g->head; t; t = t->next) {
 		bool own = t->not_before_ms > now_ms || g->common.held_until_ms[t->ep] > now_ms;
 		if (!own && (!first || goes_first(g, t, first, now_ms)))
 			first = t;
 	}
-	if (!first)
-		return;
-	bool slot = has_request_slot(g, first);
-	int64_t wait = slot ? shared_wait_ms(g, first, now_ms) : LOOK_AGAIN_MS;
-	if (wait == NEVER) /* for a job of our own to end: that may last */
-		wait = LOOK_AGAIN_MS;
-	g->eager = (struct governor_eager){
-		.until_ms = now_ms + wait + BELIEVED_MS,
+	return first;
+}
+
+/* A slot may come free at any moment, a drop may not. */
+static struct governor_eager make_eager(const struct governor *g, const struct ticket *t,
+                                        int64_t now_ms)
+{
+	bool slot = has_request_slot(g, t);
+	int64_t job_ms = job_wait_ms(g, t, now_ms);
+	bool any_moment = !slot || job_ms == NEVER || (job_ms > 0 && g->others.jobs > 0);
+	int64_t wait_ms = shared_wait_ms(g, t, now_ms);
+
+	if (any_moment)
+		wait_ms = slot ? LOOK_FOR_JOBS_MS : LOOK_AGAIN_MS;
+	return (struct governor_eager){
+		.from_ms = any_moment ? now_ms : now_ms + wait_ms,
+		.until_ms = now_ms + wait_ms + BELIEVED_MS,
 		.served_ms = g->served_ms,
-		.class = (int32_t)first->class,
-		.ep = (int32_t)first->ep,
+		.class = (int32_t)t->class,
+		.ep = (int32_t)t->ep,
 		.any = !slot || bucket_wait_ms(&g->common.brand, &g->brand) > 0,
 	};
+}
+
+/* What the others read already, and will believe for long enough, need not be written. */
+static bool says_the_same(const struct governor_eager *told, const struct governor_eager *now)
+{
+	return told->served_ms == now->served_ms && told->class == now->class &&
+	       told->ep == now->ep && told->any == now->any && told->from_ms <= now->from_ms &&
+	       told->until_ms >= now->until_ms - BELIEVED_MS / 2;
+}
+
+static void note_eager(struct governor *g, int64_t now_ms)
+{
+	const struct ticket *first = find_eager(g, now_ms);
+	struct governor_eager eager = { 0 };
+
+	if (first)
+		eager = make_eager(g, first, now_ms);
+	if (!first || !says_the_same(&g->eager, &eager))
+		g->eager = eager;
 }
 
 /* --- the door -------------------------------------------------------------------------------- */
@@ -319,6 +319,7 @@ static void take(struct governor *g, struct ticket *t, int64_t now_ms)
 	g->jobs += starts_job((int)t->ep);
 	g->common.brand.level++;
 	g->common.endpoints[t->ep].level++;
+	g->untold = true;
 	g->served_ms = now_ms;
 	note_turn(g, t->uid);
 }
@@ -397,11 +398,11 @@ static void apply_refusal(struct governor *g, enum endpoint ep, int64_t now_ms, 
 
 	/* The service's own bucket is full, whatever ours says: when the hold ends one request
 	 * goes, the others at the pace of the leak, so that a crowd does not run into the next
-	 * refusal. */
+	 * refusal. Told late, it has leaked since. */
 	struct bucket *b = &c->endpoints[ep];
 	const struct measure *m = &g->endpoints[ep];
 	bucket_leak(b, m, now_ms);
-	double full = m->depth - 1 + (double)(*held_until_ms - now_ms) * m->per_ms;
+	double full = m->depth - 1 + (double)(*held_until_ms - b->at_ms) * m->per_ms;
 	if (b->level < full)
 		b->level = full;
 }
@@ -411,17 +412,32 @@ void governor_refused(struct governor *g, enum endpoint ep, int64_t now_ms, int6
 	struct refusal *r = &g->refusals[ep];
 
 	apply_refusal(g, ep, now_ms, until_ms);
+	g->untold = true;
 	if (!r->until_ms)
 		r->now_ms = now_ms;
 	if (until_ms > r->until_ms)
 		r->until_ms = until_ms;
 }
 
+/* The buckets; refusals are applied anew, and would halve the jobs twice. */
+static void merge(struct governor *g, const struct governor_common *own)
+{
+	struct governor_common *c = &g->common;
+
+	bucket_merge(&c->brand, own->brand, &g->brand);
+	for (int ep = 0; ep < EP_N_; ep++)
+		bucket_merge(&c->endpoints[ep], own->endpoints[ep], &g->endpoints[ep]);
+}
+
 void governor_meet(struct governor *g, const struct governor_common *common,
                    const struct governor_others *others)
 {
+	const struct governor_common own = g->common;
+
 	g->common = *common;
 	g->others = *others;
+	if (g->untold)
+		merge(g, &own);
 	for (int ep = 0; ep < EP_N_; ep++)
 		if (g->refusals[ep].until_ms)
 			apply_refusal(g, (enum endpoint)ep, g->refusals[ep].now_ms,
@@ -433,7 +449,17 @@ void governor_share(struct governor *g, struct governor_common *ret_common,
 {
 	*ret_common = g->common;
 	*ret_eager = g->eager;
+}
+
+void governor_told(struct governor *g)
+{
+	g->untold = false;
 	memset(g->refusals, 0, sizeof(g->refusals));
+}
+
+bool governor_has_news(const struct governor *g)
+{
+	return g->untold;
 }
 
 int governor_requests(const struct governor *g)

@@ -8,8 +8,9 @@
  * fit its sum, and is as good as a new file: the buckets are empty then and the dead mounts' jobs
  * forgotten, which a 429 would tell.
  *
- * Nobody looks at the file while nothing happens. Who begins touches its mode, which wakes the
- * others (inotify); they open a pidfd of the newcomer, which tells of its end. */
+ * Nobody looks at the file while nothing happens, and who has nothing to tell does not write. Who
+ * begins, or ends a job while another mount waits to begin one, touches its mode, which wakes the
+ * others (inotify); they open a pidfd of a newcomer, which tells of its end. */
 #include "shared.h"
 
 #include <errno.h>
@@ -24,16 +25,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <qxfs/base/buf.h>
 #include <qxfs/base/hash.h>
 #include <qxfs/base/log.h>
 #include <qxfs/base/sys.h>
 
 #define TOPIC "limits"
 #define PLACES EAGER_MAX
-#define VERSION 1
+#define VERSION 2
 #define STANDS_STILL_MS 2000     /* who holds the lock for so long is stopped */
 #define ORPHANS_MS (10 * 60000L) /* nobody has taken them up: most exports have ended by then */
+#define ORPHANS_MAX 64           /* more than any account may run */
+#define OWED_MS 30000            /* who unmounts has gone by then */
 
 enum { LOCK_FILE, LOCK_PLACES };
 
@@ -45,13 +47,13 @@ struct place {
 
 struct content {
 	uint32_t version, size;
-	char boot[SHARED_BOOT];
+	char boot[SYS_BOOT_ID];
 	uint64_t deaths;
-	int32_t orphans;
-	int64_t orphans_ms; /* when the last of them came */
-	struct governor_common common;
+	int64_t n_orphans;
+	int64_t orphans_ms[ORPHANS_MAX]; /* when each came, the oldest first */
 	struct place places[PLACES];
-	uint64_t sum; /* of all before it */
+	struct governor_common common; /* the last but the sum, see is_unchanged */
+	uint64_t sum;                  /* of all before it */
 };
 
 struct watched {
@@ -62,11 +64,16 @@ struct watched {
 struct shared {
 	int fd;
 	int at; /* our place; -1: not looked yet, or there is none */
-	char boot[SHARED_BOOT];
+	char boot[SYS_BOOT_ID];
 	struct content content;
-	int64_t busy_ms; /* the lock could not be had since then; 0: it could */
-	bool alone;      /* begun without the lock: nothing is written */
-	bool said;       /* why, once */
+	struct content was; /* what the file said at the present look; version 0: nothing */
+	int owed;           /* jobs of others that we follow, counted with the orphans still */
+	int settled;        /* of these, at the present look */
+	int64_t owed_ms;    /* since then, the last of them */
+	int64_t now_ms;     /* of the present look */
+	int64_t busy_ms;    /* the lock could not be had since then; 0: it could */
+	bool alone;         /* begun without the lock: nothing is written */
+	bool said;          /* why, once */
 	int epoll_fd, inotify_fd;
 	struct watched watched[PLACES];
 };
@@ -115,8 +122,9 @@ static bool anybody_lives(int fd)
 }
 
 /* -EPROTO: it is no file of ours, but somebody uses it. */
-static int read_content(int fd, const char *boot, struct content *ret)
+static int read_content(struct shared *s)
 {
+	int fd = s->fd;
 	struct content c;
 
 	ssize_t n = pread(fd, &c, sizeof(c), 0);
@@ -126,9 +134,15 @@ static int read_content(int fd, const char *boot, struct content *ret)
 	bool other = n >= (ssize_t)(2 * sizeof(uint32_t)) && !whole && c.version != 0;
 	if (other && anybody_lives(fd))
 		return -EPROTO;
-	if (!whole || c.sum != sum_of(&c) || strncmp(c.boot, boot, sizeof(c.boot)) != 0)
-		make_new(&c, boot);
-	*ret = c;
+	bool sound = whole && c.sum == sum_of(&c) && c.n_orphans >= 0 &&
+	             c.n_orphans <= ORPHANS_MAX && strncmp(c.boot, s->boot, sizeof(c.boot)) == 0;
+	if (sound)
+		s->was = c;
+	else
+		s->was.version = 0;
+	if (!sound)
+		make_new(&c, s->boot);
+	s->content = c;
 	return 0;
 }
 
@@ -143,18 +157,43 @@ static int write_content(int fd, struct content *c)
 
 /* --- who has died ---------------------------------------------------------------------------- */
 
+static void add_orphans(struct content *c, int n, int64_t now_ms)
+{
+	for (; n > 0 && c->n_orphans < ORPHANS_MAX; n--)
+		c->orphans_ms[c->n_orphans++] = now_ms;
+}
+
+/* Which of them has found somebody is not known: those that stay counted longest do stay. */
+static void drop_orphans(struct content *c, int n)
+{
+	c->n_orphans -= n;
+	memmove(c->orphans_ms, c->orphans_ms + n, (size_t)c->n_orphans * sizeof(*c->orphans_ms));
+}
+
 static void forget_orphans(struct content *c, int64_t now_ms)
 {
-	if (c->orphans && now_ms - c->orphans_ms >= ORPHANS_MS)
-		c->orphans = 0;
+	int n = 0;
+
+	while (n < c->n_orphans && now_ms - c->orphans_ms[n] >= ORPHANS_MS)
+		n++;
+	drop_orphans(c, n);
+}
+
+/* What was taken up since the others could last read of it. Who left a job that we follow
+ * may be alive for a moment: it is an orphan then. */
+static void settle(struct shared *s)
+{
+	struct content *c = &s->content;
+
+	if (s->now_ms - s->owed_ms >= OWED_MS)
+		s->owed = 0;
+	s->settled = s->owed < c->n_orphans ? s->owed : (int)c->n_orphans;
+	drop_orphans(c, s->settled);
 }
 
 static void bury(struct content *c, struct place *place, int64_t now_ms)
 {
-	if (place->jobs > 0) {
-		c->orphans += place->jobs;
-		c->orphans_ms = now_ms;
-	}
+	add_orphans(c, place->jobs, now_ms);
 	c->deaths++;
 	*place = (struct place){ 0 };
 }
@@ -237,17 +276,6 @@ void shared_attend(struct shared *s)
 
 /* --- open and close -------------------------------------------------------------------------- */
 
-void shared_boot(char ret[SHARED_BOOT])
-{
-	struct buf text = { 0 };
-
-	ret[0] = '\0';
-	if (sys_read_file_at(AT_FDCWD, "/proc/sys/kernel/random/boot_id", 100, &text) == 0)
-		(void)snprintf(ret, SHARED_BOOT, "%.*s", (int)strcspn(buf_text(&text), "\n"),
-		               buf_text(&text));
-	buf_done(&text);
-}
-
 struct shared *shared_new(int fd, const char *boot)
 {
 	struct shared *s = calloc(1, sizeof(*s));
@@ -295,7 +323,7 @@ static int take_place(struct shared *s, int64_t now_ms)
 
 static void fill_others(const struct shared *s, struct governor_others *ret)
 {
-	*ret = (struct governor_others){ .jobs = s->content.orphans };
+	*ret = (struct governor_others){ .jobs = (int)s->content.n_orphans };
 	for (int i = 0; i < PLACES; i++) {
 		const struct place *place = &s->content.places[i];
 		if (i == s->at || !place->pid)
@@ -318,12 +346,14 @@ static bool busy(struct shared *s, int64_t now_ms)
 /* Under the lock: what the file says, with our place in it. */
 static int look(struct shared *s, int64_t now_ms)
 {
-	int r = read_content(s->fd, s->boot, &s->content);
+	int r = read_content(s);
 	if (r == 0 && s->at < 0)
 		r = take_place(s, now_ms);
 	if (r < 0)
 		return r;
+	s->now_ms = now_ms;
 	bury_dead(s, &s->content, now_ms);
+	settle(s);
 	s->content.places[s->at].pid = getpid();
 	watch_others(s);
 	return 0;
@@ -363,6 +393,27 @@ bool shared_begin(struct shared *s, struct governor *g, int64_t now_ms)
 	return true;
 }
 
+/* The buckets leak by themselves: only what the governor put into them is news. */
+static bool is_unchanged(const struct shared *s, const struct governor *g)
+{
+	return !governor_has_news(g) &&
+	       memcmp(&s->was, &s->content, offsetof(struct content, common)) == 0;
+}
+
+/* A job of ours has ended, and another mount waits for a place to begin one. */
+static bool is_awaited(const struct shared *s)
+{
+	if (s->content.places[s->at].jobs >= s->was.places[s->at].jobs)
+		return false;
+	for (int i = 0; i < PLACES; i++) {
+		const struct place *place = &s->content.places[i];
+		bool eager = i != s->at && place->pid && place->eager.until_ms >= s->now_ms;
+		if (eager && endpoint_row((enum endpoint)place->eager.ep)->starts_job)
+			return true;
+	}
+	return false;
+}
+
 void shared_end(struct shared *s, struct governor *g)
 {
 	if (s->alone)
@@ -371,16 +422,23 @@ void shared_end(struct shared *s, struct governor *g)
 	governor_share(g, &s->content.common, &own->eager);
 	own->requests = governor_requests(g);
 	own->jobs = governor_jobs(g);
-	int r = write_content(s->fd, &s->content);
+	bool wake = is_awaited(s);
+	int r = is_unchanged(s, g) ? 0 : write_content(s->fd, &s->content);
 	(void)lock_byte(s->fd, LOCK_FILE, F_UNLCK);
-	if (r < 0)
-		log_debug(TOPIC, "what is in use cannot be told: %s", strerror(-r));
+	if (r < 0) { /* a full disk: all of it is told at a later look */
+		say_alone(s, -r);
+		return;
+	}
+	governor_told(g);
+	s->owed -= s->settled;
+	if (wake)
+		(void)fchmod(s->fd, 0600);
 }
 
-void shared_adopt(struct shared *s)
+void shared_adopt(struct shared *s, int n, int64_t now_ms)
 {
-	if (s->content.orphans > 0)
-		s->content.orphans--;
+	s->owed += n;
+	s->owed_ms = now_ms;
 }
 
 uint64_t shared_deaths(const struct shared *s)

@@ -25,14 +25,10 @@
 struct shared;
 
 /* Takes `fd`, a file that is this user's alone, whatever comes of it. `boot` names this start of
- * the machine (copied; shared_boot). NULL: no memory. */
+ * the machine (copied; sys_boot_id). NULL: no memory. */
 struct shared *shared_new(int fd, const char *boot);
 /* As a death: the jobs that were told of last become orphans. NULL is fine. */
 void shared_free(struct shared *s);
-
-#define SHARED_BOOT 40
-/* From the kernel; "" if it does not tell. */
-void shared_boot(char ret[SHARED_BOOT]);
 
 /* Gives the governor what the others have left. False: somebody else has the file just now; look
  * again in SHARED_BUSY_MS. */
@@ -41,8 +37,9 @@ bool shared_begin(struct shared *s, struct governor *g, int64_t now_ms);
 /* After each shared_begin that was true: what the governor decided is told to the others. */
 void shared_end(struct shared *s, struct governor *g);
 
-/* Between the two: one of the orphans is followed by this mount now. */
-void shared_adopt(struct shared *s);
+/* Not between the two: so many of the orphans, or of what a mount that is just going leaves, are
+ * followed by this mount now, and are among its own. */
+void shared_adopt(struct shared *s, int n, int64_t now_ms);
 /* How many mounts have died, as far as this file remembers: if it changes, there may be something
  * to adopt. */
 uint64_t shared_deaths(const struct shared *s);

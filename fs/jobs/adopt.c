@@ -135,7 +135,7 @@ bool export_resume(struct job *job)
 	job->asked.recorded = true;
 	job->facts.mtime_s = job->mtime_s;
 	job_take_slot(job);
-	client_job_taken(job->jobs->config.client);
+	client_job_taken(job->jobs->config.client, true);
 	job_move(job, JOB_POLLING);
 	return true;
 }

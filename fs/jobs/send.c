@@ -324,7 +324,7 @@ static void follow(struct sending *s)
 {
 	if (endpoint_row(s->kind->start)->starts_job) {
 		s->slot = true;
-		client_job_taken(s->imports->config.client);
+		client_job_taken(s->imports->config.client, true);
 	}
 	send_poll(s);
 }

@@ -87,9 +87,10 @@ void client_start(struct client *c, struct call *call);
 void client_cancel(struct client *c, struct call *call);
 /* The job that a successful starts_job call began has ended. */
 void client_job_over(struct client *c);
-/* A job that a mount which has ended began is followed by this one from now on. One that the client
+/* A job that is at the service already is followed by this mount from now on: an orphan, which a
+ * mount that has ended left to others, or one that client_job_over was said of. One that the client
  * is freed with goes on at the service, and is counted until somebody takes it. */
-void client_job_taken(struct client *c);
+void client_job_taken(struct client *c, bool orphan);
 /* Frees answer and next_page and clears the out part, so that the call can be started again. */
 void call_clear(struct call *call);
 
@@ -102,7 +103,8 @@ void client_on_moved(struct client *c, client_moved_fn *fn, void *arg); /* befor
  * Takes `fd`; once. */
 void client_share(struct client *c, int fd);
 /* Called on the network thread when another mount of them has ended, in whatever way: its jobs may
- * be taken. Until client_stop. */
+ * be taken. Until client_stop, or until another one, or NULL, is given: when that returns the
+ * former is not called any more. Not from inside of it. */
 typedef void client_death_fn(void *arg);
 void client_on_death(struct client *c, client_death_fn *fn, void *arg);
 /* Called on the network thread when no call has succeeded for quiet_ms, and, while that is so,

@@ -80,6 +80,7 @@ struct governor_common {
 /* A request that waits for nothing but what all mounts share: who has waited for a turn longer goes
  * first, so a mount says so, and for how long it may be believed. */
 struct governor_eager {
+	int64_t from_ms;   /* by its own share it can go then */
 	int64_t until_ms;  /* 0: nothing waits; later it is not believed, its mount may stand still
 	                    */
 	int64_t served_ms; /* its mount's last turn */
@@ -93,14 +94,17 @@ struct governor_others {
 	struct governor_eager eager[EAGER_MAX];
 };
 
-/* Before governor_next: what the others have left. Refusals that were noted since governor_share
- * are in it afterwards. */
+/* Before governor_next: what the others have left. What was decided here and never told
+ * (governor_told) is in it afterwards. */
 void governor_meet(struct governor *g, const struct governor_common *common,
                    const struct governor_others *others);
 /* After it: what the others are to know. */
 void governor_share(struct governor *g, struct governor_common *ret_common,
                     struct governor_eager *ret_eager);
-int governor_requests(const struct governor *g); /* this mount's own */
+/* The others can read it now. Until then governor_meet forgets nothing of it. */
+void governor_told(struct governor *g);
+bool governor_has_news(const struct governor *g); /* common: there is something to tell */
+int governor_requests(const struct governor *g);  /* this mount's own */
 int governor_jobs(const struct governor *g);
 
 struct governor_view {
