@@ -294,6 +294,26 @@ static void test_a_mount_that_stands_still_is_not_waited_for(void **state)
 	free(many);
 }
 
+static void test_a_mount_of_a_small_share_is_not_waited_for_while_it_cannot_go(void **state)
+{
+	(void)state;
+	struct governor_config small = usual;
+	small.share = 0.05; /* five exports */
+	struct mount a = { .g = governor_new(&small), .s = shared_new(open_file(), BOOT) };
+	struct mount b = start(1000);
+	struct ticket *ta = queue_many(&a, 6, export);
+	struct ticket first = export, next = export;
+
+	assert_int_equal(go_now(&a, 1000), 5); /* the sixth has its turn after twelve seconds */
+	governor_queue(b.g, &first);
+	assert_int_equal(go_now(&b, 1001), 1);
+	governor_queue(b.g, &next);
+	assert_int_equal(go_now(&b, 1002), 1); /* though its last turn was before ours */
+	end(&a);
+	end(&b);
+	free(ta);
+}
+
 /* --- death ----------------------------------------------------------------------------------- */
 
 static void test_a_dead_mounts_requests_are_free_at_once(void **state)
@@ -691,6 +711,7 @@ int main(void)
 		TEST(test_background_work_waits_for_people_of_other_mounts),
 		TEST(test_whose_last_turn_is_longer_ago_goes_first),
 		TEST(test_a_mount_that_stands_still_is_not_waited_for),
+		TEST(test_a_mount_of_a_small_share_is_not_waited_for_while_it_cannot_go),
 		TEST(test_a_dead_mounts_requests_are_free_at_once),
 		TEST(test_a_dead_mounts_jobs_count_until_somebody_follows_them),
 		TEST(test_jobs_that_nobody_follows_have_ended_after_ten_minutes),
