@@ -639,6 +639,96 @@ static void test_who_has_nothing_to_tell_does_not_write(void **state)
 	end(&a);
 }
 
+static int jobs_seen(const struct mount *m)
+{
+	struct governor_view view;
+	governor_view(m->g, &view);
+	return view.jobs;
+}
+
+static struct ticket *die_with(struct mount *m, size_t jobs, int64_t now_ms)
+{
+	struct ticket *t = queue_many(m, jobs, export);
+	assert_int_equal(go_now(m, now_ms), jobs);
+	end(m);
+	return t;
+}
+
+/* What never comes is not taken out of another one's. */
+static void test_a_job_that_was_no_orphan_takes_no_later_ones_place(void **state)
+{
+	(void)state;
+	struct mount a = start(1000), b = start(1000);
+	struct ticket *ta = queue_many(&a, 2, export);
+
+	governor_job_taken(b.g);
+	shared_adopt(b.s, 1, 1000);
+	look(&b, 1000);
+	assert_int_equal(go_now(&a, 1000), 2);
+	end(&a);
+	look(&b, 31000);
+	assert_int_equal(jobs_seen(&b), 3);
+	end(&b);
+	free(ta);
+}
+
+static void test_an_adoption_is_told_when_the_file_can_be_written_again(void **state)
+{
+	(void)state;
+	struct mount a = start(1000), b = start(1000), c = start(1000);
+	struct ticket *ta = die_with(&a, 2, 1000);
+	struct rlimit usual_size;
+
+	look(&c, 1000);
+	fill_disk(&usual_size);
+	governor_job_taken(b.g);
+	shared_adopt(b.s, 1, 1001);
+	look(&b, 1001);
+	look(&b, 1002);
+	assert_int_equal(jobs_seen(&b), 2);
+	empty_disk(&usual_size);
+	look(&b, 1003);
+	look(&c, 1003);
+	assert_int_equal(jobs_seen(&c), 2);
+	end(&b);
+	end(&c);
+	free(ta);
+}
+
+/* Who has the lock stands still: what goes out meanwhile counts all the same, and so does what was
+ * adopted. */
+static void test_what_was_decided_alone_is_told_later(void **state)
+{
+	(void)state;
+	struct mount a = start(1000), b = start(1000), c = start(1000);
+	struct ticket *ta = die_with(&a, 2, 1000), *tb = queue_many(&b, 80, export);
+	struct ticket other = export;
+	int64_t wait_ms;
+
+	look(&c, 1000);
+	look(&b, 1000);
+	assert_true(shared_begin(c.s, c.g, 1000));
+	assert_false(shared_begin(b.s, b.g, 1000));
+	governor_job_taken(b.g);
+	shared_adopt(b.s, 1, 3000);
+	for (int i = 0; i < 80; i++) {
+		assert_true(go_now(&b, 3000) >= 0);
+		governor_request_over(b.g);
+		governor_job_over(b.g);
+	}
+	shared_end(c.s, c.g);
+	look(&b, 3000);
+	look(&c, 3000);
+	assert_int_equal(jobs_seen(&c), 2);
+	governor_queue(c.g, &other);
+	assert_int_equal(go(&c, 3000, &wait_ms), 0);
+	assert_int_equal(wait_ms, 750);
+	end(&b);
+	end(&c);
+	free(ta);
+	free(tb);
+}
+
 static void test_mounts_of_another_version_are_left_alone(void **state)
 {
 	(void)state;
@@ -725,6 +815,9 @@ int main(void)
 		TEST(test_a_write_that_fails_empties_no_bucket),
 		TEST(test_a_refusal_outlives_a_write_that_fails),
 		TEST(test_who_has_nothing_to_tell_does_not_write),
+		TEST(test_a_job_that_was_no_orphan_takes_no_later_ones_place),
+		TEST(test_an_adoption_is_told_when_the_file_can_be_written_again),
+		TEST(test_what_was_decided_alone_is_told_later),
 		TEST(test_mounts_of_another_version_are_left_alone),
 		TEST(test_a_mount_stopped_with_the_lock_is_waited_for_and_then_not),
 		TEST(test_there_are_places_for_64_mounts_and_more_are_alone),
