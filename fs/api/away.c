@@ -69,6 +69,7 @@ void client_on_back(struct client *c, client_back_fn *fn, void *arg)
 	pthread_mutex_lock(&c->lock);
 	c->on_back = fn;
 	c->on_back_arg = arg;
+	client_await_told(c);
 	pthread_mutex_unlock(&c->lock);
 }
 
@@ -94,9 +95,11 @@ void client_is_back(struct client *c)
 	pthread_mutex_lock(&c->lock);
 	client_back_fn *fn = c->on_back;
 	void *arg = c->on_back_arg;
+	c->telling = true;
 	pthread_mutex_unlock(&c->lock);
 	if (fn)
 		fn(arg);
+	client_has_told(c);
 }
 
 /* --- the machine has slept ------------------------------------------------------------------- */

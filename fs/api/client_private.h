@@ -77,7 +77,7 @@ struct client {
 	void *on_death_arg;        /* guarded by lock */
 	client_back_fn *on_back;   /* guarded by lock */
 	void *on_back_arg;         /* guarded by lock */
-	bool telling;              /* guarded by lock: on_death is being called */
+	bool telling;              /* guarded by lock: on_death or on_back is being called */
 	pthread_cond_t told;       /* it has been */
 	bool stopping;             /* guarded by lock */
 	struct client_view view;   /* guarded by lock */
@@ -87,6 +87,8 @@ struct client {
 void client_dispatch_init(struct client *c);
 void client_dispatch(struct client *c); /* sends what may go now */
 void client_begin_sharing(struct client *c, int fd);
+void client_has_told(struct client *c);   /* after a call with `telling` */
+void client_await_told(struct client *c); /* lock held, which is let go meanwhile */
 
 /* away.c */
 void client_away_init(struct client *c);

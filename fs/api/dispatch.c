@@ -17,10 +17,21 @@ static void tell_of_deaths(struct client *c)
 	pthread_mutex_unlock(&c->lock);
 	if (fn)
 		fn(arg);
+	client_has_told(c);
+}
+
+void client_has_told(struct client *c)
+{
 	pthread_mutex_lock(&c->lock);
 	c->telling = false;
 	pthread_cond_broadcast(&c->told);
 	pthread_mutex_unlock(&c->lock);
+}
+
+void client_await_told(struct client *c)
+{
+	while (c->telling)
+		pthread_cond_wait(&c->told, &c->lock);
 }
 
 void client_on_death(struct client *c, client_death_fn *fn, void *arg)
@@ -28,8 +39,7 @@ void client_on_death(struct client *c, client_death_fn *fn, void *arg)
 	pthread_mutex_lock(&c->lock);
 	c->on_death = fn;
 	c->on_death_arg = arg;
-	while (c->telling)
-		pthread_cond_wait(&c->told, &c->lock);
+	client_await_told(c);
 	pthread_mutex_unlock(&c->lock);
 }
 

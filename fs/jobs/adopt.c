@@ -108,7 +108,6 @@ void adoption_free(struct adoption *a)
 {
 	if (!a)
 		return;
-	client_on_death(a->jobs->config.client, NULL, NULL); /* it may outlive us */
 	forget_found(a);
 	free(a);
 }

@@ -246,6 +246,10 @@ static void emptied(struct job *job)
 
 void export_all(struct job *job, const char *why)
 {
+	if (export_is_unwanted(job)) {
+		export_quit(job);
+		return;
+	}
 	log_info("jobs", "%.*s: %s; exported in full", JOB_LOGGED(job), why);
 	job_release_slot(job);
 	call_clear(&job->call);

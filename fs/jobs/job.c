@@ -244,7 +244,8 @@ static void draft_made(struct job *job)
 	job->expected_s = job->old ? (job->old->facts.took_ms + 999) / 1000 : 0;
 	/* Somebody else had the key, and has published since. When he asked is not known. */
 	bool newer = !job->full && job->waited && job->recipe.kind != JOB_DERIVED && job->old &&
-	             job->old->checked_s >= job->facts.exported_s;
+	             job->old->checked_s >= job->facts.exported_s &&
+	             !client_is_refused(job->jobs->config.client);
 
 	if (newer) {
 		job_succeed(job);

@@ -364,6 +364,8 @@ void jobs_free(struct jobs *j)
 {
 	if (!j)
 		return;
+	client_on_death(j->config.client, NULL, NULL); /* it posts to the worker, and may outlive us
+	                                                */
 	if (j->worker && j->pool) {
 		jobs_stop(j);
 		pthread_mutex_lock(&j->stop_lock);

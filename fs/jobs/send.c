@@ -319,12 +319,14 @@ static void sum_up(struct sending *s)
 	s->entry.parts = s->entry.parts_done = (uint32_t)s->n_parts;
 }
 
-/* An import that another mount began, or this one before it was ended. */
+/* An import that another mount began, or this one before it was ended: an orphan, unless this one
+ * has followed it before. */
 static void follow(struct sending *s)
 {
 	if (endpoint_row(s->kind->start)->starts_job) {
 		s->slot = true;
-		client_job_taken(s->imports->config.client, true);
+		client_job_taken(s->imports->config.client,
+		                 imports_tries(s->imports, s->entry.id) == 0);
 	}
 	send_poll(s);
 }

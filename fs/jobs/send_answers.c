@@ -183,12 +183,12 @@ void send_posted(struct sending *s)
 		request_failed(s);
 		return;
 	}
+	s->slot = endpoint_row(s->kind->start)->starts_job;
 	if (import_read_start(s->kind, s->call.answer, &answer) < 0) {
 		call_clear(&s->call);
 		send_unsure(s);
 		return;
 	}
-	s->slot = endpoint_row(s->kind->start)->starts_job;
 	memcpy(part->job, answer.job, sizeof(part->job));
 	if (answer.unprocessed) {
 		take_indexes(s, answer.unprocessed);

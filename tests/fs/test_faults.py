@@ -733,3 +733,21 @@ def test_ls_during_faults_is_free(sandbox, mounts):
     sandbox.reset_stats()
     subprocess.run(look, stdout=subprocess.DEVNULL, check=True)
     assert sandbox.count() == 0
+
+
+def test_a_refused_token_gets_nothing_from_another_mount_either(sandbox, mounts, until):
+    """It waits for an export of another mount of the account, whose token is good."""
+    old = mounts(sandbox, name="old")
+    os.listdir(old.path / "surveys")
+    sandbox.new_token()
+    good = mounts(sandbox, name="good")
+    sandbox.hold_jobs()
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        first = pool.submit(read_all, responses(good))
+        assert sandbox.wait_for("export_start", 1, answered=True)
+        second = pool.submit(lambda: errno_of(lambda: read_all(responses(old))))
+        until(lambda: [job["state"] for job in old.status()["jobs"]] == ["elsewhere"], 20, "the wait for the other mount")
+        assert errno_of(lambda: read_all(responses(old, OTHER))) == "EACCES"
+        sandbox.release_jobs()
+        assert first.result() == sandbox.entry(SURVEY)
+        assert second.result() == "EACCES"

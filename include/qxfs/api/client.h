@@ -117,7 +117,8 @@ bool client_is_reachable(struct client *c);
 /* Somebody was given what is old, for the account could not be reached: whether it can be again is
  * asked by one call at a time, of a few attempts. */
 void client_look(struct client *c);
-/* Called on the network thread when the account answers again. Until client_stop; NULL: nobody. */
+/* Called on the network thread when the account answers again. Until client_stop; NULL: nobody,
+ * from when that returns, as above. */
 typedef void client_back_fn(void *arg);
 void client_on_back(struct client *c, client_back_fn *fn, void *arg);
 
