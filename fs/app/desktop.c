@@ -136,12 +136,13 @@ static bool take(struct desktop *d, unsigned i, struct desktop_note *note)
 	return any;
 }
 
+/* Or its end, which came just now, is not shown yet. */
 static bool is_waited(struct desktop *d)
 {
 	pthread_mutex_lock(&d->lock);
-	bool any = d->rest.waiting > 0;
+	bool any = d->rest.waiting > 0 || d->rest_changed;
 	for (int i = 0; i < REST; i++)
-		any = any || d->slots[i].waits;
+		any = any || d->slots[i].waits || d->slots[i].changed;
 	pthread_mutex_unlock(&d->lock);
 	return any;
 }

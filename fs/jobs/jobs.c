@@ -373,14 +373,15 @@ void jobs_free(struct jobs *j)
 			pthread_cond_wait(&j->stopped, &j->stop_lock);
 		pthread_mutex_unlock(&j->stop_lock);
 	}
-	if (j->pool) {
+	/* An errand's timer, of the worker, posts to the pool: that lives until it is still. */
+	if (j->pool)
 		pool_stop(j->pool);
-		pool_free(j->pool);
-	}
 	if (j->worker) {
 		worker_stop(j->worker);
 		worker_free(j->worker);
 	}
+	if (j->pool)
+		pool_free(j->pool);
 	adoption_free(j->adoption);
 	streams_free(j);
 	board_free(j->board);

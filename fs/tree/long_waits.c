@@ -151,7 +151,8 @@ static void find_failure(struct tree *t, const struct long_wait *w, struct qx_fa
 	if (personal) {
 		fail_set(ret, w->outcome, "%s", strerror(w->outcome));
 		fail_remedy(ret, "qxfs why tells the reason.");
-	} else if (board_failure_of(jobs_board(t->jobs), w->subject, &failure)) {
+	} else if (board_failure_of(jobs_board(t->jobs), w->subject, &failure) &&
+	           failure.fail.err == w->outcome) { /* and not of an earlier open */
 		*ret = failure.fail;
 	} else if (w->outcome == ETIMEDOUT) {
 		fail_set(ret, ETIMEDOUT, "opening it took longer than open_wait= allows");
