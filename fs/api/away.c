@@ -66,11 +66,7 @@ void client_look(struct client *c)
 
 void client_on_back(struct client *c, client_back_fn *fn, void *arg)
 {
-	pthread_mutex_lock(&c->lock);
-	c->on_back = fn;
-	c->on_back_arg = arg;
-	client_await_told(c);
-	pthread_mutex_unlock(&c->lock);
+	client_set_hook(c, &c->on_back, (struct hook){ fn, arg });
 }
 
 /* The first that waits because its last attempt found no network, and not for its moment alone. */
@@ -92,14 +88,7 @@ void client_is_back(struct client *c)
 		call->ticket.not_before_ms = 0;
 		governor_queue(c->governor, &call->ticket);
 	}
-	pthread_mutex_lock(&c->lock);
-	client_back_fn *fn = c->on_back;
-	void *arg = c->on_back_arg;
-	c->telling = true;
-	pthread_mutex_unlock(&c->lock);
-	if (fn)
-		fn(arg);
-	client_has_told(c);
+	client_tell(c, &c->on_back);
 }
 
 /* --- the machine has slept ------------------------------------------------------------------- */

@@ -410,6 +410,29 @@ void client_job_taken(struct client *c, bool orphan)
 	http_post(c->http, &c->attend);
 }
 
+void client_tell(struct client *c, const struct hook *hook)
+{
+	pthread_mutex_lock(&c->lock);
+	const struct hook now = *hook;
+	c->telling = true;
+	pthread_mutex_unlock(&c->lock);
+	if (now.fn)
+		now.fn(now.arg);
+	pthread_mutex_lock(&c->lock);
+	c->telling = false;
+	pthread_cond_broadcast(&c->told);
+	pthread_mutex_unlock(&c->lock);
+}
+
+void client_set_hook(struct client *c, struct hook *hook, struct hook new)
+{
+	pthread_mutex_lock(&c->lock);
+	*hook = new;
+	while (c->telling)
+		pthread_cond_wait(&c->told, &c->lock);
+	pthread_mutex_unlock(&c->lock);
+}
+
 void client_share(struct client *c, int fd)
 {
 	pthread_mutex_lock(&c->lock);

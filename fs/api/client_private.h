@@ -34,6 +34,12 @@ struct client_jobs {
 	int adopted; /* of the taken ones: they are among the orphans */
 };
 
+/* Who is told of something on the network thread. */
+struct hook {
+	void (*fn)(void *arg); /* NULL: nobody */
+	void *arg;
+};
+
 struct client {
 	struct http *http;
 	struct secret *token;  /* NULL: there is a grant */
@@ -68,33 +74,32 @@ struct client {
 	int refusals[EP_N_];    /* 429s in a row, those that came together counted once */
 	int64_t held_ms[EP_N_]; /* until when the last one holds the endpoint */
 
-	pthread_mutex_t lock;      /* client.lock */
-	struct calls fresh;        /* guarded by lock: not yet seen by the network thread */
-	struct calls live;         /* guarded by lock; a call's state is the network thread's */
-	struct client_jobs jobs;   /* guarded by lock */
-	int share_fd;              /* guarded by lock: not yet seen by the network thread; -1 */
-	client_death_fn *on_death; /* guarded by lock */
-	void *on_death_arg;        /* guarded by lock */
-	client_back_fn *on_back;   /* guarded by lock */
-	void *on_back_arg;         /* guarded by lock */
-	bool telling;              /* guarded by lock: on_death or on_back is being called */
-	pthread_cond_t told;       /* it has been */
-	bool stopping;             /* guarded by lock */
-	struct client_view view;   /* guarded by lock */
+	pthread_mutex_t lock;    /* client.lock */
+	struct calls fresh;      /* guarded by lock: not yet seen by the network thread */
+	struct calls live;       /* guarded by lock; a call's state is the network thread's */
+	struct client_jobs jobs; /* guarded by lock */
+	int share_fd;            /* guarded by lock: not yet seen by the network thread; -1 */
+	struct hook on_death;    /* guarded by lock */
+	struct hook on_back;     /* guarded by lock */
+	bool telling;            /* guarded by lock: one of them is being called */
+	pthread_cond_t told;     /* it has been */
+	bool stopping;           /* guarded by lock */
+	struct client_view view; /* guarded by lock */
 };
 
 /* dispatch.c */
 void client_dispatch_init(struct client *c);
 void client_dispatch(struct client *c); /* sends what may go now */
 void client_begin_sharing(struct client *c, int fd);
-void client_has_told(struct client *c);   /* after a call with `telling` */
-void client_await_told(struct client *c); /* lock held, which is let go meanwhile */
 
 /* away.c */
 void client_away_init(struct client *c);
 void client_is_back(struct client *c); /* the first answer since it could not be reached */
 
 /* client.c */
+void client_tell(struct client *c, const struct hook *hook); /* takes client.lock, calls without */
+/* Any other thread: when it returns, the one before is not called any more. */
+void client_set_hook(struct client *c, struct hook *hook, struct hook new);
 void client_publish_view(struct client *c);
 /* Links it among the live ones, and queues it past the gate: for calls of the client's own. */
 void client_begin(struct client *c, struct call *call);

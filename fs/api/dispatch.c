@@ -10,37 +10,12 @@ static void tell_of_deaths(struct client *c)
 	if (deaths == c->deaths)
 		return;
 	c->deaths = deaths;
-	pthread_mutex_lock(&c->lock);
-	client_death_fn *fn = c->on_death;
-	void *arg = c->on_death_arg;
-	c->telling = true;
-	pthread_mutex_unlock(&c->lock);
-	if (fn)
-		fn(arg);
-	client_has_told(c);
-}
-
-void client_has_told(struct client *c)
-{
-	pthread_mutex_lock(&c->lock);
-	c->telling = false;
-	pthread_cond_broadcast(&c->told);
-	pthread_mutex_unlock(&c->lock);
-}
-
-void client_await_told(struct client *c)
-{
-	while (c->telling)
-		pthread_cond_wait(&c->told, &c->lock);
+	client_tell(c, &c->on_death);
 }
 
 void client_on_death(struct client *c, client_death_fn *fn, void *arg)
 {
-	pthread_mutex_lock(&c->lock);
-	c->on_death = fn;
-	c->on_death_arg = arg;
-	client_await_told(c);
-	pthread_mutex_unlock(&c->lock);
+	client_set_hook(c, &c->on_death, (struct hook){ fn, arg });
 }
 
 /* Those that may go now, taken from the governor in order. *ret_wait_ms: until others may. */
