@@ -273,26 +273,12 @@ static int find_bus(char **ret)
 	return 0;
 }
 
-/* Behind the bus. */
-static int copy_env(struct desktop *d)
-{
-	size_t n = 1;
-
-	for (size_t i = 0; i < countof(env_names); i++) {
-		const char *value = getenv(env_names[i]);
-		if (value && asprintf(&d->env[n], "%s=%s", env_names[i], value) < 0) {
-			d->env[n] = NULL;
-			return -ENOMEM;
-		}
-		n += value != NULL;
-	}
-	return 0;
-}
-
 static int start(struct desktop *d, struct events *events)
 {
 	d->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	int r = d->stop_fd < 0 ? -errno : copy_env(d);
+	int r = d->stop_fd < 0 ? -errno
+	                       : shell_copy_env(env_names, countof(env_names),
+	                                        d->env + 1) /* behind the bus */;
 	if (r == 0)
 		r = worker_new("desktop", &d->worker);
 	if (r == 0)

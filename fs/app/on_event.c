@@ -266,21 +266,6 @@ static void work(struct task *task)
 
 /* --- life ------------------------------------------------------------------------------------ */
 
-static int copy_env(struct on_event *o)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < countof(env_names); i++) {
-		const char *value = getenv(env_names[i]);
-		if (value && asprintf(&o->env[n], "%s=%s", env_names[i], value) < 0) {
-			o->env[n] = NULL;
-			return -ENOMEM;
-		}
-		n += value != NULL;
-	}
-	return 0;
-}
-
 int on_event_new(struct events *events, const char *command, struct on_event **ret)
 {
 	*ret = NULL;
@@ -294,7 +279,9 @@ int on_event_new(struct events *events, const char *command, struct on_event **r
 	o->listener.fn = happened;
 	o->command = strdup(command);
 	o->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	int r = o->stop_fd < 0 ? -errno : o->command ? copy_env(o) : -ENOMEM;
+	int r = o->stop_fd < 0 ? -errno
+	        : o->command   ? shell_copy_env(env_names, countof(env_names), o->env)
+	                       : -ENOMEM;
 	if (r == 0)
 		r = worker_new("on_event", &o->worker);
 	if (r == 0)

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -42,6 +43,21 @@ static int set_signals(const struct shell *s, posix_spawnattr_t *attr)
 		err = posix_spawnattr_setflags(
 			attr, (short)(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | group));
 	return err;
+}
+
+int shell_copy_env(const char *const names[], size_t n, char *ret[])
+{
+	for (size_t i = 0; i < n; i++) {
+		const char *value = getenv(names[i]);
+		if (!value)
+			continue;
+		if (asprintf(ret, "%s=%s", names[i], value) < 0) {
+			*ret = NULL;
+			return -ENOMEM;
+		}
+		ret++;
+	}
+	return 0;
 }
 
 int shell_spawn(const struct shell *s, pid_t *ret)

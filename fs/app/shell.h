@@ -7,6 +7,7 @@
 #define QXFS_APP_SHELL_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <sys/types.h>
 
 struct shell {
@@ -18,6 +19,9 @@ struct shell {
 	char **env; /* NULL: ours */
 };
 
+/* Those of our variables that are set, as "NAME=VALUE", the caller's to free; ret has room for n.
+ * Before other threads exist. 0 or -ENOMEM, what is made until then in ret. */
+int shell_copy_env(const char *const names[], size_t n, char *ret[]);
 /* 0 or a negative errno. The caller waits for *ret_pid, by that number: there is no SIGCHLD. */
 int shell_spawn(const struct shell *s, pid_t *ret_pid);
 /* waitpid; after SIGKILL if `kill_first`, of the group if `apart`. Returns its status. */
