@@ -123,7 +123,7 @@ void place_take(struct tree *t, struct place *p, struct generation *gen, int64_t
 	}
 	p->outdated = false;
 	p->base.checked_s = 0; /* the next lookup tells */
-	survey_has_files(t, p);
+	folder_has_files(t, p);
 }
 
 int64_t counted_responses(const int64_t counts[FACTS_COUNTS])

@@ -1,18 +1,22 @@
-/* checks.c: what has changed, found out when a survey's folder is listed, so that rsync and backups
- * see it without being told. The one GET that answers for all its files is its survey.json. */
-#include "house.h"
+/* checks.c: what has changed, found out when a survey's folder or one below it is listed, so that
+ * rsync and backups see it without being told. The one GET that answers for all exports of a survey
+ * is its survey.json; its documents are asked for one by one. */
+#include "checks.h"
+
+#include <stdlib.h>
 
 #include <qxfs/base/sys.h>
 
 #include "contents.h"
+#include "used.h"
 
 #define LOOK_BYTES (1 << 20) /* a larger document is not fetched to see whether it is the same */
 
-/* The next file of a survey's folder; ROW_ROOT after the last. */
-static enum row_id next_file(enum row_id i)
+/* The next file of a folder; ROW_ROOT after the last. */
+static enum row_id next_file(const struct node_row *dir, enum row_id i)
 {
-	i = i == ROW_ROOT ? node_row(ROW_SURVEY)->first_child : node_row(i)->next;
-	while (i != ROW_ROOT && node_row(i)->kind != NODE_DATA)
+	i = i == ROW_ROOT ? dir->first_child : node_row(i)->next;
+	while (i != ROW_ROOT && (node_row(i)->kind != NODE_DATA || node_row(i)->hole != HOLE_NONE))
 		i = node_row(i)->next;
 	return i;
 }
@@ -22,53 +26,73 @@ static bool is_old(const struct tree *t, const struct generation *gen)
 	return !generation_is_fresh(gen, t->config.fresh_s);
 }
 
+bool folder_has_exports(const struct node_row *dir)
+{
+	return dir->id == ROW_SURVEY || dir->id == ROW_SPAN || dir->id == ROW_PARAMETERS;
+}
+
+bool folder_looks(const struct node_row *dir)
+{
+	return folder_has_exports(dir) || dir->id == ROW_DISTRIBUTION;
+}
+
 /* Looks at the disk for each file; where there is none, not again for a while: another mount's
  * first one will not be old before. */
-static bool holds_old(struct tree *t, const char *id)
+static bool holds_old(struct tree *t, const struct node_row *dir, const char *arg)
 {
 	bool old = false, bare = true;
 
-	for (enum row_id i = next_file(ROW_ROOT); i != ROW_ROOT && !old; i = next_file(i)) {
-		struct generation *gen = content_cached(t, node_row(i), id);
+	for (enum row_id i = next_file(dir, ROW_ROOT); i != ROW_ROOT && !old;
+	     i = next_file(dir, i)) {
+		struct generation *gen = content_cached(t, node_row(i), arg);
 		old = gen && is_old(t, gen);
 		bare = bare && !gen;
 		generation_unref(gen);
 	}
 	pthread_mutex_lock(&t->lock);
-	struct place *p = place_find(t, node_row(ROW_SURVEY), id);
+	struct place *p = place_find(t, dir, arg);
 	if (p && bare)
 		p->bare_ms = sys_now_ms() + t->config.fresh_s * 1000;
 	pthread_mutex_unlock(&t->lock);
 	return old;
 }
 
-void survey_has_files(struct tree *t, const struct place *p)
+void folder_has_files(struct tree *t, const struct place *p)
 {
-	char id[ARG_MAX_BYTES];
-	struct place *survey = NULL;
+	struct place *folder = place_find(t, node_row(p->row->parent), p->arg);
 
-	if (p->row->parts > 0 && arg_part(p->arg, 0, id))
-		survey = place_find(t, node_row(ROW_SURVEY), id);
-	if (survey)
-		survey->bare_ms = 0;
+	if (folder)
+		folder->bare_ms = 0;
 }
 
-static bool is_bare(struct tree *t, const char *id)
+static bool is_bare(struct tree *t, const struct node_row *dir, const char *arg)
 {
 	pthread_mutex_lock(&t->lock);
-	const struct place *p = place_find(t, node_row(ROW_SURVEY), id);
+	const struct place *p = place_find(t, dir, arg);
 	bool bare = p && sys_now_ms() < p->bare_ms;
 	pthread_mutex_unlock(&t->lock);
 	return bare;
 }
 
+/* The place whose listings are counted: what answers for exports is the survey's, whichever of its
+ * folders was listed. Lock held. */
+static struct place *asked_for(struct tree *t, const struct node_row *dir, const char *arg)
+{
+	char id[ARG_MAX_BYTES];
+
+	if (!folder_has_exports(dir) || !arg_part(arg, 0, id))
+		return place_find(t, dir, arg);
+	struct place *survey = place_find(t, node_row(ROW_SURVEY), id);
+	return survey ? survey : place_find(t, dir, arg);
+}
+
 /* In whole seconds of the calendar, as freshness counts. */
-static bool may_ask(struct tree *t, const char *id)
+static bool may_ask(struct tree *t, const struct node_row *dir, const char *arg)
 {
 	int64_t now_s = sys_wall_s();
 
 	pthread_mutex_lock(&t->lock);
-	struct place *p = place_find(t, node_row(ROW_SURVEY), id);
+	struct place *p = asked_for(t, dir, arg);
 	int64_t ago_s = p ? now_s - p->looked_s : 0;
 	bool may = p && (ago_s < 0 || ago_s >= t->config.fresh_s);
 	if (may)
@@ -77,16 +101,16 @@ static bool may_ask(struct tree *t, const char *id)
 	return may;
 }
 
-bool folder_must_ask(struct tree *t, const char *id)
+bool folder_must_ask(struct tree *t, const struct node_row *dir, const char *arg)
 {
 	struct client_view service;
 
-	if (is_bare(t, id) || !holds_old(t, id))
+	if (!folder_looks(dir) || is_bare(t, dir, arg) || !holds_old(t, dir, arg))
 		return false;
 	client_view(t->config.client, &service);
 	if (!service.reachable)
 		client_look(t->config.client);
-	return service.reachable && may_ask(t, id);
+	return service.reachable && may_ask(t, dir, arg);
 }
 
 /* Its base was just found unchanged, or its counts were. A touched one is exported in full,
@@ -108,36 +132,65 @@ static void renew(struct tree *t, const struct node_row *row, const char *id,
 		(void)cache_renew(t->config.cache, gen, mtime_s); /* else its open asks again */
 }
 
-static bool is_current(struct tree *t, const struct node_row *row, const struct generation *gen,
-                       const struct survey_seen *seen)
+static bool is_current(struct tree *t, const struct node_row *row, const char *arg,
+                       const struct generation *gen, const struct survey_seen *seen)
 {
 	/* What is made from an export is as current as that. */
 	if (row->source.kind == SOURCE_FORM && t->config.refresh == REFRESH_FULL)
 		return false;
 	if (row->source.kind == SOURCE_FORM)
-		return !content_is_always_new(row, seen->id) && survey_is_as_in(&gen->facts, seen);
+		return !content_is_always_new(row, arg) && survey_is_as_in(&gen->facts, seen);
 	struct base_seen base = { 0 };
-	if (row->source.kind != SOURCE_DERIVED || content_is_outdated(t, row, seen->id, gen, &base))
+	if (row->source.kind != SOURCE_DERIVED || content_is_outdated(t, row, arg, gen, &base))
 		return false;
 	return sys_wall_s() - base.checked_s < t->config.fresh_s;
 }
 
-static void renew_all(struct tree *t, enum source_kind kind, const struct survey_seen *seen)
+/* Those that are not old yet too: all of a survey grow old together, and one question does for all
+ * of them again. */
+static void renew_kind(struct tree *t, const struct node_row *dir, const char *arg,
+                       enum source_kind kind, const struct survey_seen *seen)
 {
-	for (enum row_id i = next_file(ROW_ROOT); i != ROW_ROOT; i = next_file(i)) {
+	for (enum row_id i = next_file(dir, ROW_ROOT); i != ROW_ROOT; i = next_file(dir, i)) {
 		const struct node_row *row = node_row(i);
 		struct generation *gen =
-			row->source.kind == kind ? content_cached(t, row, seen->id) : NULL;
-		if (gen && is_old(t, gen) && is_current(t, row, gen, seen))
-			renew(t, row, seen->id, gen);
+			row->source.kind == kind ? content_cached(t, row, arg) : NULL;
+		if (gen && gen->checked_s < sys_wall_s() && is_current(t, row, arg, gen, seen))
+			renew(t, row, arg, gen);
 		generation_unref(gen);
 	}
 }
 
+static void renew_folder(struct tree *t, const struct node_row *dir, const char *arg,
+                         const struct survey_seen *seen)
+{
+	renew_kind(t, dir, arg, SOURCE_FORM, seen);
+	renew_kind(t, dir, arg, SOURCE_DERIVED, seen); /* what is made from them */
+}
+
+/* dates/ or with/: the folders in it that were used. */
+static void renew_used(struct tree *t, enum row_id above, const struct survey_seen *seen)
+{
+	const struct node_row *dir = node_row(above);
+	char **names = NULL, arg[ARG_MAX_BYTES];
+	size_t n = 0;
+	uint64_t version;
+
+	if (used_names(t, dir, seen->id, &names, &n, &version) < 0)
+		return; /* their opens ask */
+	for (size_t i = 0; i < n; i++) {
+		if (arg_join(seen->id, names[i], arg))
+			renew_folder(t, node_pattern(dir), arg, seen);
+		free(names[i]);
+	}
+	free(names);
+}
+
 void renew_exports(struct tree *t, const struct survey_seen *seen)
 {
-	renew_all(t, SOURCE_FORM, seen);
-	renew_all(t, SOURCE_DERIVED, seen); /* what is made from them */
+	renew_folder(t, node_row(ROW_SURVEY), seen->id, seen);
+	renew_used(t, ROW_DATES, seen);
+	renew_used(t, ROW_WITH, seen);
 }
 
 /* A document, or what is made from one: an export is renewed by its counts. */
@@ -147,17 +200,18 @@ static bool is_document(const struct node_row *row)
 	                                          : row->source.kind != SOURCE_FORM;
 }
 
-enum row_id folder_next_old(struct tree *t, const char *id, enum row_id after)
+enum row_id folder_next_old(struct tree *t, const struct node_row *dir, const char *arg,
+                            enum row_id after)
 {
-	for (enum row_id i = next_file(after); i != ROW_ROOT; i = next_file(i)) {
+	for (enum row_id i = next_file(dir, after); i != ROW_ROOT; i = next_file(dir, i)) {
 		const struct node_row *row = node_row(i);
 		if (!is_document(row))
 			continue;
-		struct generation *gen = content_cached(t, row, id);
+		struct generation *gen = content_cached(t, row, arg);
 		bool old = gen && gen->length <= LOOK_BYTES && is_old(t, gen);
 		generation_unref(gen);
 		pthread_mutex_lock(&t->lock);
-		const struct place *p = place_find(t, row, id);
+		const struct place *p = place_find(t, row, arg);
 		bool touched = p && p->touched_ms; /* its open fetches it */
 		pthread_mutex_unlock(&t->lock);
 		if (old && !touched)

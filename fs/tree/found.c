@@ -13,6 +13,8 @@
 #include <qxfs/base/log.h>
 #include <qxfs/base/sys.h>
 
+#include "checks.h"
+
 #define ABSENT_S 60    /* a 404 is remembered for a minute */
 #define ABSENT_MAX 256 /* more are asked again */
 #define FOUND_MAX 4096

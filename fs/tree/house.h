@@ -51,7 +51,9 @@ struct place {
 	/* a survey's folder: what its last GET said */
 	bool seen;
 	int64_t seen_ms, responses, columns;
-	int64_t looked_s; /* calendar: a listing of it asked whether its files are current */
+
+	/* a folder that asks whether its files are current */
+	int64_t looked_s; /* calendar: a listing did; the survey's also for dates/ and with/ */
 	int64_t bare_ms;  /* nothing of it is in the cache, as far as is known, until then */
 
 	/* the folder of a list that belongs to an object */
@@ -147,16 +149,8 @@ int place_of(struct tree *t, uint64_t id, const struct node_row **ret_row, char 
 
 #define FOLDER_TTL_S 60 /* the kernel may keep a folder, its attributes, its listing */
 
-/* checks.c: call without it */
-/* Does a survey's folder hold an expired file, and should its listing ask about it? Says yes once
- * in each freshness. */
-bool folder_must_ask(struct tree *t, const char *id);
-/* The next old and small document of the folder; ROW_ROOT: none. `after`: ROW_ROOT at first. */
-enum row_id folder_next_old(struct tree *t, const char *id, enum row_id after);
-/* What the GET of a survey means for its exports: those that it finds unchanged are fresh again. */
-void renew_exports(struct tree *t, const struct survey_seen *seen);
-/* Something of that place's survey is in the cache. tree.lock held. */
-void survey_has_files(struct tree *t, const struct place *p);
+/* checks.c: something of that file's folder is in the cache. tree.lock held. */
+void folder_has_files(struct tree *t, const struct place *p);
 
 /* attrs.c: call with tree.lock held */
 void node_attr(struct tree *t, const struct node *n, struct stat *ret);

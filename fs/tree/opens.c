@@ -2,6 +2,7 @@
 #include "opens.h"
 
 #include "audit.h"
+#include "checks.h"
 #include "inbox.h"
 #include "listing.h"
 #include "live.h"
@@ -333,7 +334,7 @@ static int open_folder_now(struct tree *t, struct node *n, struct tree_handle **
 	pthread_mutex_lock(&t->lock);
 	bool tentative = is_tentative(t, p->row, p->arg);
 	pthread_mutex_unlock(&t->lock);
-	if (tentative || (n->place->row->id == ROW_SURVEY && folder_must_ask(t, n->place->arg)))
+	if (tentative || folder_must_ask(t, p->row, p->arg))
 		return -EAGAIN;
 	return open_folder(t, n, ret);
 }

@@ -249,7 +249,7 @@ static int present_data(struct tree *t, const struct node_row *row, const char *
 		p->outdated = outdated;
 		p->base = base;
 		if (p->gen)
-			survey_has_files(t, p);
+			folder_has_files(t, p);
 		n = place_is_fresh(t, p) ? ready_node(t, p) : pending_node(t, p);
 	}
 	if (n)

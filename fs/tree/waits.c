@@ -14,6 +14,7 @@
 #include <qxfs/base/log.h>
 #include <qxfs/base/sys.h>
 
+#include "checks.h"
 #include "opens.h"
 #include "prefetch.h"
 #include "spans.h"
@@ -290,8 +291,8 @@ static void want_content(struct op *op)
 		finish(op, r == -EAGAIN ? -EIO : r, NULL); /* the lists have been asked for */
 }
 
-/* A document of the survey op->of. That which settles its folder is its survey.json: what was asked
- * is kept. */
+/* A document of the folder op->of. That which settles a survey's folder is its survey.json: what
+ * was asked is kept. */
 static void want_document(struct op *op, enum row_id row)
 {
 	op->looked = row;
@@ -309,10 +310,31 @@ static bool look_on(struct op *op)
 {
 	if (!op->looking || sys_now_ms() >= op->look_until_ms)
 		return false;
-	enum row_id next = folder_next_old(op->tree, op->of, op->looked);
-	if (next != ROW_ROOT)
-		want_document(op, next);
-	return next != ROW_ROOT;
+	enum row_id after = node_row(op->looked)->parent == op->row->id ? op->looked : ROW_ROOT;
+	enum row_id next = folder_next_old(op->tree, op->row, op->arg, after);
+	if (next == ROW_ROOT)
+		return false;
+	memcpy(op->of, op->arg, strlen(op->arg) + 1);
+	want_document(op, next);
+	return true;
+}
+
+/* A folder that is known waits because open_folder_now found expired files in it. */
+static bool must_look(const struct op *op)
+{
+	return folder_looks(op->row) && !op->looking && !op->asked[0] && !op->asked[1];
+}
+
+static void look(struct op *op)
+{
+	op->looking = true;
+	op->look_until_ms = sys_now_ms() + LOOK_WAIT_MS;
+	if (folder_has_exports(op->row)) {
+		(void)arg_part(op->arg, 0, op->of);
+		want_document(op, ROW_SURVEY_JSON);
+	} else if (!look_on(op)) {
+		go_on(op);
+	}
 }
 
 static void want_list(struct op *op, enum list_id id)
@@ -384,12 +406,8 @@ static void go_on(struct op *op)
 		finish(op, -ENOENT, NULL);
 	} else if (op->verb != TREE_OPENDIR) {
 		want_content(op);
-	} else if (op->row->id == ROW_SURVEY && !op->asked[0]) {
-		/* It is known, so it waits because open_folder_now found expired files in it. */
-		op->asked[0] = op->looking = true;
-		op->look_until_ms = sys_now_ms() + LOOK_WAIT_MS;
-		(void)arg_part(op->arg, 0, op->of);
-		want_document(op, ROW_SURVEY_JSON);
+	} else if (must_look(op)) {
+		look(op);
 	} else if (look_on(op)) {
 		return; /* the next step has begun */
 	} else if (!op->asked[ARG_DEPTH] && !listing_is_there(op->tree, op->row, op->arg)) {

@@ -18,7 +18,7 @@ struct op {
 	bool again;        /* what filled it could not be opened: asked for once more */
 	bool looking;      /* a folder that is known asks what has changed in it */
 	int64_t look_until_ms;
-	enum row_id looked; /* the document that was asked for last */
+	enum row_id looked; /* the document that was asked for last, of op->of */
 	bool posted;        /* guarded by tree.lock: jobs/ has the want */
 	bool cancelled;     /* guarded by tree.lock: before that */
 	tree_done_fn *done;

@@ -538,6 +538,22 @@ def test_listing_a_folder_of_expired_files_is_one_request_once(sandbox, mounts, 
     assert counts(sandbox) == {"survey": 1}
 
 
+def test_what_answered_for_a_survey_is_not_asked_by_its_other_folders(sandbox, mounts, expire):
+    mount = mounts(sandbox, "fresh=3")
+    path = responses(mount, SMALL)
+    folders = [path.parent, path.parent / "dates" / "2026-01", path.parent / "with" / "limit=5"]
+    for folder in folders:
+        read_all(folder / "responses.csv")
+    sandbox.append(SMALL, 1)
+    expire(3)
+    sandbox.reset_stats()
+    for folder in folders * 2:
+        os.listdir(folder)
+    assert counts(sandbox) == {"survey": 1}
+    for folder in folders:
+        assert os.stat(folder / "responses.csv").st_blocks == 0, "it is left to its open"
+
+
 def test_listing_a_folder_leaves_what_has_changed_or_was_touched_to_its_open(sandbox, mounts, expire):
     mount = mounts(sandbox, "fresh=2")
     changed, touched = responses(mount, SMALL), responses(mount, STAFF)
