@@ -14,6 +14,7 @@
 
 #include "account.h"
 #include "desktop.h"
+#include "limits_file.h"
 #include "on_event.h"
 #include "say.h"
 
@@ -28,7 +29,6 @@
 #include <qxfs/tree/setup.h>
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,7 +38,6 @@
 #define REQUESTS_AT_ONCE 30
 #define JOBS_AT_ONCE 15
 #define BRAND_PER_MINUTE 3000
-#define LIMITS_NAME "limits"
 
 struct parts {
 	struct events *events;
@@ -105,9 +104,7 @@ static int open_limits(const struct places *places, const char *account, int sta
 		path = NULL;
 	if (path)
 		folder = sys_open_private_dir(path);
-	int fd = openat(folder >= 0 ? folder : state_fd, LIMITS_NAME,
-	                O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-	return fd < 0 ? -errno : fd;
+	return limits_file_open(folder >= 0 ? folder : state_fd);
 }
 
 static void share_limits(const struct wiring *w, struct parts *p)

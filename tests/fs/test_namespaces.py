@@ -7,6 +7,7 @@ what it decrypts to the sandbox.
 
 import collections
 import errno
+import json
 import os
 import pathlib
 import shutil
@@ -22,6 +23,7 @@ from control import SLOW
 
 QXFS = os.environ.get("QXFS", str(pathlib.Path(__file__).resolve().parents[2] / "build" / "qxfs"))
 SMALL = "SV_demoSmall000014"
+BOOT = "/proc/sys/kernel/random/boot_id"
 TRUSTED = "/etc/ssl/certs/ca-certificates.crt"
 NOTICE = "Request proxied. For faster response times, use this host instead: "
 
@@ -294,3 +296,36 @@ def test_no_open_waits_longer_than_the_kernel_lets_it(sandbox, mounts, tmp_path)
     assert cat.returncode == 1 and os.strerror(errno.ETIMEDOUT) in cat.stderr
     assert 1.95 < time.monotonic() - begin < 2 + 0.5 * SLOW
     assert "fs.fuse.max_request_timeout" in mount.log.read_text()
+
+
+def jobs_known_to(mount):
+    return json.loads((mount.path / ".qxfs" / "limits.json").read_text())["jobs"]
+
+
+@needs_root
+def test_machines_that_share_a_home_count_apart(sandbox, mounts, tmp_path, until):
+    """Each knows its own mounts only: of the other's neither the processes nor the clock mean anything to it."""
+    boots = {}
+    for name in ("here", "there"):
+        boots[name] = tmp_path / name
+        boots[name].write_text(f"{name.encode().hex():0>8}-0000-4000-8000-000000000000\n")
+    begun = mounts(sandbox.url, (boots["here"], BOOT))
+    (state,) = {path.parent for path in (tmp_path / "state").rglob("limits-*")}
+    for path, days in ((state / "limits-0ld", 31), (state / "limits", 31), (state / "limits-y0ung", 29)):
+        path.write_bytes(b"of another machine, or of an earlier build")
+        os.utime(path, (time.time() - days * 86400,) * 2)
+    sandbox.hold_jobs()
+    reader = threading.Thread(target=responses, args=(begun,))
+    reader.start()
+    assert sandbox.wait_for("export_progress", 1, 30 * SLOW, answered=True)
+
+    other = mounts(sandbox.url, (boots["there"], BOOT))
+    same = mounts(sandbox.url, (boots["here"], BOOT))
+    for survey in sorted(path.name for path in (other.path / "surveys").glob("SV_*"))[:3]:
+        (other.path / "surveys" / survey / "survey.json").read_bytes()
+        (same.path / "surveys" / survey / "schema.json").read_bytes()
+        assert (jobs_known_to(begun), jobs_known_to(same), jobs_known_to(other)) == (1, 1, 0)
+    sandbox.release_jobs()
+    reader.join()
+    names = {path.name for path in state.glob("limits*")}
+    assert names == {f"limits-{path.read_text().strip()}" for path in boots.values()} | {"limits-y0ung"}

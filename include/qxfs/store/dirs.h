@@ -8,7 +8,7 @@
  *                                   names/surveys          who has had which name
  *                                   notes.lock             of those who change what stands there
  *                                   journal.db, spool/ …   see journal.h
- *                                   limits                 api/'s: what all mounts have in use
+ *                                   limits-BOOT            api/'s: what all mounts have in use
  *
  * All folders 0700, files 0600, refused otherwise. A cache of another version is emptied; a state
  * of a newer version is refused. Threads: opened once; the fds are read by any thread.
