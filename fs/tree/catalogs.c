@@ -128,20 +128,22 @@ int tree_set_list(struct tree *t, struct list *list)
 }
 
 /* Lock held; NULL: nobody knows that object. */
-static int64_t *retry_at(struct tree *t, enum list_id id, const char *of)
+static struct list_rest *rest_of(struct tree *t, enum list_id id, const char *of)
 {
 	if (!of[0])
-		return &t->list_retry_ms[id];
+		return &t->rests[id];
 	struct place *p = place_find(t, home_of(id), of);
-	return p ? &p->list_retry_ms : NULL;
+	return p ? &p->rest : NULL;
 }
 
 void tree_list_failed(struct tree *t, enum list_id id, const char *of)
 {
+	bool away = !client_is_reachable(t->config.client); /* who waited no longer was not told */
+
 	pthread_mutex_lock(&t->lock);
-	int64_t *retry_ms = retry_at(t, id, of);
-	if (retry_ms)
-		*retry_ms = sys_now_ms() + LIST_RETRY_MS;
+	struct list_rest *rest = rest_of(t, id, of);
+	if (rest)
+		*rest = (struct list_rest){ sys_now_ms() + LIST_RETRY_MS, away };
 	pthread_mutex_unlock(&t->lock);
 }
 
@@ -151,10 +153,10 @@ bool tree_list_is_fresh(struct tree *t, const struct catalog *c)
 	if (!c)
 		return false;
 	pthread_mutex_lock(&t->lock);
-	const int64_t *retry_ms = retry_at(t, c->list->id, c->list->of);
-	bool retry_later = retry_ms && sys_now_ms() < *retry_ms;
+	const struct list_rest *rest = rest_of(t, c->list->id, c->list->of);
+	bool rests = rest && sys_now_ms() < rest->until_ms &&
+	             !(rest->away && client_is_reachable(t->config.client));
 	pthread_mutex_unlock(&t->lock);
-	if (retry_later)
-		return true;
-	return c->list->fetched_s <= now_s + 5 && now_s - c->list->fetched_s < t->config.fresh_s;
+	return rests ||
+	       (c->list->fetched_s <= now_s + 5 && now_s - c->list->fetched_s < t->config.fresh_s);
 }

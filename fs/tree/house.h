@@ -29,6 +29,12 @@ struct text {
 	char bytes[];
 };
 
+/* A list's refresh failed: the old one does for a while. */
+struct list_rest {
+	int64_t until_ms; /* 0: it has not */
+	bool away;        /* the network was: until it is there again */
+};
+
 struct place {
 	struct place *next; /* in its hash chain */
 	const struct node_row *row;
@@ -59,8 +65,8 @@ struct place {
 	/* the folder of a list that belongs to an object */
 	struct catalog *catalog; /* NULL: never fetched */
 	bool loaded;             /* the disk was asked for it */
-	int64_t list_retry_ms;   /* its refresh failed: the old one does until then */
-	bool noted;              /* a folder whose name is a request: that it was opened */
+	struct list_rest rest;
+	bool noted; /* a folder whose name is a request: that it was opened */
 };
 
 struct node {
@@ -118,7 +124,7 @@ struct tree {
 	struct entry_op *entry_ops;
 	struct handle *handles; /* open ones: a lazy unmount may never close them */
 	bool stopping;
-	int64_t list_retry_ms[LIST_N_]; /* a refresh failed: the old one does until then */
+	struct list_rest rests[LIST_N_];
 	pthread_cond_t no_ops;
 };
 

@@ -190,7 +190,7 @@ static void list_done(struct list_want *w, struct list *list, const struct qx_fa
 	bool former_does = err != -EACCES && err != -ECANCELED;
 	if (!list && former_does)
 		tree_list_failed(t, w->id, w->of);
-	if (!list && fail->unreachable)
+	if (!list)
 		client_look(t->config.client);
 	struct catalog *c = tree_catalog(t, w->id, w->of);
 	if (c && former_does)

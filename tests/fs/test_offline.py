@@ -71,6 +71,19 @@ def test_what_was_served_old_is_new_within_seconds_of_the_return(sandbox, mounts
     until(lambda: len(os.listdir(people_of)) == len(names) + 1, 5, "the new listing")
 
 
+@pytest.mark.parametrize("folder_of", ["surveys", f"surveys/{SURVEY}/filters"])
+def test_a_list_that_was_served_old_is_new_within_seconds_of_the_return(sandbox, mounts, until, folder_of):
+    mount = mounts(sandbox, "fresh=0")
+    names = os.listdir(mount.path / folder_of)
+    sandbox.pause("refuse")
+    assert sorted(os.listdir(mount.path / folder_of)) == sorted(names)
+    sandbox.resume()
+    until(lambda: mount.status()["reachable"], 10, "the return")
+    sandbox.reset_stats()
+    os.listdir(mount.path / folder_of)
+    assert sandbox.count("surveys" if folder_of == "surveys" else "filters") == 1
+
+
 def test_an_import_goes_out_when_anything_shows_that_the_network_is_back(sandbox, mounts, until):
     mount = mounts(sandbox, "import_delay=0")
     os.listdir(mount.path / "mailinglists")
