@@ -204,18 +204,21 @@ int sys_read_file_at(int dirfd, const char *name, size_t max, struct buf *out)
 	return r;
 }
 
-bool sys_begin_alike(int a, int b, uint64_t length)
+int sys_begin_alike(int a, int b, uint64_t length)
 {
 	char x[4096], y[sizeof(x)];
 
 	for (uint64_t at = 0; at < length;) {
 		size_t want = length - at < sizeof(x) ? (size_t)(length - at) : sizeof(x);
-		if (pread(a, x, want, (off_t)at) != (ssize_t)want ||
-		    pread(b, y, want, (off_t)at) != (ssize_t)want || memcmp(x, y, want) != 0)
-			return false;
+		ssize_t got_a = pread(a, x, want, (off_t)at);
+		ssize_t got_b = got_a < 0 ? -1 : pread(b, y, want, (off_t)at);
+		if (got_b < 0)
+			return -errno;
+		if (got_a != (ssize_t)want || got_b != (ssize_t)want || memcmp(x, y, want) != 0)
+			return 0;
 		at += want;
 	}
-	return true;
+	return 1;
 }
 
 int sys_write_all(int fd, const void *bytes, size_t len)

@@ -214,7 +214,7 @@ static int judge_table(struct judge *j, uint64_t *ret_from)
 		return r;
 	if (j->date_column == SIZE_MAX || j->id_column == SIZE_MAX)
 		return refuse(j, "the columns that tell what is new are missing");
-	if (f->old_length < *ret_from || !sys_begin_alike(f->old_fd, f->new_fd, *ret_from))
+	if (f->old_length < *ret_from || sys_begin_alike(f->old_fd, f->new_fd, *ret_from) <= 0)
 		return refuse(j, "the headings are others now");
 	if (f->old_length > *ret_from) {
 		r = read_tail(f, *ret_from, &t);

@@ -259,7 +259,11 @@ static int take_heading(struct split_text *t, struct scan *s)
 		t->head = len;
 		return copy(t, s->fd, 0, len, s->fail);
 	}
-	if (len == t->head && sys_begin_alike(t->out.fd, s->fd, len))
+	int r = len == t->head ? sys_begin_alike(t->out.fd, s->fd, len) : 0;
+	if (r < 0)
+		return fail_set(s->fail, -r, "a part cannot be read from the cache: %s",
+		                strerror(-r));
+	if (r > 0)
 		return 0;
 	return fail_set(s->fail, ESTALE,
 	                "the headings of its parts differ: the survey was edited while they were "

@@ -1,5 +1,6 @@
 /* check_split.c: windows of time, what each is asked for with, and rows that become one file. */
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -531,6 +532,23 @@ static void test_it_is_bounded(void **state)
 	split_text_clear(&t);
 }
 
+static void test_a_disk_that_cannot_be_read_is_no_edited_survey(void **state)
+{
+	struct split_text t = begin(ROWS_CSV);
+	char path[64];
+
+	(void)state;
+	assert_int_equal(add(&t, HEAD A), 0);
+	int whole = t.out.fd;
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", whole);
+	t.out.fd = open(path, O_WRONLY | O_CLOEXEC); /* reading it fails */
+	assert_true(t.out.fd >= 0);
+	assert_int_equal(add(&t, HEAD B), -EBADF);
+	close(t.out.fd);
+	t.out.fd = whole;
+	split_text_clear(&t);
+}
+
 static void test_dates_of_responses(void **state)
 {
 	static const char text[] =
@@ -574,6 +592,7 @@ int main(void)
 		cmocka_unit_test(test_objects_on_lines),
 		cmocka_unit_test(test_what_is_no_part),
 		cmocka_unit_test(test_it_is_bounded),
+		cmocka_unit_test(test_a_disk_that_cannot_be_read_is_no_edited_survey),
 		cmocka_unit_test(test_dates_of_responses),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -211,6 +211,23 @@ static void test_a_lock_belongs_to_the_open_file(void **state)
 	assert_int_equal(sys_lock_fd(b, true), -EAGAIN);
 }
 
+static void test_how_files_begin(void **state)
+{
+	(void)state;
+	assert_int_equal(sys_write_file_at(root_fd, "short", "abc", 3), 0);
+	assert_int_equal(sys_write_file_at(root_fd, "long", "abcd", 4), 0);
+	qx_auto_fd a = openat(root_fd, "short", O_RDONLY | O_CLOEXEC);
+	qx_auto_fd b = openat(root_fd, "long", O_RDONLY | O_CLOEXEC);
+	qx_auto_fd unreadable = openat(root_fd, "long", O_WRONLY | O_CLOEXEC);
+	assert_int_equal(sys_begin_alike(a, b, 3), 1);
+	assert_int_equal(sys_begin_alike(a, b, 4), 0);
+	assert_int_equal(pwrite(unreadable, "B", 1, 1), 1);
+	assert_int_equal(sys_begin_alike(a, b, 1), 1);
+	assert_int_equal(sys_begin_alike(a, b, 3), 0);
+	assert_int_equal(sys_begin_alike(a, unreadable, 3), -EBADF);
+	assert_int_equal(sys_begin_alike(unreadable, a, 3), -EBADF);
+}
+
 static void test_a_stolen_fd_is_not_closed(void **state)
 {
 	(void)state;
@@ -429,6 +446,7 @@ int main(void)
 		cmocka_unit_test(test_a_failed_publication_leaves_nothing),
 		cmocka_unit_test(test_a_file_is_read_up_to_its_limit),
 		cmocka_unit_test(test_a_lock_belongs_to_the_open_file),
+		cmocka_unit_test(test_how_files_begin),
 		cmocka_unit_test(test_a_stolen_fd_is_not_closed),
 		cmocka_unit_test(test_times_are_read_and_written),
 		cmocka_unit_test(test_what_is_no_time_is_refused),

@@ -61,8 +61,9 @@ int sys_read_file_at(int dirfd, const char *name, size_t max, struct buf *out);
 int sys_write_file_at(int dirfd, const char *name, const void *bytes, size_t len);
 /* write(2) until all is written. */
 int sys_write_all(int fd, const void *bytes, size_t len);
-/* Do two files begin with the same bytes? Also false when they cannot be read so far. */
-bool sys_begin_alike(int a, int b, uint64_t length);
+/* Do two files begin with the same bytes? 1; 0: no, or one of them ends before; or what the disk
+ * said, negative. */
+int sys_begin_alike(int a, int b, uint64_t length);
 /* Takes an open-file-description lock over the whole file without waiting; -EAGAIN when it is held.
  */
 int sys_lock_fd(int fd, bool exclusive);
