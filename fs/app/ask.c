@@ -1,7 +1,7 @@
 /* ask.c: a question to the daemon of a mount. */
 #include "ask.h"
 
-#include "shell.h"
+#include "child.h"
 #include "spot.h"
 
 #include <qxfs/base/sys.h>
@@ -68,12 +68,18 @@ static int read_answer(const char *mountpoint, enum control_verb verb, const cha
 	return r;
 }
 
+struct question {
+	const char *mountpoint, *path;
+	enum control_verb verb;
+};
+
 /* Sends an error number, then the answer. */
-static void asking(int out_fd, const char *mountpoint, enum control_verb verb, const char *path)
+static void asking(int out_fd, const void *arg)
 {
+	const struct question *q = arg;
 	struct buf answer = { 0 };
 
-	int r = read_answer(mountpoint, verb, path, &answer);
+	int r = read_answer(q->mountpoint, q->verb, q->path, &answer);
 	if (sys_write_all(out_fd, &r, sizeof(r)) == 0 && r == 0)
 		(void)sys_write_all(out_fd, buf_text(&answer), answer.len); /* cut: seen there */
 	buf_done(&answer);
@@ -106,23 +112,15 @@ static int read_all(int fd, struct buf *out)
 static int ask_in_child(const char *mountpoint, enum control_verb verb, const char *path,
                         struct buf *out)
 {
+	const struct question q = { mountpoint, path, verb };
 	struct buf bytes = { 0 };
-	int ends[2];
-	int r;
+	struct child child;
+	int r = child_begin(&child, asking, &q);
 
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		return -errno;
-	pid_t child = fork();
-	if (child == 0) {
-		close(ends[0]);
-		asking(ends[1], mountpoint, verb, path);
-		_exit(0);
-	}
-	close(ends[1]);
-	int told = child < 0 ? -errno : read_all(ends[0], &bytes);
-	close(ends[0]);
-	if (child > 0)
-		(void)shell_wait(child, true, false); /* it has ended, or hangs */
+	if (r < 0)
+		return r;
+	int told = read_all(child.fd, &bytes);
+	child_end(&child);
 	if (told < 0 || buf_failed(&bytes) || bytes.len < sizeof(r)) {
 		buf_done(&bytes);
 		return told < 0 ? told : -EIO;

@@ -1,6 +1,7 @@
 /* doctor_account.c: qxfs doctor: whose account it would be, and whether the service gives it. */
 #include "doctor.h"
-#include "shell.h"
+
+#include "child.h"
 
 #include <qxfs/api/client.h>
 #include <qxfs/base/secret.h>
@@ -270,26 +271,24 @@ static int64_t read_all(const char *path)
 	return n < 0 ? -errno : all;
 }
 
+static void reading(int out_fd, const void *path)
+{
+	int64_t got = read_all(path);
+	(void)sys_write_all(out_fd, &got, sizeof(got));
+}
+
 static int64_t read_in_child(const char *path)
 {
 	int64_t got = -ETIMEDOUT;
-	int ends[2];
+	struct child child;
 
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		return -errno;
-	pid_t child = fork();
-	if (child == 0) {
-		got = read_all(path);
-		_exit(sys_write_all(ends[1], &got, sizeof(got)) < 0);
-	}
-	close(ends[1]);
-	struct pollfd end = { .fd = ends[0], .events = POLLIN };
-	if (child < 0 ||
-	    (poll(&end, 1, READ_MS) == 1 && read(ends[0], &got, sizeof(got)) != sizeof(got)))
+	int r = child_begin(&child, reading, path);
+	if (r < 0)
+		return r;
+	struct pollfd end = { .fd = child.fd, .events = POLLIN };
+	if (poll(&end, 1, READ_MS) == 1 && read(child.fd, &got, sizeof(got)) != sizeof(got))
 		got = -EIO;
-	close(ends[0]);
-	if (child > 0)
-		(void)shell_wait(child, true, false); /* it has ended, or waits in vain */
+	child_end(&child);
 	return got;
 }
 

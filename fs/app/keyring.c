@@ -2,15 +2,14 @@
  * letter, then what was found. */
 #include "keyring.h"
 
+#include "child.h"
 #include "keyring_service.h"
 #include "line.h"
-#include "shell.h"
 
 #include <qxfs/base/secret.h>
 #include <qxfs/base/sys.h>
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,19 +17,10 @@
 
 #define PATIENCE_MS 30000
 
-/* GLib's own words, should it have any, are no answer of ours. */
-static void be_silent(void)
+static void answer(int fd, const void *arg)
 {
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-
-	for (int fd = 0; null >= 0 && fd <= 2; fd++)
-		(void)dup2(null, fd);
-}
-
-static void answer(const struct keyring_question *q, int fd)
-{
+	const struct keyring_question *q = arg;
 	char *found = NULL;
-	be_silent();
 	char letter = (char)keyring_ask(q, &found);
 	(void)sys_write_all(fd, &letter, 1); /* a parent that is gone needs nothing */
 	if (found)
@@ -41,22 +31,14 @@ static void answer(const struct keyring_question *q, int fd)
 /* The letter and what was found, "" if nothing; line is to be wiped. -errno. */
 static int ask(const struct keyring_question *q, char line[LINE_SIZE])
 {
-	int ends[2];
+	struct child child;
 
 	line[0] = '\0';
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		return -errno;
-	pid_t child = fork();
-	if (child == 0) {
-		close(ends[0]);
-		answer(q, ends[1]);
-		_exit(0);
-	}
-	close(ends[1]);
-	int r = child < 0 ? -errno : line_read(ends[0], line, sys_now_ms() + PATIENCE_MS);
-	close(ends[0]);
-	if (child > 0)
-		(void)shell_wait(child, r < 0, false);
+	int r = child_begin(&child, answer, q);
+	if (r < 0)
+		return r;
+	r = line_read(child.fd, line, sys_now_ms() + PATIENCE_MS);
+	child_end(&child);
 	return r;
 }
 

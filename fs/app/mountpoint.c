@@ -1,6 +1,7 @@
 /* mountpoint.c: the folder that is mounted on. */
 #include "mountpoint.h"
 
+#include "child.h"
 #include "mounts.h"
 #include "say.h"
 
@@ -11,13 +12,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/pidfd.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/wait.h>
@@ -116,27 +115,26 @@ static bool says_dead(const char *mountpoint)
 	return statfs(mountpoint, &fs) < 0 && (errno == ENOTCONN || errno == ECONNABORTED);
 }
 
+static void looking(int out_fd, const void *mountpoint)
+{
+	if (says_dead(mountpoint))
+		(void)sys_write_all(out_fd, "", 1);
+}
+
 bool mountpoint_is_dead(const char *mountpoint)
 {
-	struct pollfd ended = { .events = POLLIN };
-	int status = 0;
+	struct child child;
+	char dead;
 
-	/* In a process of its own: a daemon that hangs is not dead, and would take us along. */
-	pid_t child = fork();
-	if (child < 0)
+	/* A daemon that hangs is not dead, and would take us along. */
+	if (child_begin(&child, looking, mountpoint) < 0)
 		return says_dead(mountpoint);
-	if (child == 0)
-		_exit(says_dead(mountpoint));
-	ended.fd = pidfd_open(child, 0);
-	if (ended.fd >= 0) {
-		while (poll(&ended, 1, PATIENCE_MS) < 0 && errno == EINTR)
-			;
-		(void)kill(child, SIGKILL); /* it has ended, or hangs */
-		close(ended.fd);
-	}
-	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+	struct pollfd end = { .fd = child.fd, .events = POLLIN };
+	while (poll(&end, 1, PATIENCE_MS) < 0 && errno == EINTR)
 		;
-	return WIFEXITED(status) && WEXITSTATUS(status) == 1;
+	bool is = (end.revents & POLLIN) && read(child.fd, &dead, 1) == 1;
+	child_end(&child);
+	return is;
 }
 
 static int busy(const char *mountpoint, struct qx_fail *fail)

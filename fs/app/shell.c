@@ -3,13 +3,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#define KILLED_MS 2000
 
 static int set_files(const struct shell *s, posix_spawn_file_actions_t *actions)
 {
@@ -87,12 +91,26 @@ int shell_spawn(const struct shell *s, pid_t *ret)
 	return -err;
 }
 
+static bool ends_soon(pid_t pid)
+{
+	struct pollfd end = { .fd = pidfd_open(pid, 0), .events = POLLIN };
+	int n = 1;
+
+	while (end.fd >= 0 && (n = poll(&end, 1, KILLED_MS)) < 0 && errno == EINTR)
+		;
+	if (end.fd >= 0)
+		close(end.fd);
+	return n != 0;
+}
+
 int shell_wait(pid_t pid, bool kill_first, bool apart)
 {
 	int status = 0;
 
 	if (kill_first)
 		(void)kill(apart ? -pid : pid, SIGKILL);
+	if (kill_first && !ends_soon(pid))
+		return SIGKILL;
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
 	return status;

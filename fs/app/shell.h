@@ -24,7 +24,8 @@ struct shell {
 int shell_copy_env(const char *const names[], size_t n, char *ret[]);
 /* 0 or a negative errno. The caller waits for *ret_pid, by that number: there is no SIGCHLD. */
 int shell_spawn(const struct shell *s, pid_t *ret_pid);
-/* waitpid; after SIGKILL if `kill_first`, of the group if `apart`. Returns its status. */
+/* waitpid; after SIGKILL if `kill_first`, of the group if `apart`. Returns its status. One that not
+ * even that ends, for a file system does not answer it, is left to itself after two seconds. */
 int shell_wait(pid_t pid, bool kill_first, bool apart);
 
 #endif

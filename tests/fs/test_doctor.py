@@ -1,5 +1,7 @@
 """qxfs doctor: each check with what it is there to find, provoked (README.md, "Commands")."""
 
+import concurrent.futures
+import errno
 import json
 import os
 import pathlib
@@ -11,6 +13,7 @@ from email.utils import formatdate
 import pytest
 
 from common import QXFS
+from control import SLOW
 from imports import EMPTY
 
 CHECKS = ["fuse", "timeout", "mounts", "config", "sharing", "cache", "state", "disk", "token", "service", "clock",
@@ -258,6 +261,22 @@ def test_a_mount_that_does_not_answer(sandbox, mounts):
                 os.listdir(mount.path)
     finally:
         os.kill(mount.pid, signal.SIGCONT)
+
+
+def test_a_read_that_nothing_ends_is_given_up(sandbox, mounts):
+    """What the daemon has taken and does not answer, no signal ends: not even SIGKILL of who reads."""
+    mount = mounts(sandbox)
+    sandbox.hold("whoami")
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        doctors = pool.submit(doctor, mount, mount.path)
+        assert sandbox.wait_held("whoami", 1, 30 * SLOW)
+        os.kill(mount.pid, signal.SIGSTOP)
+        try:
+            told = doctors.result(60 * SLOW)  # it waits for 20 s, and for 2 s more
+        finally:
+            os.kill(mount.pid, signal.SIGCONT)
+            sandbox.release()
+    assert told["read"] == "fault" and told.says("read", "whoami.json", os.strerror(errno.ETIMEDOUT))
 
 
 def test_a_mount_whose_daemon_is_gone(sandbox, mounts):
