@@ -3,6 +3,7 @@
 #include "append.h"
 
 #include "job.h"
+#include "lag.h"
 
 #include <errno.h>
 #include <string.h>
@@ -100,6 +101,8 @@ const char *append_hindrance(const struct append_case *c)
 
 int64_t append_most(const struct gen_facts *old, const struct gen_facts *now)
 {
+	if (old->rows >= 0)
+		return now->counts[AUDITABLE] + now->counts[GENERATED] - old->rows;
 	return now->counts[AUDITABLE] - old->counts[AUDITABLE] + now->counts[GENERATED] -
 	       old->counts[GENERATED];
 }
@@ -139,7 +142,11 @@ static int append(struct job *job)
 	int r = append_judge(&files, &found, &job->disk_fail);
 	if (r < 0)
 		return r;
-	append_counts(&job->old->facts, &job->facts, found.rows, facts.counts);
+	if (job->old->facts.rows < 0)
+		append_counts(&job->old->facts, &job->facts, found.rows, facts.counts);
+	else
+		facts.rows = job->old->facts.rows + found.rows;
+	lag_note(&facts, &job->old->facts);
 	facts.took_ms = sys_now_ms() - job->started_ms;
 	facts.split = job->old->facts.split;
 	return draft_append(job->draft, job->old, found.from, job->unpacked.length, &facts,

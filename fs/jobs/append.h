@@ -2,15 +2,12 @@
 #ifndef QXFS_JOBS_APPEND_H
 #define QXFS_JOBS_APPEND_H
 
-#include <qxfs/jobs/jobs.h>
+#include "survey.h"
 
 #define APPEND_TOKEN_S \
 	(7 * 86400 - 3600) /* a token lives for a week (API.md 3.6); clocks differ \
 	                    */
 #define APPEND_FULL_S 86400
-
-/* Of a survey's counts. */
-enum { AUDITABLE, GENERATED, DELETED };
 
 /* What is known before the POST. Parameters need no condition: other ones are another cache key. */
 struct append_case {
@@ -23,9 +20,11 @@ struct append_case {
 /* NULL: only what is new may be asked for; else why not, in words for the log. */
 const char *append_hindrance(const struct append_case *c);
 
-/* How many responses came between two readings of the counts. */
+/* How many responses are counted now that are not in the old file, or, if its rows were not
+ * counted, that came between two readings of the counts. */
 int64_t append_most(const struct gen_facts *old, const struct gen_facts *now);
-/* The counts of the old ones and `rows` more; never over those of `now`. */
+/* The counts of the old ones and `rows` more; never over those of `now`. For files whose rows were
+ * not counted: it asks again for what lags behind. */
 void append_counts(const struct gen_facts *old, const struct gen_facts *now, int64_t rows,
                    int64_t ret[FACTS_COUNTS]);
 

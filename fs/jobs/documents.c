@@ -69,14 +69,6 @@ void survey_note(const struct survey_seen *seen, struct gen_facts *ret)
 		strncpy(ret->last_modified, seen->last_modified, sizeof(ret->last_modified) - 1);
 }
 
-bool survey_is_as_in(const struct gen_facts *was, const struct survey_seen *seen)
-{
-	struct gen_facts now;
-	survey_note(seen, &now);
-	return was->counts[0] >= 0 && memcmp(was->counts, now.counts, sizeof(now.counts)) == 0 &&
-	       strcmp(was->last_modified, now.last_modified) == 0;
-}
-
 /* Pool: reads the envelope once more, whole, for its few facts. */
 static struct json *read_envelope(int fd)
 {

@@ -1,10 +1,10 @@
 /* exports.c: the survey's responses: check, start, poll, fetch. Facts of the service: API.md 3.1.
  *
  * The counts that the generation remembers are read before the POST: an export may hold more than
- * they say, never less, so "unchanged" is never said of a file that lacks a row. A job that
- * vanishes is started once more. Nothing is asked again for ever: a poll that shows no movement for
- * job_timeout ends it. Of what grows only the new responses are asked for, when append.c has
- * nothing against it; whatever becomes of that, all of them are asked for next. */
+ * they say, and it may lag behind them (lag.c). A job that vanishes is started once more. Nothing
+ * is asked again for ever: a poll that shows no movement for job_timeout ends it. Of what grows
+ * only the new responses are asked for, when append.c has nothing against it; whatever becomes of
+ * that, all of them are asked for next. */
 #include "append.h"
 #include "job.h"
 #include "survey.h"

@@ -4,6 +4,7 @@
  * for bytes; when both are taken, or when the transport had to begin again, it is unpacked once it
  * is whole. A damaged download is fetched once more, then it is an error. */
 #include "job.h"
+#include "lag.h"
 #include "outside.h"
 
 #include <errno.h>
@@ -85,6 +86,10 @@ static void publish(struct job *job)
 		(void)outside_count(draft_data_fd(job->draft), job->unpacked.length, recipe->from_s,
 		                    recipe->to_s, job->facts.outside);
 	job->facts.took_ms = sys_now_ms() - job->started_ms;
+	if (recipe->whole) {
+		job->facts.rows = job->unpacked.rows;
+		lag_note(&job->facts, job->old ? &job->old->facts : NULL);
+	}
 	if (same)
 		job->disk_err = cache_renew(cache, job->old,
 		                            job->looking ? job->old->mtime_s : job->mtime_s);

@@ -70,6 +70,7 @@ static struct job *new_job(struct jobs *j, const struct want *w)
 	job->started_ms = job->moved_ms = sys_now_ms();
 	for (int i = 0; i < FACTS_COUNTS; i++)
 		job->facts.counts[i] = -1;
+	job->facts.rows = -1;
 	for (int i = 0; i < OUTSIDE_DATES; i++)
 		job->facts.outside[i] = -1;
 	job->facts.exported_s = sys_wall_s();

@@ -46,6 +46,7 @@ static void add_recipe(struct buf *out, const struct recipe *r)
 	add_int(out, "logged", r->logged);
 	add_int(out, "check", r->check);
 	add_int(out, "rows", r->rows);
+	add_int(out, "whole", r->whole);
 	add_int(out, "grows", r->grows);
 	add_int(out, "utf16", r->utf16);
 	add_int(out, "bom", r->bom);
@@ -176,6 +177,7 @@ int record_want(const struct json *j, struct want *ret)
 			.args = { survey },
 			.body = json_str(j, "body"),
 			.logged = (int)int_or(j, "logged", 0),
+			.whole = int_or(j, "whole", 0) == 1,
 			.grows = int_or(j, "grows", 0) == 1,
 			.utf16 = int_or(j, "utf16", 0) == 1,
 			.bom = int_or(j, "bom", 0) == 1,

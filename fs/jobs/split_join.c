@@ -135,7 +135,9 @@ static void finish(struct job *job)
 		return;
 	}
 	settle_counts(job);
-	job->unpacked = (struct unpacked){ .length = s->text.out.length, .crc = s->text.out.crc };
+	job->unpacked = (struct unpacked){ .length = s->text.out.length,
+		                           .crc = s->text.out.crc,
+		                           .rows = s->text.rows };
 	plan_settle(&s->plan, s->bytes, s->most);
 	job->facts.split = (struct facts_split){
 		.n = s->plan.n,

@@ -4,6 +4,9 @@
 
 #include <qxfs/jobs/jobs.h>
 
+/* Its counts. */
+enum { AUDITABLE, GENERATED, DELETED };
+
 /* Numbers -1 and texts NULL where it says nothing. */
 void survey_read(const struct json *envelope, struct survey_seen *ret);
 /* Its counts and its date into the facts. */

@@ -76,6 +76,10 @@ static int facts_text(const struct facts *f, struct buf *out)
 	buf_addf(out, ",\n\"data\":\"%s\",\n\"length\":%" PRIu64 ",\n\"crc\":%" PRIu64,
 	         f->data_name, f->length, f->crc);
 	gen_facts_add(&f->gen, out);
+	if (f->gen.rows >= 0)
+		buf_addf(out, ",\n\"rows\":%" PRId64, f->gen.rows);
+	if (f->gen.since_s)
+		buf_addf(out, ",\n\"since_s\":%" PRId64, f->gen.since_s);
 	if (f->gen.outside[OUTSIDE_RECORDED] >= 0)
 		buf_addf(out, ",\n\"outside_recorded\":%" PRId64, f->gen.outside[OUTSIDE_RECORDED]);
 	if (f->gen.outside[OUTSIDE_STARTED] >= 0)
@@ -209,6 +213,10 @@ static int read_members(const struct json *j, const char *hash, struct facts *f)
 		return -EBADMSG;
 	if (!json_int(j, "polled_ms", &f->gen.polled_ms) || f->gen.polled_ms < 0)
 		f->gen.polled_ms = 0;
+	if (!json_int(j, "rows", &f->gen.rows) || f->gen.rows < 0)
+		f->gen.rows = -1;
+	if (!json_int(j, "since_s", &f->gen.since_s))
+		f->gen.since_s = 0;
 	if (!json_int(j, "outside_recorded", &f->gen.outside[OUTSIDE_RECORDED]))
 		f->gen.outside[OUTSIDE_RECORDED] = -1;
 	if (!json_int(j, "outside_started", &f->gen.outside[OUTSIDE_STARTED]))

@@ -24,6 +24,7 @@
 #include <zlib.h>
 
 #include "bom.h"
+#include "count.h"
 #include "join.h"
 #include "utf16.h"
 
@@ -128,11 +129,12 @@ struct stream {
 	struct unpacked came;   /* the present entry's bytes: what its directory must tell */
 	struct unpacked *files; /* of those that have ended */
 	size_t n_files;
-	struct sink out;      /* of them all */
-	struct utf16 *utf16;  /* NULL: they are written as they come */
-	struct join join;     /* in use if the job allows several */
-	struct bom bom;       /* in use if the job wants one */
-	struct qx_fail *fail; /* of write_piece */
+	struct sink out;       /* of them all */
+	struct utf16 *utf16;   /* NULL: they are written as they come */
+	struct join join;      /* in use if the job allows several */
+	struct bom bom;        /* in use if the job wants one */
+	struct row_count rows; /* of all that is written */
+	struct qx_fail *fail;  /* of write_piece */
 	unsigned char piece[PIECE];
 };
 
@@ -175,6 +177,7 @@ static int complain(const struct stream *s, struct qx_fail *fail)
 static int write_piece(void *arg, const void *bytes, size_t len)
 {
 	struct stream *s = arg;
+	count_feed(&s->rows, bytes, len);
 	return sink_write(&s->out, bytes, len, s->fail);
 }
 
@@ -467,6 +470,7 @@ int unpack_run(const struct unpack_job *job, struct unpacked *ret, struct qx_fai
 		                .too_large = "it unpacks to",
 		                .room = job->room,
 		                .arg = job->arg };
+	s->rows.as = job->rows;
 	s->bom = (struct bom){ .sink = write_piece, .arg = s };
 	s->join = (struct join){ .rows_as = job->rows, .sink = write_joined, .arg = s };
 	r = unpack_stream(s, fail);
@@ -475,7 +479,9 @@ int unpack_run(const struct unpack_job *job, struct unpacked *ret, struct qx_fai
 	if (r == 0)
 		r = verify(s, fail);
 	if (r == 0)
-		*ret = (struct unpacked){ .length = s->out.length, .crc = s->out.crc };
+		*ret = (struct unpacked){ .length = s->out.length,
+			                  .crc = s->out.crc,
+			                  .rows = count_rows(&s->rows) };
 	utf16_free(s->utf16);
 	join_done(&s->join);
 	free(s->files);

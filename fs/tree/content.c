@@ -56,13 +56,13 @@ bool content_is_always_new(const struct node_row *row, const char *arg)
 	return hole == HOLE_WITH && arg_part(arg, 1, name) && span_is_uncounted(name);
 }
 
-/* Not in dates/ and with/: what is new in the survey need not be in them. */
-static bool grows(const struct node_row *row)
+/* All finished responses: not in dates/, with/ and filters/. */
+static bool is_whole(const struct node_row *row)
 {
 	enum hole hole = node_row(row->parent)->hole;
 
-	return row->source.form->flags & FORM_GROWS && hole != HOLE_DATES && hole != HOLE_WITH &&
-	       hole != HOLE_FILTER;
+	return !(row->source.form->flags & FORM_UNFINISHED) && hole != HOLE_DATES &&
+	       hole != HOLE_WITH && hole != HOLE_FILTER;
 }
 
 static int make_export(struct tree *t, const struct node_row *row, const char *arg,
@@ -80,7 +80,8 @@ static int make_export(struct tree *t, const struct node_row *row, const char *a
 	c->recipe.body = buf_text(&c->body);
 	c->recipe.utf16 = form->flags & FORM_UTF16;
 	c->recipe.rows = form->rows;
-	c->recipe.grows = grows(row);
+	c->recipe.whole = is_whole(row);
+	c->recipe.grows = c->recipe.whole && form->flags & FORM_GROWS;
 	if (node_row(row->parent)->hole == HOLE_DATES && form->rows == ROWS_CSV)
 		c->recipe.has_span =
 			span_of(c->parts[1], t->zone, &c->recipe.from_s, &c->recipe.to_s) == 0;

@@ -9,6 +9,7 @@ import time
 import pytest
 
 from common import read_all, responses
+from control import SLOW
 
 SMALL = "SV_demoSmall000014"
 CUSTOMERS = "SV_demoCustomers02"
@@ -18,6 +19,11 @@ FORMS = {
     "responses.tsv": {"format": "tsv"},
     "responses.labels.tsv": {"format": "tsv", "useLabels": True},
     "responses.ndjson": {"format": "ndjson"},
+}
+
+
+OTHERS = {
+    "responses.json": {"format": "json"},
 }
 
 
@@ -37,7 +43,7 @@ def sent(sandbox):
 
 
 def full(sandbox, survey, form):
-    data = sandbox.entry(survey, **FORMS[form])
+    data = sandbox.entry(survey, **(FORMS | OTHERS)[form])
     return data.decode("utf-16").encode() if "tsv" in form else data
 
 
@@ -156,6 +162,53 @@ def test_what_the_service_has_not_exported_yet_comes_later(sandbox, mounts, refr
     assert (data, asked) == (whole, ["new"])
     data, asked = refresh(path)
     assert (data, asked) == (whole, [])
+
+
+@pytest.mark.parametrize("name", ["responses.csv", "responses.json", "responses.ndjson"])
+def test_a_first_export_that_lagged_behind_the_survey_is_made_good(sandbox, mounts, refresh, name):
+    """A survey's last answers would be missing for good: its counts do not move any more."""
+    sandbox.settings(export_lag=3600.0)
+    sandbox.append(SMALL, 2)
+    mount = mounts(sandbox, "fresh=1")
+    path = responses(mount, SMALL).with_name(name)
+    lacking = read_all(path)
+    sandbox.settings(export_lag=0.0)
+    whole = full(sandbox, SMALL, name)
+    assert len(lacking) < len(whole)
+    data, asked = refresh(path)
+    assert data == whole and asked == ["all" if name == "responses.json" else "new"]
+    data, asked = refresh(path)
+    assert (data, asked) == (whole, [])
+
+
+@pytest.mark.parametrize("name", ["responses.csv", "responses.json"])
+def test_an_export_of_a_changed_survey_that_lagged_is_made_good(sandbox, mounts, refresh, name):
+    mount = mounts(sandbox, "fresh=1")
+    path = responses(mount, SMALL).with_name(name)
+    read_all(path)
+    sandbox.settings(export_lag=3600.0)
+    sandbox.append(SMALL, 2)
+    lacking, asked = refresh(path)
+    whole = full(sandbox, SMALL, name)
+    assert len(asked) >= 1 and len(lacking) < len(whole)
+    sandbox.settings(export_lag=0.0)
+    data, asked = refresh(path)
+    assert data == whole and len(asked) == 1
+
+
+def test_a_response_that_came_behind_the_count_costs_no_export(sandbox, mounts, refresh):
+    """It was counted after the check and before the export: the file has it."""
+    mount = mounts(sandbox, "fresh=1")
+    path = responses(mount, SMALL)
+    sandbox.hold("export_start")
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        reader = pool.submit(read_all, path)
+        assert sandbox.wait_held("export_start")
+        sandbox.append(SMALL, 1)
+        sandbox.release()
+        assert reader.result(30 * SLOW) == full(sandbox, SMALL, "responses.csv")
+    data, asked = refresh(path)
+    assert (data, asked) == (full(sandbox, SMALL, "responses.csv"), [])
 
 
 # --- what cannot be appended costs a full export, in the same open ------------------------------------------

@@ -30,6 +30,7 @@ static void set(struct fixture *f)
 {
 	*f = (struct fixture){ 0 };
 	f->old = (struct gen_facts){ .counts = { 100, 5, 3 },
+		                     .rows = -1,
 		                     .questions = 7,
 		                     .full_s = NOW_S - 3600,
 		                     .token_s = NOW_S - 3600,
@@ -162,6 +163,20 @@ static void test_counts_advance_by_what_came(void **state)
 		assert_int_equal(got[2], 3);
 	}
 	assert_memory_equal(got, f.now.counts, sizeof(got));
+}
+
+static void test_what_is_counted_and_not_in_the_file_may_come(void **state)
+{
+	(void)state;
+	struct fixture f;
+	set(&f);
+	f.old.rows = 103; /* two of those that were counted lagged behind */
+	assert_int_equal(append_most(&f.old, &f.now), 7);
+	nothing_came(&f);
+	assert_int_equal(append_most(&f.old, &f.now), 2);
+	assert_null(append_hindrance(&f.c));
+	f.old.rows = 105;
+	assert_non_null(append_hindrance(&f.c));
 }
 
 /* --- what came ------------------------------------------------------------------------------- */
@@ -332,6 +347,7 @@ int main(void)
 		cmocka_unit_test(test_every_condition_alone_is_a_hindrance),
 		cmocka_unit_test(test_the_last_moment_of_a_token_and_of_a_day_is_good),
 		cmocka_unit_test(test_counts_advance_by_what_came),
+		cmocka_unit_test(test_what_is_counted_and_not_in_the_file_may_come),
 		cmocka_unit_test(test_rows_that_follow_are_taken),
 		cmocka_unit_test(test_rows_that_do_not_follow_are_refused),
 		cmocka_unit_test(test_columns_that_tell_what_is_new_must_be_there),

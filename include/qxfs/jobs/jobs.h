@@ -34,7 +34,8 @@ struct survey_seen {
 	int64_t columns;    /* of an export, about; -1 */
 	bool on_pool;       /* told by a disk worker, which may write small files */
 };
-/* Nothing was added to, taken from, or changed in the survey since these facts were noted. */
+/* Nothing was added to, taken from, or changed in the survey since these facts were noted, and the
+ * export holds what was counted then. */
 bool survey_is_as_in(const struct gen_facts *was, const struct survey_seen *seen);
 
 /* refresh=: what is fetched of a survey that has changed. */
@@ -91,6 +92,7 @@ struct recipe {
 	const char *body;                  /* exports, pages: JSON of the POST; NULL */
 	enum job_check check;              /* exports */
 	enum text_rows rows;               /* exports */
+	bool whole;                        /* exports: of all that the survey counts */
 	bool grows;                        /* exports: what is new can be put behind the rest */
 	bool has_span;                     /* exports in CSV: rows outside … */
 	int64_t from_s, to_s;              /* … are counted (calendar; to_s is behind it) */

@@ -40,6 +40,9 @@ enum { OUTSIDE_RECORDED, OUTSIDE_STARTED, OUTSIDE_DATES };
 struct gen_facts {
 	int64_t counts[FACTS_COUNTS];   /* auditable, generated, deleted, read before the POST; -1
 	                                   unknown */
+	int64_t rows;                   /* responses in it; -1: not counted */
+	int64_t since_s;                /* calendar: since then the same is missing of what was
+	                                           counted */
 	char last_modified[40];         /* the survey's lastModifiedDate then */
 	int64_t exported_s;             /* the export's moment, calendar */
 	int64_t mtime_s;                /* what the file shows, kept for good */

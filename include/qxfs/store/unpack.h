@@ -34,6 +34,7 @@ int follow_wait(struct follow *f, uint64_t at, uint64_t *ret_written);
 struct unpacked {
 	uint64_t length;
 	uint32_t crc;
+	int64_t rows; /* responses, of which it has one on each; -1: not counted */
 };
 
 /* What a text is made of: of what has rows, several can become one; see join.h. */
