@@ -10,6 +10,7 @@
 #include "contents.h"
 #include "used.h"
 
+#define LOOK_RETRY_S 10      /* a look that failed is taken again */
 #define LOOK_BYTES (1 << 20) /* a larger document is not fetched to see whether it is the same */
 
 /* The next file of a folder; ROW_ROOT after the last. */
@@ -36,16 +37,20 @@ bool folder_looks(const struct node_row *dir)
 	return folder_has_exports(dir) || dir->id == ROW_DISTRIBUTION;
 }
 
+static bool is_document(const struct node_row *row);
+
 /* Looks at the disk for each file; where there is none, not again for a while: another mount's
  * first one will not be old before. */
-static bool holds_old(struct tree *t, const struct node_row *dir, const char *arg)
+static unsigned find_old(struct tree *t, const struct node_row *dir, const char *arg)
 {
-	bool old = false, bare = true;
+	unsigned old = 0;
+	bool bare = true;
 
-	for (enum row_id i = next_file(dir, ROW_ROOT); i != ROW_ROOT && !old;
-	     i = next_file(dir, i)) {
-		struct generation *gen = content_cached(t, node_row(i), arg);
-		old = gen && is_old(t, gen);
+	for (enum row_id i = next_file(dir, ROW_ROOT); i != ROW_ROOT; i = next_file(dir, i)) {
+		const struct node_row *row = node_row(i);
+		struct generation *gen = content_cached(t, row, arg);
+		if (gen && is_old(t, gen))
+			old |= is_document(row) ? LOOK_DOCUMENTS : LOOK_EXPORTS;
 		bare = bare && !gen;
 		generation_unref(gen);
 	}
@@ -74,43 +79,71 @@ static bool is_bare(struct tree *t, const struct node_row *dir, const char *arg)
 	return bare;
 }
 
-/* The place whose listings are counted: what answers for exports is the survey's, whichever of its
- * folders was listed. Lock held. */
-static struct place *asked_for(struct tree *t, const struct node_row *dir, const char *arg)
+/* When its exports, or its documents, were looked at last: what answers for exports is the
+ * survey's, whichever of its folders was listed. NULL: nobody knows the folder. Lock held. */
+static int64_t *looked_at(struct tree *t, const struct node_row *dir, const char *arg,
+                          unsigned what)
 {
 	char id[ARG_MAX_BYTES];
+	struct place *own = place_find(t, dir, arg);
 
-	if (!folder_has_exports(dir) || !arg_part(arg, 0, id))
-		return place_find(t, dir, arg);
-	struct place *survey = place_find(t, node_row(ROW_SURVEY), id);
-	return survey ? survey : place_find(t, dir, arg);
+	if (what == LOOK_DOCUMENTS)
+		return own ? &own->looked_s : NULL;
+	struct place *survey =
+		arg_part(arg, 0, id) ? place_find(t, node_row(ROW_SURVEY), id) : NULL;
+	struct place *p = survey ? survey : own;
+	return p ? &p->asked_s : NULL;
 }
 
-/* In whole seconds of the calendar, as freshness counts. */
-static bool may_ask(struct tree *t, const struct node_row *dir, const char *arg)
+/* In whole seconds of the calendar, as freshness counts. Lock held. */
+static unsigned due_of(struct tree *t, const struct node_row *dir, const char *arg, unsigned what)
 {
-	int64_t now_s = sys_wall_s();
+	const int64_t *at_s = looked_at(t, dir, arg, what);
+	int64_t ago_s = at_s ? sys_wall_s() - *at_s : 0;
 
-	pthread_mutex_lock(&t->lock);
-	struct place *p = asked_for(t, dir, arg);
-	int64_t ago_s = p ? now_s - p->looked_s : 0;
-	bool may = p && (ago_s < 0 || ago_s >= t->config.fresh_s);
-	if (may)
-		p->looked_s = now_s;
-	pthread_mutex_unlock(&t->lock);
-	return may;
+	return at_s && (ago_s < 0 || ago_s >= t->config.fresh_s) ? what : 0;
 }
 
-bool folder_must_ask(struct tree *t, const struct node_row *dir, const char *arg)
+unsigned folder_due(struct tree *t, const struct node_row *dir, const char *arg)
 {
 	struct client_view service;
 
-	if (!folder_looks(dir) || is_bare(t, dir, arg) || !holds_old(t, dir, arg))
-		return false;
+	if (!folder_looks(dir) || is_bare(t, dir, arg))
+		return 0;
+	unsigned old = find_old(t, dir, arg);
+	if (!old)
+		return 0;
 	client_view(t->config.client, &service);
-	if (!service.reachable)
+	if (!service.reachable) {
 		client_look(t->config.client);
-	return service.reachable && may_ask(t, dir, arg);
+		return 0;
+	}
+	pthread_mutex_lock(&t->lock);
+	unsigned due = due_of(t, dir, arg, LOOK_EXPORTS) | due_of(t, dir, arg, LOOK_DOCUMENTS);
+	pthread_mutex_unlock(&t->lock);
+	return old & due;
+}
+
+static void set_looked(struct tree *t, const struct node_row *dir, const char *arg, unsigned what,
+                       int64_t at_s)
+{
+	pthread_mutex_lock(&t->lock);
+	for (unsigned one = LOOK_EXPORTS; one <= LOOK_DOCUMENTS; one <<= 1) {
+		int64_t *looked_s = what & one ? looked_at(t, dir, arg, one) : NULL;
+		if (looked_s)
+			*looked_s = at_s;
+	}
+	pthread_mutex_unlock(&t->lock);
+}
+
+void folder_begin_look(struct tree *t, const struct node_row *dir, const char *arg, unsigned due)
+{
+	set_looked(t, dir, arg, due, sys_wall_s());
+}
+
+void folder_look_failed(struct tree *t, const struct node_row *dir, const char *arg, unsigned due)
+{
+	set_looked(t, dir, arg, due, sys_wall_s() - t->config.fresh_s + LOOK_RETRY_S);
 }
 
 /* Its base was just found unchanged, or its counts were. A touched one is exported in full,

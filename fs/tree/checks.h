@@ -5,9 +5,14 @@
 
 #include "house.h"
 
-/* Does one of a survey's folders hold an expired file, and should its listing ask about it? Says
- * yes once in each freshness. */
-bool folder_must_ask(struct tree *t, const struct node_row *dir, const char *arg);
+enum { LOOK_EXPORTS = 1, LOOK_DOCUMENTS = 2 };
+
+/* Which kinds of expired files does one of a survey's folders hold, about which its listing should
+ * ask? Each at most once in a freshness. */
+unsigned folder_due(struct tree *t, const struct node_row *dir, const char *arg);
+/* Somebody asks about these now; and was not answered. */
+void folder_begin_look(struct tree *t, const struct node_row *dir, const char *arg, unsigned due);
+void folder_look_failed(struct tree *t, const struct node_row *dir, const char *arg, unsigned due);
 /* It is such a folder; among its files are exports, which the survey's GET answers for. Pure. */
 bool folder_looks(const struct node_row *dir);
 bool folder_has_exports(const struct node_row *dir);

@@ -59,7 +59,8 @@ struct place {
 	int64_t seen_ms, responses, columns;
 
 	/* a folder that asks whether its files are current */
-	int64_t looked_s; /* calendar: a listing did; the survey's also for dates/ and with/ */
+	int64_t looked_s; /* calendar: a listing asked for its documents */
+	int64_t asked_s;  /* and for its exports; the survey's also for dates/ and with/ */
 	int64_t bare_ms;  /* nothing of it is in the cache, as far as is known, until then */
 
 	/* the folder of a list that belongs to an object */
@@ -155,9 +156,8 @@ int place_of(struct tree *t, uint64_t id, const struct node_row **ret_row, char 
 
 #define FOLDER_TTL_S 60 /* the kernel may keep a folder, its attributes, its listing */
 
-/* checks.c: something of that file's folder is in the cache. tree.lock held. */
+/* checks.c: something of that file's folder is in the cache; lock held. */
 void folder_has_files(struct tree *t, const struct place *p);
-
 /* attrs.c: call with tree.lock held */
 void node_attr(struct tree *t, const struct node *n, struct stat *ret);
 void row_attr(const struct tree *t, const struct node_row *row, uint64_t ino, struct stat *ret);

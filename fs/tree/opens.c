@@ -334,7 +334,7 @@ static int open_folder_now(struct tree *t, struct node *n, struct tree_handle **
 	pthread_mutex_lock(&t->lock);
 	bool tentative = is_tentative(t, p->row, p->arg);
 	pthread_mutex_unlock(&t->lock);
-	if (tentative || folder_must_ask(t, p->row, p->arg))
+	if (tentative || folder_due(t, p->row, p->arg))
 		return -EAGAIN;
 	return open_folder(t, n, ret);
 }

@@ -158,6 +158,8 @@ static void want_done(struct want *w, const struct want_result *result)
 {
 	struct op *op = w->arg;
 
+	if (op->looking && (result->fail->err || result->stale))
+		folder_look_failed(op->tree, op->row, op->arg, op->due);
 	if (result->fail->err && op->looking && result->fail->err != ECANCELED) {
 		step_over(op);
 		go_on(op); /* it is listed as it is: its files stay expired */
@@ -308,7 +310,7 @@ static void want_document(struct op *op, enum row_id row)
  * more to look at, or no more time. */
 static bool look_on(struct op *op)
 {
-	if (!op->looking || sys_now_ms() >= op->look_until_ms)
+	if (!(op->due & LOOK_DOCUMENTS) || sys_now_ms() >= op->look_until_ms)
 		return false;
 	enum row_id after = node_row(op->looked)->parent == op->row->id ? op->looked : ROW_ROOT;
 	enum row_id next = folder_next_old(op->tree, op->row, op->arg, after);
@@ -320,16 +322,20 @@ static bool look_on(struct op *op)
 }
 
 /* A folder that is known waits because open_folder_now found expired files in it. */
-static bool must_look(const struct op *op)
+static bool must_look(struct op *op)
 {
-	return folder_looks(op->row) && !op->looking && !op->asked[0] && !op->asked[1];
+	if (!folder_looks(op->row) || op->looking || op->asked[0] || op->asked[1])
+		return false;
+	op->due = folder_due(op->tree, op->row, op->arg);
+	return op->due != 0;
 }
 
 static void look(struct op *op)
 {
+	folder_begin_look(op->tree, op->row, op->arg, op->due);
 	op->looking = true;
 	op->look_until_ms = sys_now_ms() + LOOK_WAIT_MS;
-	if (folder_has_exports(op->row)) {
+	if (op->due & LOOK_EXPORTS) {
 		(void)arg_part(op->arg, 0, op->of);
 		want_document(op, ROW_SURVEY_JSON);
 	} else if (!look_on(op)) {

@@ -16,7 +16,8 @@ struct op {
 	struct node *node; /* pinned */
 	int64_t until_s;   /* calendar: the content's name means another request then; 0: never */
 	bool again;        /* what filled it could not be opened: asked for once more */
-	bool looking;      /* a folder that is known asks what has changed in it */
+	bool looking;      /* a folder that is known asks what has changed in it: */
+	unsigned due;      /* these */
 	int64_t look_until_ms;
 	enum row_id looked; /* the document that was asked for last, of op->of */
 	bool posted;        /* guarded by tree.lock: jobs/ has the want */

@@ -572,6 +572,31 @@ def test_listing_a_folder_leaves_what_has_changed_or_was_touched_to_its_open(san
     assert sandbox.count("export_start") == 2
 
 
+def test_a_look_that_failed_is_taken_again_before_the_freshness_ends(sandbox, mounts, expire):
+    mount = mounts(sandbox, "fresh=5")
+    path = responses(mount, SMALL)
+    read_all(path)
+    expire(5)
+    sandbox.fault("survey", "status", status=500)
+    os.listdir(path.parent)
+    sandbox.clear_faults()
+    os.listdir(path.parent)
+    assert os.stat(path).st_blocks > 0
+
+
+def test_a_look_at_a_span_leaves_the_surveys_documents_to_their_own(sandbox, mounts, expire):
+    mount = mounts(sandbox, "fresh=3")
+    folder = responses(mount, SMALL).parent
+    span = folder / "dates" / "2026-01"
+    for name in ("definition.json", "schema.json", "dates/2026-01/responses.csv"):
+        read_all(folder / name)
+    expire(3)
+    for listed in (span, folder):
+        os.listdir(listed)
+    for name in ("definition.json", "schema.json", "dates/2026-01/responses.csv"):
+        assert os.stat(folder / name).st_blocks > 0, name
+
+
 @pytest.mark.parametrize("fault", ["hold", "status"])
 def test_a_folder_is_listed_as_it_is_when_nobody_answers_in_time(sandbox, mounts, expire, fault):
     mount = mounts(sandbox, "fresh=2")

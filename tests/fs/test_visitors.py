@@ -36,6 +36,18 @@ def responses(mount, survey=SMALL, name="responses.csv"):
     return mount.path / "surveys" / survey / name
 
 
+def test_a_crawler_leaves_the_look_at_a_folder_to_people(sandbox, mounts, expire, crawler):
+    mount = mounts(sandbox, "fresh=3")
+    file = responses(mount)
+    file.read_bytes()
+    expire(3)
+    sandbox.reset_stats()
+    assert crawler("ls", file.parent).returncode == 0
+    assert sandbox.count("survey") == 0
+    os.listdir(file.parent)
+    assert sandbox.count("survey") == 1 and os.stat(file).st_blocks > 0
+
+
 def test_a_crawler_gets_what_is_there_and_begins_nothing(sandbox, mount, crawler):
     before = sandbox.count()
     answer = crawler("cat", responses(mount))
