@@ -30,7 +30,7 @@ static bool serves(const struct job *job, const struct want *w)
 	return job->state < JOB_READY && job->recipe.kind != JOB_LIVE &&
 	       strcmp(job->recipe.key, w->recipe.key) == 0 &&
 	       (!w->full_since_ms || !job->asked_ms || job->asked_ms > w->full_since_ms) &&
-	       (w->full_since_ms <= WANT_RUNNING || job->asked.what != ASKS_NEW);
+	       (!w->full_since_ms || job->asked.what != ASKS_NEW);
 }
 
 /* The newest of its key, whatever it does. */

@@ -13,6 +13,7 @@
 #define COUNTS_MS 60000 /* so long the service's counts say how much there is: more may come */
 #define HEADER_ROWS 50  /* three rows, but of whole question texts */
 #define LONG_TTL_S 3600.0
+#define CLOCKS_DIFFER_S 5
 #define NOW_FRESH_S 60    /* of what lies in now/, from its publication */
 #define ABSENT_FRESH_S 60 /* of a link that leads nowhere */
 
@@ -37,16 +38,27 @@ bool generation_is_empty_list(const struct generation *gen)
 	return gen->length <= sizeof("[]\n") - 1;
 }
 
-int64_t now_until_s(const struct generation *gen)
+int64_t whole_since_s(const struct generation *gen)
 {
-	return gen->facts.exported_s + gen->facts.took_ms / 1000 + NOW_FRESH_S;
+	int64_t asked_s = gen->facts.exported_s;
+
+	if (gen->facts.full_s && gen->facts.full_s < asked_s)
+		asked_s = gen->facts.full_s; /* an edit moves no count: it was not fetched since */
+	return asked_s + gen->facts.took_ms / 1000;
+}
+
+int64_t now_until_s(int64_t whole_s)
+{
+	int64_t now_s = sys_wall_s();
+
+	return whole_s > now_s + CLOCKS_DIFFER_S ? now_s : whole_s + NOW_FRESH_S;
 }
 
 int64_t fresh_until_s(const struct tree *t, const struct place *p)
 {
 	const struct generation *gen = p->gen;
 	if (p->row->parent == ROW_NOW)
-		return now_until_s(gen);
+		return now_until_s(p->base.checked_s ? p->base.whole_s : whole_since_s(gen));
 	int64_t checked_s = gen->checked_s;
 	if (p->base.checked_s && p->base.checked_s < checked_s)
 		checked_s = p->base.checked_s;

@@ -298,7 +298,9 @@ bool content_is_outdated(struct tree *t, const struct node_row *row, const char 
 		return touched;
 	/* As jobs/derive.c notes it. */
 	generation_name(now, name);
-	*ret = (struct base_seen){ .checked_s = now->checked_s, .mtime_s = now->mtime_s };
+	*ret = (struct base_seen){ .checked_s = now->checked_s,
+		                   .mtime_s = now->mtime_s,
+		                   .whole_s = whole_since_s(now) };
 	generation_unref(now);
 	return strncmp(gen->facts.base, name, strlen(name)) != 0;
 }

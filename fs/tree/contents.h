@@ -18,6 +18,7 @@ struct content {
  * it shows. */
 struct base_seen {
 	int64_t checked_s, mtime_s;
+	int64_t whole_s; /* when all of it was published last */
 };
 
 /* -EAGAIN: a list has to be fetched first; -ENOENT: it is known not to exist; -EPERM; -ENOMEM.

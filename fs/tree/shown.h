@@ -92,7 +92,9 @@ bool row_is_hidden(const struct tree *t, const struct node_row *row);
 /* When the freshness of the place's generation, which it has, ends or has ended: calendar; of what
  * lies in now/. attrs.c, with tree.lock held */
 int64_t fresh_until_s(const struct tree *t, const struct place *p);
-int64_t now_until_s(const struct generation *gen);
+int64_t now_until_s(int64_t whole_s);
+/* When all of an export was published last: what is new may have been appended since. */
+int64_t whole_since_s(const struct generation *gen);
 
 /* attrs.c: call with tree.lock held */
 /* What has just been fetched or checked is what the place has now. */

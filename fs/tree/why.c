@@ -85,7 +85,7 @@ static const char *say_generation(struct tree *t, const struct spot *spot, struc
 	struct place *p = place_find(t, spot->row, spot->arg);
 	bool touched = p && p->touched_ms, stale = p && p->stale;
 	int64_t until_s = p && p->gen                    ? fresh_until_s(t, p)
-	                  : spot->row->parent == ROW_NOW ? now_until_s(gen)
+	                  : spot->row->parent == ROW_NOW ? now_until_s(whole_since_s(gen))
 	                                                 : gen->checked_s + t->config.fresh_s;
 	pthread_mutex_unlock(&t->lock);
 	if (stale)

@@ -181,6 +181,27 @@ def test_now_is_never_older_than_a_minute_and_serves_the_plain_name_too(sandbox,
     assert os.stat(now).st_ino != os.stat(plain).st_ino
 
 
+@pytest.mark.parametrize("name", ["responses.csv", "responses.plain.csv"])
+def test_now_is_not_what_was_appended_to_long_ago(sandbox, mounts, until, name):
+    """What is new was put behind what was there: an edit is not in it, and now/ is how one is seen."""
+    mount = mounts(sandbox, "fresh=1")
+    plain = folder(mount, SMALL) / name
+    plain.read_bytes()
+    end = time.time() + 61
+    ident = sandbox.response_ids(SMALL)[0]
+    sandbox.edit(SMALL, ident, {"QID1": "2"})
+    sandbox.edit(SMALL, ident, {"QID1": "3"})
+    sandbox.append(SMALL, 1)
+    until(lambda: time.time() > end, 70, "the end of the minute")  # by the calendar: there is no event for it
+    appended = plain.read_bytes()
+    assert "continuationToken" in sandbox.requests("export_start")[-1]["body"]
+    now = (plain.parent / "now" / name).read_bytes()
+    assert "continuationToken" not in sandbox.requests("export_start")[-1]["body"]
+    assert now != appended and len(now.splitlines()) == len(appended.splitlines())
+    if name == "responses.csv":
+        assert now == sandbox.entry(SMALL)
+
+
 def test_now_of_what_was_just_exported_costs_nothing(sandbox, mount):
     content = (folder(mount, SMALL) / "responses.csv").read_bytes()
     sandbox.reset_stats()

@@ -106,7 +106,9 @@ struct recipe {
 	const struct recipe *bases[RECIPE_BASES]; /* derived: what from; NULL after the last */
 };
 
-#define WANT_RUNNING 1 /* as full_since_ms: no comparing, but a job that runs already will do */
+#define WANT_RUNNING \
+	1 /* as full_since_ms: no comparing, but a job that runs already, and for all of it, will \
+	   * do */
 
 struct want;
 struct want_result {
