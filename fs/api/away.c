@@ -64,9 +64,15 @@ void client_look(struct client *c)
 
 /* --- it is back ------------------------------------------------------------------------------ */
 
-void client_on_back(struct client *c, client_back_fn *fn, void *arg)
+void client_on_back(struct client *c, enum client_back who, client_back_fn *fn, void *arg)
 {
-	client_set_hook(c, &c->on_back, (struct hook){ fn, arg });
+	client_set_hook(c, &c->on_back[who], (struct hook){ fn, arg });
+}
+
+void client_tell_back(struct client *c)
+{
+	for (int who = 0; who < BACK_N_; who++)
+		client_tell(c, &c->on_back[who]);
 }
 
 /* The first that waits because its last attempt found no network, and not for its moment alone. */
@@ -88,7 +94,7 @@ void client_is_back(struct client *c)
 		call->ticket.not_before_ms = 0;
 		governor_queue(c->governor, &call->ticket);
 	}
-	client_tell(c, &c->on_back);
+	client_tell_back(c);
 }
 
 /* --- the machine has slept ------------------------------------------------------------------- */

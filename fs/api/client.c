@@ -126,6 +126,8 @@ void client_publish_view(struct client *c)
 	pthread_mutex_unlock(&c->lock);
 	if (was_refused != c->gate.closed)
 		tell_token(c);
+	if (was_refused && !c->gate.closed)
+		client_tell_back(c);
 }
 
 void client_finish(struct client *c, struct call *call)
@@ -233,16 +235,6 @@ static void admit(struct client *c, struct call *call, bool unwanted)
 	client_finish(c, call);
 }
 
-static void count_jobs(struct client *c, const struct client_jobs *jobs)
-{
-	for (int i = 0; i < jobs->taken; i++)
-		governor_job_taken(c->governor);
-	for (int i = 0; i < jobs->over; i++)
-		governor_job_over(c->governor);
-	if (c->shared && jobs->adopted > 0)
-		shared_adopt(c->shared, jobs->adopted, sys_now_ms());
-}
-
 static void attend(struct task *task)
 {
 	struct client *c = container_of(task, struct client, attend);
@@ -257,7 +249,7 @@ static void attend(struct task *task)
 
 	if (share_fd >= 0)
 		client_begin_sharing(c, share_fd);
-	count_jobs(c, &jobs);
+	client_count_jobs(c, &jobs);
 	for (struct call *call; (call = take_fresh(c, &unwanted));)
 		admit(c, call, unwanted);
 	end_unwanted(c);
@@ -391,23 +383,6 @@ void client_cancel(struct client *c, struct call *call)
 	pthread_mutex_unlock(&c->lock);
 	if (found)
 		http_post(c->http, &c->attend);
-}
-
-void client_job_over(struct client *c)
-{
-	pthread_mutex_lock(&c->lock);
-	c->jobs.over++;
-	pthread_mutex_unlock(&c->lock);
-	http_post(c->http, &c->attend);
-}
-
-void client_job_taken(struct client *c, bool orphan)
-{
-	pthread_mutex_lock(&c->lock);
-	c->jobs.taken++;
-	c->jobs.adopted += orphan;
-	pthread_mutex_unlock(&c->lock);
-	http_post(c->http, &c->attend);
 }
 
 void client_tell(struct client *c, const struct hook *hook)

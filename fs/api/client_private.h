@@ -30,8 +30,8 @@ struct calls {
 
 /* What other threads have said of jobs, and the network thread has not counted yet. */
 struct client_jobs {
-	int over, taken;
-	int adopted; /* of the taken ones: they are among the orphans */
+	int over, taken, left;
+	int adopted; /* taken ones that are among the orphans */
 };
 
 /* Who is told of something on the network thread. */
@@ -74,27 +74,29 @@ struct client {
 	int refusals[EP_N_];    /* 429s in a row, those that came together counted once */
 	int64_t held_ms[EP_N_]; /* until when the last one holds the endpoint */
 
-	pthread_mutex_t lock;    /* client.lock */
-	struct calls fresh;      /* guarded by lock: not yet seen by the network thread */
-	struct calls live;       /* guarded by lock; a call's state is the network thread's */
-	struct client_jobs jobs; /* guarded by lock */
-	int share_fd;            /* guarded by lock: not yet seen by the network thread; -1 */
-	struct hook on_death;    /* guarded by lock */
-	struct hook on_back;     /* guarded by lock */
-	bool telling;            /* guarded by lock: one of them is being called */
-	pthread_cond_t told;     /* it has been */
-	bool stopping;           /* guarded by lock */
-	struct client_view view; /* guarded by lock */
+	pthread_mutex_t lock;         /* client.lock */
+	struct calls fresh;           /* guarded by lock: not yet seen by the network thread */
+	struct calls live;            /* guarded by lock; a call's state is the network thread's */
+	struct client_jobs jobs;      /* guarded by lock */
+	int share_fd;                 /* guarded by lock: not yet seen by the network thread; -1 */
+	struct hook on_death;         /* guarded by lock */
+	struct hook on_back[BACK_N_]; /* guarded by lock */
+	bool telling;                 /* guarded by lock: one of them is being called */
+	pthread_cond_t told;          /* it has been */
+	bool stopping;                /* guarded by lock */
+	struct client_view view;      /* guarded by lock */
 };
 
 /* dispatch.c */
 void client_dispatch_init(struct client *c);
 void client_dispatch(struct client *c); /* sends what may go now */
 void client_begin_sharing(struct client *c, int fd);
+void client_count_jobs(struct client *c, const struct client_jobs *jobs);
 
 /* away.c */
 void client_away_init(struct client *c);
 void client_is_back(struct client *c); /* the first answer since it could not be reached */
+void client_tell_back(struct client *c);
 
 /* client.c */
 void client_tell(struct client *c, const struct hook *hook); /* takes client.lock, calls without */

@@ -1,7 +1,55 @@
-/* dispatch.c: who may go now, by this mount's limits and those it shares with others. */
+/* dispatch.c: who may go now, by this mount's limits and those it shares with others; and what has
+ * become of jobs. */
 #include "client_private.h"
 
 #include <qxfs/base/sys.h>
+
+/* --- jobs ------------------------------------------------------------------------------------ */
+
+/* What has begun before what has ended: the counts never go below nothing. */
+void client_count_jobs(struct client *c, const struct client_jobs *jobs)
+{
+	for (int i = 0; i < jobs->taken; i++)
+		governor_job_taken(c->governor);
+	for (int i = 0; i < jobs->adopted; i++)
+		governor_job_adopted(c->governor);
+	for (int i = 0; i < jobs->over; i++)
+		governor_job_over(c->governor);
+	for (int i = 0; i < jobs->left; i++)
+		governor_job_left(c->governor);
+	if (c->shared && jobs->left > 0)
+		shared_leave(c->shared, jobs->left);
+	if (c->shared && jobs->adopted > 0)
+		shared_adopt(c->shared, jobs->adopted, sys_now_ms());
+}
+
+static void note_jobs(struct client *c, const struct client_jobs *more)
+{
+	pthread_mutex_lock(&c->lock);
+	c->jobs.over += more->over;
+	c->jobs.taken += more->taken;
+	c->jobs.adopted += more->adopted;
+	c->jobs.left += more->left;
+	pthread_mutex_unlock(&c->lock);
+	http_post(c->http, &c->attend);
+}
+
+void client_job_over(struct client *c)
+{
+	note_jobs(c, &(struct client_jobs){ .over = 1 });
+}
+
+void client_job_taken(struct client *c, bool orphan)
+{
+	note_jobs(c, &(struct client_jobs){ .taken = !orphan, .adopted = orphan });
+}
+
+void client_job_left(struct client *c)
+{
+	note_jobs(c, &(struct client_jobs){ .left = 1 });
+}
+
+/* --- other mounts ---------------------------------------------------------------------------- */
 
 static void tell_of_deaths(struct client *c)
 {
@@ -17,6 +65,8 @@ void client_on_death(struct client *c, client_death_fn *fn, void *arg)
 {
 	client_set_hook(c, &c->on_death, (struct hook){ fn, arg });
 }
+
+/* --- who may go ------------------------------------------------------------------------------ */
 
 /* Those that may go now, taken from the governor in order. *ret_wait_ms: until others may. */
 static struct ticket *choose(struct client *c, int64_t *ret_wait_ms)

@@ -380,6 +380,20 @@ void governor_job_taken(struct governor *g)
 	g->jobs++;
 }
 
+/* In these two the sum stays the same, also while the file cannot be read. */
+void governor_job_adopted(struct governor *g)
+{
+	g->jobs++;
+	if (g->others.jobs > 0)
+		g->others.jobs--;
+}
+
+void governor_job_left(struct governor *g)
+{
+	governor_job_over(g);
+	g->others.jobs++;
+}
+
 static void apply_refusal(struct governor *g, enum endpoint ep, int64_t now_ms, int64_t until_ms)
 {
 	struct governor_common *c = &g->common;

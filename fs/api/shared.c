@@ -70,6 +70,7 @@ struct shared {
 	int owed;           /* jobs of others that we follow, counted with the orphans still */
 	int settled;        /* of these, at the present look */
 	int64_t owed_ms;    /* since then, the last of them */
+	int left;           /* jobs of ours that nobody follows, which the others do not know yet */
 	int64_t now_ms;     /* of the present look */
 	int64_t busy_ms;    /* the lock could not be had since then; 0: it could */
 	bool alone;         /* begun without the lock: nothing is written */
@@ -353,6 +354,7 @@ static int look(struct shared *s, int64_t now_ms)
 		return r;
 	s->now_ms = now_ms;
 	bury_dead(s, &s->content, now_ms);
+	add_orphans(&s->content, s->left, now_ms);
 	settle(s);
 	s->content.places[s->at].pid = getpid();
 	watch_others(s);
@@ -431,6 +433,7 @@ void shared_end(struct shared *s, struct governor *g)
 	}
 	governor_told(g);
 	s->owed -= s->settled;
+	s->left = 0;
 	if (wake)
 		(void)fchmod(s->fd, 0600);
 }
@@ -439,6 +442,11 @@ void shared_adopt(struct shared *s, int n, int64_t now_ms)
 {
 	s->owed += n;
 	s->owed_ms = now_ms;
+}
+
+void shared_leave(struct shared *s, int n)
+{
+	s->left += n;
 }
 
 uint64_t shared_deaths(const struct shared *s)

@@ -3,7 +3,8 @@
  * One small file for each account. A mount has a place in it, and holds a byte's lock for as long
  * as it lives: whoever finds a place whose byte nobody holds knows that its mount is dead, however
  * it died. Its requests are over then; its jobs go on at the service and are counted among the
- * orphans, until somebody follows them (shared_adopt) or they must have ended.
+ * orphans, until somebody follows them (shared_adopt) or they must have ended. So are those that a
+ * mount which lives cannot follow any more (shared_leave).
  *
  *     shared_begin ─► governor_next … ─► shared_end      under the file's lock, microseconds
  *
@@ -40,6 +41,8 @@ void shared_end(struct shared *s, struct governor *g);
 /* Not between the two: so many of the orphans, or of what a mount that is just going leaves, are
  * followed by this mount now, and are among its own. */
 void shared_adopt(struct shared *s, int n, int64_t now_ms);
+/* Nor this: so many that were among its own are orphans now. It is no death. */
+void shared_leave(struct shared *s, int n);
 /* How many mounts have died, as far as this file remembers: if it changes, there may be something
  * to adopt. */
 uint64_t shared_deaths(const struct shared *s);

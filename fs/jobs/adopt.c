@@ -3,8 +3,10 @@
  *   a mount has died ─► look (pool: the cache's records) ─► a job for each ─► its key ─► resumed
  *                                                                         └─► somebody has it: quit
  *
- * A record is left by whoever dies, and by whoever is unmounted while the service works. Who gets
- * the key follows it; that others look at the same time costs each of them one lock. */
+ * A record is left by whoever dies, by whoever is unmounted while the service works, and by whoever
+ * finds no network, or has its token refused, meanwhile; that one looks again each minute, for as
+ * long as the record is worth it (record.c). Who gets the key follows it; that others look at the
+ * same time costs each of them one lock. */
 #include "record.h"
 
 #include "job.h"
@@ -19,6 +21,7 @@
 #include <qxfs/base/sys.h>
 
 #define FOUND_MAX 64 /* over four times as many as may run */
+#define AGAIN_MS 60000
 
 struct adoption {
 	struct jobs *jobs;
@@ -26,6 +29,9 @@ struct adoption {
 	struct task ask;  /* to the jobs thread */
 	struct task look; /* on the pool, then on the jobs thread; the rest is its */
 	bool looking, again;
+	bool expects;      /* something was left since the last look */
+	struct task later; /* looks for it */
+	struct task back;  /* to the jobs thread: the account answers */
 	struct json *found[FOUND_MAX];
 	size_t n;
 };
@@ -72,16 +78,42 @@ static void look(struct task *task)
 	worker_post(a->jobs->worker, &a->look);
 }
 
-static void asked(struct task *task)
+static void begin_look(struct adoption *a)
 {
-	struct adoption *a = container_of(task, struct adoption, ask);
-
 	a->again = a->looking;
 	if (a->looking || a->jobs->stopping)
 		return;
 	a->looking = true;
+	a->expects = false;
+	worker_cancel(a->jobs->worker, &a->later);
 	a->look.fn = look;
 	pool_post(a->jobs->pool, &a->look);
+}
+
+static void asked(struct task *task)
+{
+	begin_look(container_of(task, struct adoption, ask));
+}
+
+static void later(struct task *task)
+{
+	begin_look(container_of(task, struct adoption, later));
+}
+
+static void back(struct task *task)
+{
+	struct adoption *a = container_of(task, struct adoption, back);
+
+	if (a->expects)
+		begin_look(a);
+}
+
+void adoption_expect(struct adoption *a)
+{
+	if (a->jobs->stopping)
+		return;
+	a->expects = true;
+	worker_post_at(a->jobs->worker, &a->later, sys_now_ms() + AGAIN_MS);
 }
 
 /* Network thread. */
@@ -89,6 +121,13 @@ static void on_death(void *arg)
 {
 	struct adoption *a = arg;
 	worker_post(a->jobs->worker, &a->ask);
+}
+
+/* Network thread. */
+static void on_back(void *arg)
+{
+	struct adoption *a = arg;
+	worker_post(a->jobs->worker, &a->back);
 }
 
 struct adoption *adoption_new(struct jobs *j, void (*begin)(struct jobs *j, const struct want *w))
@@ -99,9 +138,16 @@ struct adoption *adoption_new(struct jobs *j, void (*begin)(struct jobs *j, cons
 	a->jobs = j;
 	a->begin = begin;
 	a->ask.fn = asked;
-	client_on_death(j->config.client, on_death, a);
-	worker_post(j->worker, &a->ask);
+	a->later.fn = later;
+	a->back.fn = back;
 	return a;
+}
+
+void adoption_begin(struct adoption *a)
+{
+	client_on_death(a->jobs->config.client, on_death, a);
+	client_on_back(a->jobs->config.client, BACK_EXPORTS, on_back, a);
+	worker_post(a->jobs->worker, &a->ask);
 }
 
 void adoption_free(struct adoption *a)
@@ -129,12 +175,13 @@ bool export_resume(struct job *job)
 	int r = record->len && !job->full ? record_take(job, record->data, record->len) : -ENOENT;
 	if (r < 0)
 		return false;
-	log_info("jobs", "%.*s: its export, which another mount began, is followed to its end",
-	         JOB_LOGGED(job));
-	job->asked.recorded = true;
+	log_info("jobs", "%.*s: its export, begun before, is followed to its end", JOB_LOGGED(job));
+	job->asked.recorded = job->asked.taken_up = true;
 	job->facts.mtime_s = job->mtime_s;
-	job_take_slot(job);
-	client_job_taken(job->jobs->config.client, true);
+	if (!job->asked.over) {
+		job_take_slot(job);
+		client_job_taken(job->jobs->config.client, true);
+	}
 	job_move(job, JOB_POLLING);
 	return true;
 }
@@ -173,9 +220,17 @@ void export_quit(struct job *job)
 	job_fail(job);
 }
 
+void export_forget(struct job *job)
+{
+	job->asked.recorded = job->asked.taken_up = job->asked.over = false;
+}
+
+/* Neither a network that is away nor a token that is refused ends it at the service. */
 bool export_outlives(const struct job *job)
 {
-	return job->jobs->stopping && job->asked.recorded;
+	bool lost = job->fail.unreachable || job->fail.http == 401;
+
+	return job->asked.recorded && (job->jobs->stopping || lost);
 }
 
 int export_running(const struct jobs *j)

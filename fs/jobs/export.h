@@ -24,8 +24,10 @@ struct asked {
 	enum asks what;
 	struct buf body;   /* owned */
 	bool adopted;      /* nobody of ours wanted it first */
+	bool taken_up;     /* from its record; the service has not answered about it yet */
 	bool recorded;     /* who follows us finds it */
-	bool left;         /* at its end: the service goes on, and so do its slot and its record */
+	bool over;         /* the service has done its part, and the record says so: no slot */
+	bool left;         /* at its end: its record stays, and its slot, unless it is over */
 	struct buf record; /* what a dead mount left of it, then our own; owned; the pool's, while
 	                      disk_live */
 	int64_t renewed_s; /* the time that an unchanged one shows; the same */
@@ -75,19 +77,26 @@ void split_free(struct split *s); /* NULL is fine */
 
 struct adoption;
 /* Begins a job for each that it finds by `begin`, on the jobs thread, unless there is one. NULL: no
- * memory. Looks at once. */
+ * memory. */
 struct adoption *adoption_new(struct jobs *j, void (*begin)(struct jobs *j, const struct want *w));
+/* Looks at once; any thread, when jobs->adoption is set. */
+void adoption_begin(struct adoption *a);
 void adoption_free(struct adoption *a);
+/* Jobs thread: a job was left that nobody follows; looks again in a minute, or when the account
+ * answers again. */
+void adoption_expect(struct adoption *a);
 /* Pool: the record of the draft's key, if a dead mount left one. */
 void export_recall(struct job *job);
 /* Jobs thread: goes on with it. False: there is none that is worth it. */
 bool export_resume(struct job *job);
-/* Jobs thread: the POST is answered; notes it, then `then`. */
+/* Jobs thread: the POST is answered, or the service has done its part; notes it, then `then`. */
 void export_note(struct job *job, void (*then)(struct job *job));
+/* Jobs thread: what is noted is no use to anybody: nobody follows it. */
+void export_forget(struct job *job);
 /* Jobs thread: an adopted one that nobody waits for, when there is nothing to follow. */
 bool export_is_unwanted(const struct job *job);
 void export_quit(struct job *job);
-/* Jobs thread: one that has not come to its end: does the service go on with it? */
+/* Jobs thread: one that has not come to its end: can it be followed later, by whomever? */
 bool export_outlives(const struct job *job);
 /* Of all mounts of the account. */
 int export_running(const struct jobs *j);

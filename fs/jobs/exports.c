@@ -21,6 +21,7 @@
 #include "recipe.h"
 
 #define MISSING_MAX 3 /* a finished file may be late by seconds */
+#define JOINED_BOUND_MS 25000
 
 static void poll_later(struct job *job);
 
@@ -217,6 +218,7 @@ void export_start(struct job *job)
 		job_fail(job);
 		return;
 	}
+	export_forget(job); /* another one takes its place */
 	/* Of parts, the first one's moments are those of all. */
 	if (!job->split || !job->asked_ms)
 		job->asked_ms = sys_now_ms();
@@ -252,6 +254,7 @@ void export_all(struct job *job, const char *why)
 	}
 	log_info("jobs", "%.*s: %s; exported in full", JOB_LOGGED(job), why);
 	job_release_slot(job);
+	export_forget(job);
 	call_clear(&job->call);
 	job->asked.what = ASKS_ALL_AND_TOKEN;
 	job->missing = job->damages = 0;
@@ -353,17 +356,61 @@ static void take_token(struct job *job)
 		memcpy(job->facts.token, token, strlen(token) + 1);
 }
 
+static void over_is_noted(struct job *job)
+{
+	job_release_slot(job);
+	fetch_begin(job);
+}
+
+/* Before its slot is free: who follows us may not take one for it. */
+static void note_over(struct job *job)
+{
+	bool news = job->asked.recorded && !job->asked.over;
+
+	job->asked.over = true;
+	if (news)
+		export_note(job, over_is_noted);
+	else
+		over_is_noted(job);
+}
+
+/* What was left, perhaps for want of a network, is asked about for a moment only, unless somebody
+ * waits who has nothing else. 0: as long as anything. */
+static int64_t poll_bound_ms(const struct job *job)
+{
+	bool moment = job->asked.taken_up && (export_is_unwanted(job) || job_old_will_do(job));
+	return moment ? jobs_stale_bound_ms(job->jobs) : 0;
+}
+
+static void poll(struct job *job, int64_t bound_ms);
+
+/* Somebody has come to wait for it since: with that moment it is no longer than anything. */
+static bool poll_longer(struct job *job)
+{
+	int64_t bound_ms = job->call.bound_ms;
+
+	if (!job->call.fail.unreachable || !bound_ms || bound_ms == JOINED_BOUND_MS ||
+	    poll_bound_ms(job))
+		return false;
+	call_clear(&job->call);
+	poll(job, JOINED_BOUND_MS);
+	return true;
+}
+
 static void polled(struct job *job)
 {
 	if (job->call.fail.http == 404) {
 		start_over(job, "the service has forgotten the export's job");
 		return;
 	}
+	if (poll_longer(job))
+		return;
 	if (job->call.fail.err) {
 		job_take_call_fail(job);
 		job_fail(job);
 		return;
 	}
+	job->asked.taken_up = false;
 	note_request(job);
 	const char *status = json_str(job->call.answer, "result.status");
 	const char *file = json_str(job->call.answer, "result.fileId");
@@ -384,19 +431,24 @@ static void polled(struct job *job)
 		take_token(job);
 		call_clear(&job->call);
 		job->facts.polled_ms = sys_now_ms() - job->posted_ms;
-		job_release_slot(job);
-		fetch_begin(job);
+		note_over(job);
 	} else {
 		call_clear(&job->call);
 		still_running(job, percent);
 	}
 }
 
-void export_poll(struct job *job)
+static void poll(struct job *job, int64_t bound_ms)
 {
 	call_prepare(job, EP_EXPORT_PROGRESS);
 	job->call.args[1] = job->progress_id;
+	job->call.bound_ms = bound_ms;
 	job_call(job, polled);
+}
+
+void export_poll(struct job *job)
+{
+	poll(job, poll_bound_ms(job));
 }
 
 static void poll_later(struct job *job)

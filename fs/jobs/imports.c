@@ -335,7 +335,7 @@ int imports_new(const struct imports_config *config, struct imports **ret)
 	im->back.fn = back;
 	pthread_mutex_init(&im->stop_lock, NULL);
 	pthread_cond_init(&im->stopped, NULL);
-	client_on_back(config->client, on_back, im);
+	client_on_back(config->client, BACK_IMPORTS, on_back, im);
 	*ret = im;
 	return 0;
 }
@@ -391,7 +391,7 @@ void imports_drain(struct imports *im)
 
 void imports_end(struct imports *im)
 {
-	client_on_back(im->config.client, NULL, NULL);
+	client_on_back(im->config.client, BACK_IMPORTS, NULL, NULL);
 	pthread_mutex_lock(&im->stop_lock);
 	while (im->stop.fn && !im->idle)
 		pthread_cond_wait(&im->stopped, &im->stop_lock);

@@ -370,6 +370,12 @@ void job_tell_begun(const struct job *job)
 	tell_event(job, EVENT_EXPORT_BEGUN, 1);
 }
 
+/* It is looked for again each minute, and nobody waits: that was told when it was left first. */
+static bool is_left_in_silence(const struct job *job)
+{
+	return job->asked.left && export_is_unwanted(job);
+}
+
 /* The last step of every job: its draft and the key's lock are gone by now. */
 static void settle(struct job *job)
 {
@@ -388,11 +394,13 @@ static void settle(struct job *job)
 		board_settled(jobs->board, job->recipe.subject);
 		if (job->made && job->recipe.kind == JOB_EXPORT)
 			tell_event(job, EVENT_EXPORT_ENDED, 1);
-	} else if (job->fail.err != ECANCELED) {
+	} else if (job->fail.err != ECANCELED && !is_left_in_silence(job)) {
 		int times = board_failed(jobs->board, job->recipe.subject, &job->fail);
 		log_failure(job);
 		tell_failure(job, times);
 	}
+	if (job->asked.left)
+		adoption_expect(jobs->adoption);
 	job_answer(job, &result);
 	job_free(job);
 	jobs_check_idle(jobs);
@@ -409,14 +417,17 @@ static void drop_draft(struct job *job)
 /* What the service goes on with still counts, for whoever takes it up. */
 static void leave_slot(struct job *job)
 {
-	job->jobs->running -= job->slot;
+	if (!job->slot)
+		return;
 	job->slot = false;
+	job->jobs->running--;
+	client_job_left(job->jobs->config.client);
 }
 
 static void end(struct job *job, enum job_state state)
 {
-	job->asked.left = state != JOB_READY && export_outlives(job);
-	if (job->asked.left)
+	job->asked.left = (state != JOB_READY || job->stale) && export_outlives(job);
+	if (job->asked.left && !job->asked.over)
 		leave_slot(job);
 	else
 		job_release_slot(job);

@@ -281,6 +281,7 @@ int jobs_new(const struct jobs_config *config, struct jobs **ret)
 		jobs_free(j);
 		return -ENOMEM;
 	}
+	adoption_begin(j->adoption);
 	j->tidy.fn = tidy;
 	jobs_errand(j, &j->tidy, TIDY_MS);
 	*ret = j;
@@ -365,8 +366,9 @@ void jobs_free(struct jobs *j)
 {
 	if (!j)
 		return;
-	client_on_death(j->config.client, NULL, NULL); /* it posts to the worker, and may outlive us
-	                                                */
+	/* They post to the worker, and may outlive us. */
+	client_on_death(j->config.client, NULL, NULL);
+	client_on_back(j->config.client, BACK_EXPORTS, NULL, NULL);
 	if (j->worker && j->pool) {
 		jobs_stop(j);
 		pthread_mutex_lock(&j->stop_lock);

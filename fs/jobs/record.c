@@ -69,12 +69,19 @@ void record_text(const struct job *job, struct buf *out)
 	add_text(out, "progress", job->progress_id);
 	add_text(out, "asks", asks_words[job->asked.what]);
 	add_text(out, "old", old);
-	add_int(out, "posted_s", sys_wall_s());
+	add_int(out, "over", job->asked.over);
+	add_int(out, "posted_s", sys_wall_s() - (sys_now_ms() - job->posted_ms) / 1000);
 	add_int(out, "uid", job->uid);
 	buf_add_str(out, "}\n");
 }
 
 /* --- from text ------------------------------------------------------------------------------- */
+
+static int64_t int_or(const struct json *j, const char *name, int64_t otherwise)
+{
+	int64_t n;
+	return json_int(j, name, &n) ? n : otherwise;
+}
 
 static bool is_version(const struct json *j)
 {
@@ -141,6 +148,7 @@ static int take(struct job *job, const struct json *j)
 	int64_t posted_ms = sys_now_ms() - 1000 * (sys_wall_s() - posted_s);
 	job->facts = facts;
 	job->asked.what = asks;
+	job->asked.over = int_or(j, "over", 0) == 1;
 	memcpy(job->progress_id, progress, sizeof(progress));
 	job->posted_ms = job->asked_ms = posted_ms > 0 ? posted_ms : 1;
 	return 0;
@@ -158,12 +166,6 @@ int record_take(struct job *job, const char *text, size_t len)
 }
 
 /* --- a recipe of one -------------------------------------------------------------------------- */
-
-static int64_t int_or(const struct json *j, const char *name, int64_t otherwise)
-{
-	int64_t n;
-	return json_int(j, name, &n) ? n : otherwise;
-}
 
 int record_want(const struct json *j, struct want *ret)
 {

@@ -3,6 +3,7 @@
 #define SERVER_ONLY
 #include "check_http.c"
 
+#include <fcntl.h>
 #include <sched.h>
 
 #include <qxfs/api/client.h>
@@ -260,7 +261,7 @@ static void test_the_first_answer_ends_the_wait_of_all(void **state)
 	struct told told = { .lock = PTHREAD_MUTEX_INITIALIZER };
 	struct asked a, b;
 
-	client_on_back(w->client, on_back, &told);
+	client_on_back(w->client, BACK_EXPORTS, on_back, &told);
 	server_says(&w->server, "", RESET);
 	prepare(&a, EP_SURVEY);
 	client_start(w->client, &a.call);
@@ -277,9 +278,43 @@ static void test_the_first_answer_ends_the_wait_of_all(void **state)
 	assert_int_equal(a.call.attempts, 6);
 	assert_int_equal(times_told(&told), 1);
 	assert_true(client_is_reachable(w->client));
-	client_on_back(w->client, NULL, NULL);
+	client_on_back(w->client, BACK_EXPORTS, NULL, NULL);
 	asked_done(&a);
 	asked_done(&b);
+}
+
+/* By the probe of somebody, whoever it is. */
+static void test_a_token_that_is_taken_again_is_told_to_all(void **state)
+{
+	struct world *w = *state;
+	struct told told[BACK_N_] = {
+		{ .lock = PTHREAD_MUTEX_INITIALIZER },
+		{ .lock = PTHREAD_MUTEX_INITIALIZER },
+	};
+	struct step steps[] = {
+		{ .send = reply("401 No", JSON, ERROR_BODY("No.")), .times = 1 },
+		{ .send = GOOD },
+	};
+	struct asked a;
+
+	for (int who = 0; who < BACK_N_; who++)
+		client_on_back(w->client, who, on_back, &told[who]);
+	server_script(&w->server, steps, 2);
+	ask(w, &a, EP_WHOAMI);
+	assert_int_equal(a.call.fail.http, 401);
+	asked_done(&a);
+	assert_int_equal(times_told(&told[0]), 0);
+	w->client->gate.probe_ms = 0; /* a minute is over; the network thread is idle */
+	usleep(2000); /* what is asked for in the millisecond of the refusal opens nothing */
+	for (int i = 0; i < 2; i++) {
+		ask(w, &a, EP_WHOAMI);
+		assert_int_equal(a.call.fail.err, 0);
+		asked_done(&a);
+	}
+	for (int who = 0; who < BACK_N_; who++) {
+		assert_int_equal(times_told(&told[who]), 1);
+		client_on_back(w->client, who, NULL, NULL);
+	}
 }
 
 /* However often somebody wants to know it, it is asked by one call at a time, and never when the
@@ -757,6 +792,151 @@ static void test_a_job_slot_is_held_until_the_job_is_over(void **state)
 	assert_int_equal(view_of(w).governor.jobs, 0);
 }
 
+/* It may run at the service; but nobody knows it, and it is asked for again. */
+static void test_a_start_whose_answer_cannot_be_read_keeps_no_slot(void **state)
+{
+	struct world *w = *state;
+	const char *const answers[] = {
+		reply("200 OK", JSON, "{\"result\":{\"progressId\":"),
+		reply("200 OK", JSON, "{\"result\":null}"),
+		reply("200 OK", "Content-Type: text/html\r\n", "<html>log in</html>"),
+		reply("202 Accepted", "", ""),
+	};
+
+	for (size_t i = 0; i < countof(answers); i++) {
+		struct asked a;
+		server_says(&w->server, answers[i], KEEP);
+		ask(w, &a, EP_EXPORT_START);
+		assert_int_equal(a.call.fail.err, EIO);
+		assert_int_equal(view_of(w).governor.jobs, 0);
+		assert_int_equal(view_of(w).governor.requests, 0);
+		asked_done(&a);
+	}
+}
+
+/* Everything that was said before it has been counted. */
+static void count_all(struct world *w)
+{
+	struct asked a;
+
+	server_says(&w->server, GOOD, KEEP);
+	ask(w, &a, EP_WHOAMI);
+	asked_done(&a);
+}
+
+static void test_a_job_that_is_left_counts_until_it_is_taken_and_over(void **state)
+{
+	struct world *w = *state;
+	struct asked a;
+
+	server_says(&w->server, GOOD, KEEP);
+	ask(w, &a, EP_EXPORT_START);
+	asked_done(&a);
+	for (int i = 0; i < 3; i++) {
+		client_job_left(w->client);
+		count_all(w);
+		assert_int_equal(view_of(w).governor.jobs, 1);
+		client_job_taken(w->client, true);
+		count_all(w);
+		assert_int_equal(view_of(w).governor.jobs, 1);
+	}
+	client_job_over(w->client);
+	count_all(w);
+	assert_int_equal(view_of(w).governor.jobs, 0);
+}
+
+/* --- other mounts ---------------------------------------------------------------------------- */
+
+/* Another mount of the account, which is going to die. */
+static struct shared *begin_other(struct world *w, struct governor **ret)
+{
+	static const struct governor_config usual = { .requests = 30, .jobs = 15, .share = 1 };
+	char path[] = "/tmp/check_client.XXXXXX", boot[SYS_BOOT_ID];
+	int fd = mkstemp(path);
+
+	assert_true(fd >= 0);
+	int again = open(path, O_RDWR | O_CLOEXEC);
+	assert_true(again >= 0);
+	assert_int_equal(unlink(path), 0);
+	sys_boot_id(boot);
+	struct shared *other = shared_new(again, boot);
+	assert_non_null(other);
+	*ret = governor_new(&usual);
+	assert_true(shared_begin(other, *ret, sys_now_ms()));
+	shared_end(other, *ret);
+	client_share(w->client, fd);
+	count_all(w);
+	return other;
+}
+
+struct slow {
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	bool runs, go_on, over; /* guarded by lock */
+	struct client *client;
+	bool was_over; /* when the hook was taken back; of who took it */
+};
+
+static void on_slow(void *arg)
+{
+	struct slow *slow = arg;
+
+	pthread_mutex_lock(&slow->lock);
+	slow->runs = true;
+	pthread_cond_broadcast(&slow->changed);
+	while (!slow->go_on)
+		pthread_cond_wait(&slow->changed, &slow->lock);
+	slow->over = true;
+	pthread_mutex_unlock(&slow->lock);
+}
+
+static void *take_back(void *arg)
+{
+	struct slow *slow = arg;
+
+	client_on_death(slow->client, NULL, NULL);
+	pthread_mutex_lock(&slow->lock);
+	slow->was_over = slow->over;
+	pthread_mutex_unlock(&slow->lock);
+	return NULL;
+}
+
+static void test_who_takes_back_a_callback_waits_until_it_has_returned(void **state)
+{
+	struct world *w = *state;
+	struct slow slow = {
+		.lock = PTHREAD_MUTEX_INITIALIZER,
+		.changed = PTHREAD_COND_INITIALIZER,
+		.client = w->client,
+	};
+	struct governor *governor;
+	struct asked a;
+	pthread_t taker;
+
+	struct shared *other = begin_other(w, &governor);
+	client_on_death(w->client, on_slow, &slow);
+	shared_free(other);
+	governor_free(governor);
+	server_says(&w->server, GOOD, KEEP);
+	prepare(&a, EP_WHOAMI);
+	client_start(w->client, &a.call); /* a look at the file */
+	pthread_mutex_lock(&slow.lock);
+	while (!slow.runs)
+		pthread_cond_wait(&slow.changed, &slow.lock);
+	pthread_mutex_unlock(&slow.lock);
+
+	assert_int_equal(pthread_create(&taker, NULL, take_back, &slow), 0);
+	usleep(100000); /* that it waits has no event */
+	pthread_mutex_lock(&slow.lock);
+	slow.go_on = true;
+	pthread_cond_broadcast(&slow.changed);
+	pthread_mutex_unlock(&slow.lock);
+	assert_int_equal(pthread_join(taker, NULL), 0);
+	assert_true(slow.was_over);
+	asked_await(&a);
+	asked_done(&a);
+}
+
 static void test_what_cannot_be_sent_keeps_no_slot(void **state)
 {
 	struct world *w = *state;
@@ -1056,6 +1236,7 @@ int main(void)
 		test(test_final_answers_are_not_asked_for_again),
 		test(test_a_network_that_is_away_says_so_after_the_bound),
 		test(test_the_first_answer_ends_the_wait_of_all),
+		test(test_a_token_that_is_taken_again_is_told_to_all),
 		test(test_a_look_finds_the_network_back_and_asks_little),
 		test(test_misuse_costs_no_request),
 		test(test_any_path_is_asked_for_by_a_get),
@@ -1073,6 +1254,9 @@ int main(void)
 		test(test_waiting_calls_share_the_refusal),
 		cmocka_unit_test(test_one_probe_a_minute_passes_the_gate),
 		test(test_a_job_slot_is_held_until_the_job_is_over),
+		test(test_a_start_whose_answer_cannot_be_read_keeps_no_slot),
+		test(test_a_job_that_is_left_counts_until_it_is_taken_and_over),
+		test(test_who_takes_back_a_callback_waits_until_it_has_returned),
 		test(test_what_cannot_be_sent_keeps_no_slot),
 		test(test_the_sixteenth_job_waits_for_one_to_end),
 		test(test_a_cancelled_call_ends_wherever_it_is),

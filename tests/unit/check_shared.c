@@ -20,6 +20,7 @@
 
 #include "../../fs/api/shared.h"
 
+#include <qxfs/base/hash.h>
 #include <qxfs/base/sys.h>
 
 #define BOOT "this one"
@@ -672,6 +673,225 @@ static void test_a_job_that_was_no_orphan_takes_no_later_ones_place(void **state
 	free(ta);
 }
 
+/* What was taken up of a mount that is still going: it has half a minute to go. */
+static void test_what_is_owed_is_owed_for_half_a_minute(void **state)
+{
+	(void)state;
+	static const struct {
+		int64_t after_ms;
+		int jobs;
+	} rows[] = { { 29999, 2 }, { 30000, 3 } };
+
+	for (size_t i = 0; i < countof(rows); i++) {
+		struct mount a = start(1000), b = start(1000);
+		governor_job_taken(b.g);
+		shared_adopt(b.s, 1, 1000);
+		look(&b, 1000);
+		struct ticket *ta = die_with(&a, 2, 1000);
+		look(&b, 1000 + rows[i].after_ms);
+		look(&b, 1001 + rows[i].after_ms);
+		assert_int_equal(jobs_seen(&b), rows[i].jobs);
+		end(&b);
+		assert_int_equal(truncate(path, 0), 0);
+		free(ta);
+	}
+}
+
+/* As the client does of a job that it cannot follow any more. */
+static void leave(struct mount *m, int64_t now_ms)
+{
+	governor_job_left(m->g);
+	shared_leave(m->s, 1);
+	look(m, now_ms);
+}
+
+static void adopt(struct mount *m, int64_t now_ms)
+{
+	governor_job_adopted(m->g);
+	shared_adopt(m->s, 1, now_ms);
+	look(m, now_ms);
+}
+
+static void test_a_job_that_is_left_counts_once_and_is_no_death(void **state)
+{
+	(void)state;
+	struct mount a = start(1000), b = start(1000);
+	struct ticket *ta = queue_many(&a, 15, export);
+	struct ticket t = export;
+	uint64_t deaths = shared_deaths(b.s);
+
+	assert_int_equal(go_now(&a, 1000), 15);
+	for (int i = 0; i < 15; i++) {
+		leave(&a, 1100);
+		look(&b, 1101);
+		assert_int_equal(jobs_seen(&a), 15);
+		assert_int_equal(jobs_seen(&b), 15);
+	}
+	assert_int_equal(governor_jobs(a.g), 0);
+	governor_queue(b.g, &t);
+	assert_int_equal(go_now(&b, 1200), 0);
+	assert_int_equal(shared_deaths(b.s), deaths);
+	assert_int_equal(shared_deaths(a.s), deaths);
+	end(&a);
+	end(&b);
+	free(ta);
+}
+
+/* Each minute it is taken up, and left again; then it can be followed to its end. */
+static void test_a_job_may_be_left_and_taken_up_for_ever_and_leaks_nothing(void **state)
+{
+	(void)state;
+	struct mount a = start(1000), b = start(1000);
+	struct ticket *ta = queue_many(&a, 15, export);
+	struct ticket t = export;
+	int64_t now_ms = 2000;
+
+	assert_int_equal(go_now(&a, 1000), 15);
+	leave(&a, 1100);
+	for (int i = 0; i < 60; i++, now_ms += 60000) {
+		struct mount *m = i % 3 ? &a : &b;
+		adopt(m, now_ms);
+		look(&a, now_ms + 1);
+		assert_int_equal(jobs_seen(&a), 15);
+		assert_int_equal(governor_jobs(m->g), m == &a ? 15 : 1);
+		leave(m, now_ms + 2000);
+		look(&b, now_ms + 2001);
+		assert_int_equal(jobs_seen(&b), 15);
+		assert_int_equal(jobs_seen(m), 15);
+	}
+	adopt(&b, now_ms);
+	governor_job_over(b.g);
+	look(&b, now_ms + 1);
+	look(&a, now_ms + 2);
+	assert_int_equal(jobs_seen(&a), 14);
+	governor_queue(a.g, &t);
+	assert_int_equal(go_now(&a, now_ms + 3), 1);
+	end(&a);
+	end(&b);
+	free(ta);
+}
+
+static void test_a_job_that_was_left_has_ended_after_ten_minutes(void **state)
+{
+	(void)state;
+	struct mount a = start(1000);
+	struct ticket *ta = queue_many(&a, 15, export);
+	struct ticket t = export;
+
+	assert_int_equal(go_now(&a, 1000), 15);
+	leave(&a, 5000);
+	governor_queue(a.g, &t);
+	assert_int_equal(go_now(&a, 5000 + 599999), 0);
+	assert_int_equal(go_now(&a, 5000 + 600000), 1);
+	assert_int_equal(jobs_seen(&a), 15);
+	end(&a);
+	free(ta);
+}
+
+/* The mount that left it dies before it could say so, or after: one place all the same. */
+static void test_a_job_that_was_left_by_a_mount_that_dies_counts_once(void **state)
+{
+	(void)state;
+	for (int told = 0; told < 2; told++) {
+		struct mount a = start(1000), b = start(1000);
+		struct ticket *ta = queue_many(&a, 3, export);
+		int before = jobs_seen(&b);
+
+		assert_int_equal(go_now(&a, 1000), 3);
+		governor_job_left(a.g);
+		shared_leave(a.s, 1);
+		if (told)
+			look(&a, 1001);
+		end(&a);
+		look(&b, 1002);
+		assert_int_equal(jobs_seen(&b), before + 3);
+		end(&b);
+		free(ta);
+	}
+}
+
+static void test_a_job_that_is_left_is_told_when_the_file_can_be_written_again(void **state)
+{
+	(void)state;
+	struct mount a = start(1000), b = start(1000);
+	struct ticket *ta = queue_many(&a, 2, export);
+	struct rlimit usual_size;
+
+	assert_int_equal(go_now(&a, 1000), 2);
+	fill_disk(&usual_size);
+	leave(&a, 1001);
+	look(&a, 1002);
+	assert_int_equal(jobs_seen(&a), 2);
+	look(&b, 1002);
+	assert_int_equal(jobs_seen(&b), 2);
+	empty_disk(&usual_size);
+	look(&a, 1003);
+	look(&b, 1003);
+	assert_int_equal(jobs_seen(&a), 2);
+	assert_int_equal(jobs_seen(&b), 2);
+	end(&a);
+	end(&b);
+	free(ta);
+}
+
+/* Nothing can be told, and the count here stays what it was. */
+static void test_a_job_that_is_left_alone_still_counts(void **state)
+{
+	(void)state;
+	struct mount a = start(1000), b = start(1000);
+	struct ticket *tb = queue_many(&b, 2, export);
+
+	assert_int_equal(go_now(&b, 1000), 2);
+	assert_true(shared_begin(a.s, a.g, 1000)); /* and there it stands */
+	assert_false(shared_begin(b.s, b.g, 1000));
+	leave(&b, 3000);
+	assert_int_equal(jobs_seen(&b), 2);
+	governor_job_adopted(b.g);
+	shared_adopt(b.s, 1, 3001);
+	look(&b, 3001);
+	assert_int_equal(jobs_seen(&b), 2);
+	shared_end(a.s, a.g);
+	look(&b, 3002);
+	look(&a, 3002);
+	assert_int_equal(jobs_seen(&b), 2);
+	assert_int_equal(jobs_seen(&a), 2);
+	end(&a);
+	end(&b);
+	free(tb);
+}
+
+/* Its sum is right: who wrote it was no qxfs, or a broken one. */
+static void test_a_count_of_orphans_that_cannot_be_is_a_damaged_file(void **state)
+{
+	(void)state;
+	static const int64_t counts[] = { -1, 65, 1 << 30, INT64_MIN, INT64_MAX };
+	const off_t at = 2 * sizeof(uint32_t) + SYS_BOOT_ID + sizeof(uint64_t);
+	char bytes[16384];
+
+	for (size_t i = 0; i < countof(counts); i++) {
+		struct mount a = start(1000);
+		struct ticket *ta = die_with(&a, 15, 1000);
+		struct mount b = start(1000); /* with fifteen orphans */
+		int64_t orphans;
+		int fd = open_file();
+		ssize_t n = pread(fd, bytes, sizeof(bytes), 0);
+		assert_in_range(n, at + 16, sizeof(bytes) - 1);
+		memcpy(&orphans, bytes + at, sizeof(orphans));
+		assert_int_equal(orphans, 15); /* it is what this means to damage */
+		memcpy(bytes + at, &counts[i], sizeof(counts[i]));
+		uint64_t sum = hash_quick(bytes, (size_t)n - sizeof(sum));
+		memcpy(bytes + n - sizeof(sum), &sum, sizeof(sum));
+		assert_int_equal(pwrite(fd, bytes, (size_t)n, 0), n);
+		look(&b, 1001);
+		assert_int_equal(jobs_seen(&b), 0);
+		look(&b, 700000); /* nor do they come back, or end */
+		assert_int_equal(jobs_seen(&b), 0);
+		close(fd);
+		end(&b);
+		free(ta);
+	}
+}
+
 static void test_an_adoption_is_told_when_the_file_can_be_written_again(void **state)
 {
 	(void)state;
@@ -816,6 +1036,14 @@ int main(void)
 		TEST(test_a_refusal_outlives_a_write_that_fails),
 		TEST(test_who_has_nothing_to_tell_does_not_write),
 		TEST(test_a_job_that_was_no_orphan_takes_no_later_ones_place),
+		TEST(test_what_is_owed_is_owed_for_half_a_minute),
+		TEST(test_a_job_that_is_left_counts_once_and_is_no_death),
+		TEST(test_a_job_may_be_left_and_taken_up_for_ever_and_leaks_nothing),
+		TEST(test_a_job_that_was_left_has_ended_after_ten_minutes),
+		TEST(test_a_job_that_was_left_by_a_mount_that_dies_counts_once),
+		TEST(test_a_job_that_is_left_is_told_when_the_file_can_be_written_again),
+		TEST(test_a_job_that_is_left_alone_still_counts),
+		TEST(test_a_count_of_orphans_that_cannot_be_is_a_damaged_file),
 		TEST(test_an_adoption_is_told_when_the_file_can_be_written_again),
 		TEST(test_what_was_decided_alone_is_told_later),
 		TEST(test_mounts_of_another_version_are_left_alone),

@@ -1,8 +1,8 @@
 /* client.h: typed calls to the service, driven by the endpoint table: limits, retries, paging,
  * errors in words. The only door that jobs/ and app/ use.
  *
- * Threads: client_start, client_cancel, client_job_over and _taken from any thread, holding no
- * lock. on_bytes and on_done come from the network thread: they may only note and enqueue.
+ * Threads: client_start, client_cancel, client_job_over, _taken and _left from any thread, holding
+ * no lock. on_bytes and on_done come from the network thread: they may only note and enqueue.
  * Ownership: the call is the caller's memory until on_done, which comes exactly once.
  */
 #ifndef QXFS_API_CLIENT_H
@@ -91,6 +91,9 @@ void client_job_over(struct client *c);
  * mount that has ended left to others, or one that client_job_over was said of. One that the client
  * is freed with goes on at the service, and is counted until somebody takes it. */
 void client_job_taken(struct client *c, bool orphan);
+/* This mount cannot follow it any more, and it goes on at the service: an orphan until somebody
+ * takes it, or for ten minutes. */
+void client_job_left(struct client *c);
 /* Frees answer and next_page and clears the out part, so that the call can be started again. */
 void call_clear(struct call *call);
 
@@ -117,10 +120,11 @@ bool client_is_reachable(struct client *c);
 /* Somebody was given what is old, for the account could not be reached: whether it can be again is
  * asked by one call at a time, of a few attempts. */
 void client_look(struct client *c);
-/* Called on the network thread when the account answers again. Until client_stop; NULL: nobody,
- * from when that returns, as above. */
+/* Called on the network thread when the account answers again, or takes the token again. Until
+ * client_stop; NULL: nobody, from when that returns, as above. Each of these may be told. */
+enum client_back { BACK_EXPORTS, BACK_IMPORTS, BACK_N_ };
 typedef void client_back_fn(void *arg);
-void client_on_back(struct client *c, client_back_fn *fn, void *arg);
+void client_on_back(struct client *c, enum client_back who, client_back_fn *fn, void *arg);
 
 struct client_view {
 	struct governor_view governor;

@@ -57,8 +57,12 @@ void governor_job_over(struct governor *g);
 /* The service answered 429: everything to this endpoint waits until then; a job halves the jobs. */
 void governor_refused(struct governor *g, enum endpoint ep, int64_t now_ms, int64_t until_ms);
 
-/* The start of a job that another mount began, and that this one follows to its end. */
+/* A job that another mount began is followed by this one from now on; an adopted one was among the
+ * others' jobs. */
 void governor_job_taken(struct governor *g);
+void governor_job_adopted(struct governor *g);
+/* A job of this mount goes on at the service, and is among the others' until somebody takes it. */
+void governor_job_left(struct governor *g);
 
 /* --- several mounts ----------------------------------------------------------------------------
  */
