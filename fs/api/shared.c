@@ -70,6 +70,7 @@ struct shared {
 	int owed;           /* jobs of others that we follow, counted with the orphans still */
 	int settled;        /* of these, at the present look */
 	int64_t owed_ms;    /* since then, the last of them */
+	int spared;         /* orphans that do not pay for it: we left them ourselves meanwhile */
 	int left;           /* jobs of ours that nobody follows, which the others do not know yet */
 	int64_t now_ms;     /* of the present look */
 	int64_t busy_ms;    /* the lock could not be had since then; 0: it could */
@@ -180,15 +181,24 @@ static void forget_orphans(struct content *c, int64_t now_ms)
 	drop_orphans(c, n);
 }
 
+static void forget_debt(struct shared *s, int64_t now_ms)
+{
+	if (now_ms - s->owed_ms >= OWED_MS)
+		s->owed = 0;
+	if (!s->owed)
+		s->spared = 0;
+}
+
 /* What was taken up since the others could last read of it. Who left a job that we follow
- * may be alive for a moment: it is an orphan then. */
+ * may be alive for a moment: it is an orphan then. Or it never is one, for a record outlives
+ * orphans, and this file. */
 static void settle(struct shared *s)
 {
 	struct content *c = &s->content;
 
-	if (s->now_ms - s->owed_ms >= OWED_MS)
-		s->owed = 0;
-	s->settled = s->owed < c->n_orphans ? s->owed : (int)c->n_orphans;
+	forget_debt(s, s->now_ms);
+	int there = (int)c->n_orphans > s->spared ? (int)c->n_orphans - s->spared : 0;
+	s->settled = s->owed < there ? s->owed : there;
 	drop_orphans(c, s->settled);
 }
 
@@ -440,6 +450,8 @@ void shared_end(struct shared *s, struct governor *g)
 
 void shared_adopt(struct shared *s, int n, int64_t now_ms)
 {
+	forget_debt(s, now_ms);
+	s->spared = s->spared > n ? s->spared - n : 0; /* it may be one of them */
 	s->owed += n;
 	s->owed_ms = now_ms;
 }
@@ -447,6 +459,8 @@ void shared_adopt(struct shared *s, int n, int64_t now_ms)
 void shared_leave(struct shared *s, int n)
 {
 	s->left += n;
+	if (s->owed)
+		s->spared += n;
 }
 
 uint64_t shared_deaths(const struct shared *s)

@@ -771,6 +771,69 @@ static void test_a_job_may_be_left_and_taken_up_for_ever_and_leaks_nothing(void 
 	free(ta);
 }
 
+/* A record outlives a start of the machine, and orphans that are forgotten after ten minutes. */
+static void test_a_job_that_was_no_orphan_is_one_when_it_is_left(void **state)
+{
+	(void)state;
+	struct mount a = start(1000), b = start(1000);
+	int64_t now_ms = 2000;
+
+	for (int i = 0; i < 6; i++, now_ms += i % 2 ? 5000 : 60000) {
+		adopt(&b, now_ms);
+		assert_int_equal(jobs_seen(&b), 1);
+		leave(&b, now_ms + 2000);
+		look(&a, now_ms + 2001);
+		look(&b, now_ms + 2002);
+		assert_int_equal(jobs_seen(&a), 1);
+		assert_int_equal(jobs_seen(&b), 1);
+	}
+	end(&a);
+	end(&b);
+}
+
+/* It was taken up while who left it was still going, and left before that one had gone. */
+static void test_what_is_owed_is_paid_by_who_dies_not_by_what_was_left(void **state)
+{
+	(void)state;
+	struct mount a = start(1000), b = start(1000);
+
+	governor_job_taken(b.g);
+	shared_adopt(b.s, 1, 1000);
+	look(&b, 1000);
+	leave(&b, 1100);
+	struct ticket *ta = die_with(&a, 1, 1200);
+	look(&b, 1300);
+	look(&b, 1301);
+	assert_int_equal(jobs_seen(&b), 1);
+	adopt(&b, 61000);
+	assert_int_equal(jobs_seen(&b), 1);
+	governor_job_over(b.g);
+	look(&b, 61001);
+	assert_int_equal(jobs_seen(&b), 0);
+	end(&b);
+	free(ta);
+}
+
+/* Nothing has happened since, so nobody has looked at the file. */
+static void test_what_was_owed_long_ago_is_not_owed_with_something_new(void **state)
+{
+	(void)state;
+	struct mount a = start(1000), b = start(1000), c = start(1000);
+
+	adopt(&b, 1000);
+	governor_job_over(b.g);
+	look(&b, 1001);
+	struct ticket *ta = die_with(&a, 2, 40000);
+	governor_job_adopted(b.g);
+	shared_adopt(b.s, 1, 40001);
+	look(&b, 40001);
+	look(&c, 40002);
+	assert_int_equal(jobs_seen(&c), 2);
+	end(&b);
+	end(&c);
+	free(ta);
+}
+
 static void test_a_job_that_was_left_has_ended_after_ten_minutes(void **state)
 {
 	(void)state;
@@ -1039,6 +1102,9 @@ int main(void)
 		TEST(test_what_is_owed_is_owed_for_half_a_minute),
 		TEST(test_a_job_that_is_left_counts_once_and_is_no_death),
 		TEST(test_a_job_may_be_left_and_taken_up_for_ever_and_leaks_nothing),
+		TEST(test_a_job_that_was_no_orphan_is_one_when_it_is_left),
+		TEST(test_what_is_owed_is_paid_by_who_dies_not_by_what_was_left),
+		TEST(test_what_was_owed_long_ago_is_not_owed_with_something_new),
 		TEST(test_a_job_that_was_left_has_ended_after_ten_minutes),
 		TEST(test_a_job_that_was_left_by_a_mount_that_dies_counts_once),
 		TEST(test_a_job_that_is_left_is_told_when_the_file_can_be_written_again),
