@@ -65,6 +65,8 @@ struct client {
 	struct governor *governor;
 	struct shared *shared; /* NULL: this mount is alone */
 	uint64_t deaths;       /* of other mounts, as told last */
+	int strays;            /* left while no file is read that would tell of them */
+	int64_t strays_ms;     /* when the last one was */
 	bool again; /* while calls are launched: one was queued, or gave its slots back */
 	struct base_url base;
 	struct grant *grant; /* NULL: there is a token */

@@ -6,6 +6,29 @@
 
 /* --- jobs ------------------------------------------------------------------------------------ */
 
+/* Orphans end by the file; without it nobody would ever end these. */
+static void count_strays(struct client *c, const struct client_jobs *jobs)
+{
+	int n = c->strays + jobs->left - jobs->adopted;
+
+	c->strays = n > 0 ? n : 0;
+	if (jobs->left)
+		c->strays_ms = sys_now_ms();
+}
+
+static void end_strays(struct client *c, int64_t now_ms)
+{
+	bool alone = !c->shared || shared_is_alone(c->shared);
+
+	if (alone && now_ms - c->strays_ms < SHARED_ORPHAN_MS)
+		return;
+	for (; alone && c->strays > 0; c->strays--) { /* nobody's any more */
+		governor_job_adopted(c->governor);
+		governor_job_over(c->governor);
+	}
+	c->strays = 0; /* the file tells of them, if not */
+}
+
 /* What has begun before what has ended: the counts never go below nothing. */
 void client_count_jobs(struct client *c, const struct client_jobs *jobs)
 {
@@ -17,6 +40,7 @@ void client_count_jobs(struct client *c, const struct client_jobs *jobs)
 		governor_job_over(c->governor);
 	for (int i = 0; i < jobs->left; i++)
 		governor_job_left(c->governor);
+	count_strays(c, jobs);
 	if (c->shared && jobs->left > 0)
 		shared_leave(c->shared, jobs->left);
 	if (c->shared && jobs->adopted > 0)
@@ -77,6 +101,7 @@ static struct ticket *choose(struct client *c, int64_t *ret_wait_ms)
 	*ret_wait_ms = SHARED_BUSY_MS;
 	if (c->shared && !shared_begin(c->shared, c->governor, now_ms))
 		return NULL;
+	end_strays(c, now_ms);
 	for (struct ticket *t; (t = governor_next(c->governor, now_ms, ret_wait_ms));) {
 		*tail = t;
 		tail = &t->next;

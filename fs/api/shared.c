@@ -32,10 +32,9 @@
 #define TOPIC "limits"
 #define PLACES EAGER_MAX
 #define VERSION 2
-#define STANDS_STILL_MS 2000     /* who holds the lock for so long is stopped */
-#define ORPHANS_MS (10 * 60000L) /* nobody has taken them up: most exports have ended by then */
-#define ORPHANS_MAX 64           /* more than any account may run */
-#define OWED_MS 30000            /* who unmounts has gone by then */
+#define STANDS_STILL_MS 2000 /* who holds the lock for so long is stopped */
+#define ORPHANS_MAX 64       /* more than any account may run */
+#define OWED_MS 30000        /* who unmounts has gone by then */
 
 enum { LOCK_FILE, LOCK_PLACES };
 
@@ -176,7 +175,7 @@ static void forget_orphans(struct content *c, int64_t now_ms)
 {
 	int n = 0;
 
-	while (n < c->n_orphans && now_ms - c->orphans_ms[n] >= ORPHANS_MS)
+	while (n < c->n_orphans && now_ms - c->orphans_ms[n] >= SHARED_ORPHAN_MS)
 		n++;
 	drop_orphans(c, n);
 }
@@ -403,6 +402,11 @@ bool shared_begin(struct shared *s, struct governor *g, int64_t now_ms)
 	fill_others(s, &others);
 	governor_meet(g, &s->content.common, &others);
 	return true;
+}
+
+bool shared_is_alone(const struct shared *s)
+{
+	return s->alone;
 }
 
 /* The buckets leak by themselves: only what the governor put into them is news. */

@@ -35,9 +35,13 @@ void shared_free(struct shared *s);
  * again in SHARED_BUSY_MS. */
 #define SHARED_BUSY_MS 2
 bool shared_begin(struct shared *s, struct governor *g, int64_t now_ms);
+/* The last one could not use the file: the governor goes by what was known before. */
+bool shared_is_alone(const struct shared *s);
 /* After each shared_begin that was true: what the governor decided is told to the others. */
 void shared_end(struct shared *s, struct governor *g);
 
+/* An orphan that nobody has taken up: most exports have ended by then. */
+#define SHARED_ORPHAN_MS (10 * 60000L)
 /* Not between the two: so many of the orphans, or of what a mount that is just going leaves, are
  * followed by this mount now, and are among its own. */
 void shared_adopt(struct shared *s, int n, int64_t now_ms);

@@ -845,6 +845,50 @@ static void test_a_job_that_is_left_counts_until_it_is_taken_and_over(void **sta
 	assert_int_equal(view_of(w).governor.jobs, 0);
 }
 
+struct earlier {
+	struct task task;
+	struct client *client;
+	int64_t ms;
+};
+
+static void make_earlier(struct task *task)
+{
+	struct earlier *earlier = container_of(task, struct earlier, task);
+	earlier->client->strays_ms -= earlier->ms;
+}
+
+/* As if it were so much later; on the network thread, whose it is. */
+static void let_pass(struct world *w, int64_t ms)
+{
+	struct earlier earlier = { .task.fn = make_earlier, .client = w->client, .ms = ms };
+
+	http_post(w->client->http, &earlier.task);
+	count_all(w);
+}
+
+/* No file tells when an orphan came. */
+static void test_a_job_that_is_left_and_not_shared_has_ended_after_ten_minutes(void **state)
+{
+	struct world *w = *state;
+
+	for (int i = 0; i < 3; i++)
+		client_job_taken(w->client, false);
+	count_all(w);
+	for (int i = 0; i < 3; i++)
+		client_job_left(w->client);
+	count_all(w);
+	client_job_taken(w->client, true);
+	count_all(w);
+	assert_int_equal(view_of(w).governor.jobs, 3);
+	let_pass(w, 590000);
+	assert_int_equal(view_of(w).governor.jobs, 3);
+	let_pass(w, 10000);
+	assert_int_equal(view_of(w).governor.jobs, 1);
+	client_job_over(w->client);
+	count_all(w);
+	assert_int_equal(view_of(w).governor.jobs, 0);
+}
+
 /* --- other mounts ---------------------------------------------------------------------------- */
 
 /* Another mount of the account, which is going to die. */
@@ -1256,6 +1300,7 @@ int main(void)
 		test(test_a_job_slot_is_held_until_the_job_is_over),
 		test(test_a_start_whose_answer_cannot_be_read_keeps_no_slot),
 		test(test_a_job_that_is_left_counts_until_it_is_taken_and_over),
+		test(test_a_job_that_is_left_and_not_shared_has_ended_after_ten_minutes),
 		test(test_who_takes_back_a_callback_waits_until_it_has_returned),
 		test(test_what_cannot_be_sent_keeps_no_slot),
 		test(test_the_sixteenth_job_waits_for_one_to_end),
