@@ -111,8 +111,9 @@ static bool take_progress(const struct json *j, char *ret, size_t size)
 	return true;
 }
 
-/* Is it worth following, with what is there now? What was published of the same export, by who died
- * before the record was gone, has its very moment. */
+/* Is it worth following, with what is there now? What was there when it was begun may be of the
+ * same second. What was published of the same export, by who died before the record was gone, has
+ * its very moment, and another name than that. */
 static int judge(const struct job *job, const struct json *j, enum asks asks, int64_t posted_s,
                  int64_t exported_s)
 {
@@ -124,7 +125,9 @@ static int judge(const struct job *job, const struct json *j, enum asks asks, in
 		return -ESTALE;
 	if (job->old)
 		generation_name(job->old, now);
-	if (asks == ASKS_NEW && (!then || strcmp(then, now) != 0))
+	if (then && strcmp(then, now) == 0)
+		return 0;
+	if (asks == ASKS_NEW)
 		return -ESTALE;
 	return job->old && job->old->facts.exported_s >= exported_s ? -ESTALE : 0;
 }

@@ -1,6 +1,7 @@
 """Several mounts of one account: they share its limits, and what one began another ends (DESIGN.md 5)."""
 
 import json
+import re
 import signal
 
 import pytest
@@ -196,6 +197,55 @@ def test_a_damaged_record_is_as_good_as_none(sandbox, mounts, begun, small, dama
     assert read_all(responses(second, survey)) == sandbox.entry(survey)
     assert sandbox.count(START) == 2
     assert list(second.cache.rglob("*.job")) == []
+
+
+def moments_of(mount):
+    """When what is in the cache was asked for, as its facts say."""
+    files = [file for file in mount.cache.rglob("*") if file.is_file() and file.suffix != ".job"]
+    return {int(n) for file in files for n in re.findall(rb'"exported_s":(\d+)', file.read_bytes())}
+
+
+@pytest.mark.parametrize("refresh", ["append", "full"])
+def test_an_export_of_the_second_of_the_version_before_is_followed(sandbox, mounts, begun, small, until, refresh):
+    """As when a file is read twice in a second, and the survey has changed meanwhile."""
+    options = f"fresh=0,refresh={refresh}"
+    first = mounts(sandbox, options, name="one")
+    (survey,) = small(1)
+    assert read_all(responses(first, survey))
+    sandbox.append(survey, 1)
+    sandbox.reset_stats()
+    begun(first, [survey])
+    first.kill()
+    (record,) = first.cache.rglob("*.job")
+    (before,) = moments_of(first)
+    record.write_text(re.sub(r'"exported_s":\d+', f'"exported_s":{before}', record.read_text()))
+    sandbox.release_jobs()
+    second = mounts(sandbox, f"refresh={refresh}", name="two")
+    until(lambda: not record.exists(), 20, "the end of the export")
+    assert read_all(responses(second, survey)) == sandbox.entry(survey)
+    assert len(sandbox.jobs()) == 2
+
+
+@pytest.mark.parametrize("refresh", ["append", "full"])
+def test_an_export_whose_result_is_there_is_not_followed_again(sandbox, mounts, begun, small, until, refresh):
+    """Its mount died between publishing it and forgetting what it waited for."""
+    options = f"fresh=0,refresh={refresh}"
+    first = mounts(sandbox, options, name="one")
+    (survey,) = small(1)
+    assert read_all(responses(first, survey))
+    sandbox.append(survey, 1)
+    sandbox.reset_stats()
+    begun(first, [survey])
+    (record,) = first.cache.rglob("*.job")
+    text = record.read_text()
+    sandbox.release_jobs()
+    until(lambda: not record.exists(), 20, "the end of the export")
+    first.kill()
+    record.write_text(text)
+    sandbox.reset_stats()
+    mounts(sandbox, options, name="two")
+    until(lambda: not record.exists(), 20, "the end of its record")
+    assert sandbox.count(PROGRESS) == sandbox.count(FILE) == sandbox.count(START) == 0
 
 
 def test_mounts_with_state_folders_of_their_own_share_the_limits_all_the_same(sandbox, mounts, crowds, small, tmp_path):
