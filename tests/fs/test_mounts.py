@@ -16,13 +16,15 @@ def three(sandbox, mounts):
 
 
 @pytest.fixture
-def begun(sandbox, crowds):
-    """begun(mount, surveys): the service works on an export of each, and ends none until release_jobs."""
+def begun(sandbox, crowds, until):
+    """begun(mount, surveys): the service works on an export of each, which is noted, and ends none until release_jobs."""
 
     def begin(mount, surveys):
         sandbox.hold_jobs()
         crowds([responses(mount, survey) for survey in surveys], len(surveys))
         assert sandbox.wait_for(PROGRESS, len(surveys), 30 * SLOW, answered=True)
+        # one may have been asked about twice before another has begun
+        until(lambda: len(list(mount.cache.rglob("*.job"))) >= len(surveys), 30, "their records")
 
     return begin
 
