@@ -51,12 +51,13 @@ struct wanted {
 	char id[ARG_MAX_BYTES]; /* "": all of the account */
 };
 
+/* In a request's path a component, in its query a value: a mailing's key names its survey there. */
 static bool is_of_object(const char *key, const char *id)
 {
 	size_t len = strlen(id);
 
-	for (const char *at = strchr(key, '/'); at; at = strchr(at + 1, '/'))
-		if (strncmp(at + 1, id, len) == 0 && strchr("/?#", at[1 + len])) /* or the end */
+	for (const char *at = strpbrk(key, "/="); at; at = strpbrk(at + 1, "/="))
+		if (strncmp(at + 1, id, len) == 0 && strchr("/?&#", at[1 + len])) /* or the end */
 			return true;
 	return false;
 }

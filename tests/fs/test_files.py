@@ -7,10 +7,12 @@ import subprocess
 
 import pytest
 
-from common import QXFS
+from common import QXFS, read_all
 
 SMALL = "SV_demoSmall000014"
 STAFF = "SV_demoStaff000201"
+CUSTOMERS = "SV_demoCustomers02"
+MAIN = "POOL_demoMain0000001"
 PILOT = "CG_demoPilot0000003"
 
 
@@ -140,6 +142,35 @@ def test_forget_of_a_survey_is_of_all_that_belongs_to_it(sandbox, mount):
     assert "1 removed" in mount.run("forget", mount.path).stdout
     assert generations(mount) == 0
     assert list(mount.cache.rglob("*.data")) == []
+
+
+def test_forget_of_a_survey_is_of_its_mailings_too(sandbox, mount):
+    folder = mount.path / "surveys" / CUSTOMERS
+    mailings = sorted(os.listdir(folder / "distributions"))[:2]
+    paths = [folder / "distributions.csv"]
+    for mailing in mailings:
+        paths += [folder / "distributions" / mailing / name for name in ("distribution.json", "links.csv", "history.csv")]
+    for path in paths:
+        path.read_bytes()
+    assert mailings and generations(mount) == len(paths)
+    assert mount.run("forget", mount.path / "surveys" / STAFF).stdout.endswith("0 removed from this disk\n")
+    assert f"{len(paths)} removed" in mount.run("forget", folder).stdout
+    assert list(mount.cache.rglob("*.data")) == []
+
+
+def test_forget_finds_every_file_of_an_object(sandbox, mount):
+    """Each kind of file below a folder that can be forgotten is read, and nothing of it stays."""
+    here = mount.path
+    for folder in (here / "surveys" / CUSTOMERS, here / "directories" / MAIN, here / "mailinglists" / PILOT):
+        assert mount.run("fetch", folder).returncode == 0
+        for below, inside, names in os.walk(folder):
+            inside[:] = [name for name in inside if name not in ("import", "check", "now", "filters")][:3]
+            for name in names[:3]:
+                if os.path.isfile(f"{below}/{name}"):
+                    read_all(f"{below}/{name}")
+        assert generations(mount) > 0
+        answer = mount.run("forget", folder)
+        assert answer.returncode == 0 and generations(mount) == 0, (folder, answer)
 
 
 def test_what_is_open_is_not_forgotten(sandbox, mount):
