@@ -149,14 +149,18 @@ static void due(struct errand *e)
 
 	bool answers = account_answers(t);
 	look_again(s);
+	/* What a place remembers may be forgotten by its owner, or evicted. */
+	struct generation *gen = content_cached(t, s->row, s->arg);
+	bool gone = !gen;
+	generation_unref(gen);
 	pthread_mutex_lock(&t->lock);
 	const struct place *p = place_find(t, s->row, s->arg);
-	if (p && (place_is_fresh(t, p) || p->touched_ms || !answers)) {
+	if (!p || !p->gen || gone) {
+		s->busy = false;
+		s->row = NULL;
+	} else if (place_is_fresh(t, p) || p->touched_ms || !answers) {
 		s->busy = false;
 		arm(s);
-	} else if (!p || !p->gen) {
-		s->busy = false;
-		s->row = NULL; /* the cache had no room for it */
 	}
 	bool old = s->busy;
 	pthread_mutex_unlock(&t->lock);

@@ -157,6 +157,18 @@ def test_what_failed_is_dropped_until_it_is_opened_again(sandbox, mounts, checke
     checked(SMALL, 2)
 
 
+@pytest.mark.parametrize("name", ["responses.csv", "responses.plain.csv"], ids=["an export", "made from one"])
+def test_what_is_forgotten_stays_so(sandbox, mounts, checked, name):
+    mount = mounts(sandbox, "fresh=2,prefetch=2")
+    read_all(responses(mount, SMALL).with_name(name))
+    read_all(responses(mount, STAFF))
+    assert mount.run("forget", mount.path / "surveys" / SMALL).returncode == 0
+    sandbox.reset_stats()
+    checked(STAFF, 3)
+    assert checks(sandbox, SMALL) == sandbox.count("export_start") == 0
+    assert len(list(mount.cache.rglob("*.data"))) == 1
+
+
 def test_who_opens_meanwhile_joins(sandbox, mounts, parked):
     mount = mounts(sandbox, "fresh=2,prefetch=1")
     read_all(responses(mount, SMALL))
