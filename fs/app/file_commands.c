@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #define AT_ONCE 15 /* as many as the service runs jobs */
+#define TRIES 3    /* of an open that took too long, though nothing seems to run */
 #define LOOK_MS 500
 #define CLEAR_LINE "\r\033[K"
 
@@ -103,6 +104,33 @@ struct fetching {
 	atomic_size_t next, ended;
 };
 
+/* An open that open_wait= has ended leaves its job running. What is known of the file otherwise
+ * does for a few more: it may be there by now, or a folder above it was asked for. */
+static bool goes_on(const char *path, int *tries)
+{
+	struct qx_fail fail = { 0 };
+	struct json *answer = NULL;
+
+	(void)ask_about(path, CONTROL_WHY, &answer, NULL, &fail);
+	const char *state = json_str(answer, "state");
+	bool runs = state && strcmp(state, "running") == 0;
+	bool failed = !state || strcmp(state, "failed") == 0;
+	json_free(answer);
+	return runs || (!failed && ++*tries < TRIES);
+}
+
+/* As open(), but for open_wait=. */
+static int open_for_long(const char *path)
+{
+	int r, tries = 0;
+
+	do {
+		int fd = open(path, O_RDONLY | O_CLOEXEC);
+		r = fd < 0 ? -errno : fd;
+	} while (r == -ETIMEDOUT && goes_on(path, &tries));
+	return r;
+}
+
 static void *open_them(void *arg)
 {
 	struct fetching *f = arg;
@@ -111,8 +139,8 @@ static void *open_them(void *arg)
 		size_t i = atomic_fetch_add(&f->next, 1);
 		if (i >= f->paths.n)
 			return NULL;
-		int fd = open(f->paths.list[i], O_RDONLY | O_CLOEXEC);
-		f->errs[i] = fd < 0 ? errno : 0;
+		int fd = open_for_long(f->paths.list[i]);
+		f->errs[i] = fd < 0 ? -fd : 0;
 		if (fd >= 0)
 			close(fd);
 		atomic_fetch_add(&f->ended, 1);

@@ -1,6 +1,10 @@
 /* doubts.c: which components of a path nobody has confirmed, and what is known not to exist. */
 #include "waits.h"
 
+#include <errno.h>
+
+#include <qxfs/base/sys.h>
+
 /* A file's own request tells whether its survey exists; but not what id a name has, nor in which
  * directory a mailing list is. */
 static bool needs_list(enum list_id id)
@@ -54,4 +58,16 @@ void op_remember_absent(struct op *op)
 
 	if (of_survey && hole_of_part(op->row, 0) == HOLE_SURVEY && arg_part(op->arg, 0, id))
 		tree_absent(op->tree, id);
+}
+
+/* Its job goes on, so the board knows of no failure. */
+void op_remember_gave_up(struct op *op, const struct qx_fail *fail)
+{
+	bool ours = fail->err == ETIMEDOUT && op->deadline_ms && sys_now_ms() >= op->deadline_ms;
+
+	if (!ours || op->verb == TREE_OPENDIR)
+		return;
+	pthread_mutex_lock(&op->tree->lock);
+	op->node->place->gave_up_s = sys_wall_s();
+	pthread_mutex_unlock(&op->tree->lock);
 }

@@ -51,6 +51,7 @@ struct place {
 	bool stale;             /* served unchecked: the account was unreachable */
 	int64_t stale_ms;       /* since when */
 	int64_t until_s;        /* calendar: then its name means another request; 0: never */
+	int64_t gave_up_s;      /* calendar: open_wait= ended the last open of it that failed; 0 */
 
 	int64_t rendered_ms; /* texts */
 
@@ -98,7 +99,6 @@ struct table {
 struct op;
 struct entry_op;
 struct handle;
-struct listing;
 
 struct tree {
 	struct tree_config config;     /* immutable */

@@ -166,6 +166,7 @@ static void want_done(struct want *w, const struct want_result *result)
 	} else if (result->fail->err) {
 		if (result->fail->http == 404 && result->fail->err == ENOENT)
 			op_remember_absent(op);
+		op_remember_gave_up(op, result->fail);
 		finish(op, -result->fail->err, NULL);
 	} else if (op->step == OP_WANTS_DOCUMENT) {
 		step_over(op);

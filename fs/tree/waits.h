@@ -48,5 +48,7 @@ bool op_is_known_missing(struct op *op);
 void op_remember_missing(struct op *op);
 /* The survey does not exist: who asked for something of it need not ask again at once. */
 void op_remember_absent(struct op *op);
+/* Its open has failed so: if open_wait= did it, qxfs why shall say so. */
+void op_remember_gave_up(struct op *op, const struct qx_fail *fail);
 
 #endif

@@ -63,13 +63,41 @@ static const char *say_failure(const struct board_failure *f, struct buf *text)
 	return "failed";
 }
 
-static const char *say_job(const struct board_job *job, struct buf *text)
+/* What ends a wait: the option, or what the kernel allows. */
+static void say_longest(const struct tree *t, struct buf *text)
+{
+	buf_addf(text, "%lld s at most (open_wait=, or the kernel's fs.fuse.max_request_timeout)",
+	         (long long)t->config.open_wait_s);
+}
+
+/* An open that took too long leaves no failure: its job went on. */
+static void say_gave_up(struct tree *t, const struct spot *spot, struct buf *text)
+{
+	char when[24];
+
+	pthread_mutex_lock(&t->lock);
+	const struct place *p = place_find(t, spot->row, spot->arg);
+	int64_t gave_up_s = p ? p->gave_up_s : 0;
+	pthread_mutex_unlock(&t->lock);
+	if (!gave_up_s)
+		return;
+	buf_addf(text, "An open gave up at %s: here it waits ", sys_format_time(gave_up_s, when));
+	say_longest(t, text);
+	buf_add_str(text, ", and what it waited for goes on. qxfs fetch waits for all of it.\n");
+}
+
+static const char *say_job(const struct tree *t, const struct board_job *job, struct buf *text)
 {
 	char when[24];
 	buf_addf(text, "It %s, since %s", job->phrase, sys_format_time(job->started_s, when));
 	words_progress(job, text);
-	buf_addf(text, "; %d waiting. An open waits for it and gets the whole file.\n",
-	         job->waiters);
+	buf_addf(text, "; %d waiting. An open waits for it", job->waiters);
+	if (t->config.open_wait_s) {
+		buf_add_str(text, ", ");
+		say_longest(t, text);
+		buf_add_str(text, ",");
+	}
+	buf_add_str(text, " and gets the whole file.\n");
 	return "running";
 }
 
@@ -186,7 +214,7 @@ static const char *say_data(struct tree *t, const struct spot *spot, const char 
 	const char *state;
 
 	if (board_job_of(jobs_board(t->jobs), subject, &job))
-		return say_job(&job, text);
+		return say_job(t, &job, text);
 	if (board_failure_of(jobs_board(t->jobs), subject, &failure) ||
 	    (spot->tentative && failure_above(t, spot, &failure)))
 		return say_failure(&failure, text);
@@ -281,6 +309,8 @@ static const char *say_spot(struct tree *t, const struct spot *spot, const char 
 		state = say_data(t, spot, subject, text);
 	else
 		state = say_other(t, spot, subject, text);
+	if (kind == NODE_DATA || kind == NODE_LIVE || found_link)
+		say_gave_up(t, spot, text);
 	if (strcmp(state, "failed") != 0)
 		say_account(t, text);
 	return state;

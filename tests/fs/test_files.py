@@ -70,6 +70,27 @@ def test_fetch_tells_what_it_could_not_have_and_why(sandbox, mount):
         assert mount.run("fetch", *words).returncode == 1
 
 
+def test_fetch_waits_longer_than_open_wait(sandbox, mounts, until):
+    mount = mounts(sandbox, "open_wait=1")
+    sandbox.hold_jobs()
+    (path,) = files(mount, SMALL, "responses.xlsx")
+    with subprocess.Popen([QXFS, "fetch", path], env=mount.env(), stderr=subprocess.PIPE) as fetch:
+        until(lambda: "gave up" in mount.run("why", path).stdout, 10, "the end of its first open")
+        assert fetch.poll() is None
+        sandbox.release_jobs()
+        assert fetch.communicate()[1] == b"" and fetch.returncode == 0
+    sandbox.pause("refuse")
+    assert path.read_bytes()
+    assert "open_wait=" in mount.run("why", path).stdout
+
+
+def test_fetch_does_not_wait_for_ever_for_a_network(sandbox, mounts):
+    mount = mounts(sandbox, "open_wait=1")
+    sandbox.pause("hang")
+    answer = mount.run("fetch", *files(mount, SMALL, "responses.csv"))
+    assert answer.returncode == 1 and "responses.csv: " in answer.stderr
+
+
 def test_fetch_shows_progress_on_a_terminal(sandbox, mount):
     sandbox.hold_jobs()
     (path,) = files(mount, SMALL, "responses.csv")

@@ -329,3 +329,14 @@ def test_a_damaged_journal_is_told(sandbox, mounts):
     mount.start()
     said = why(mount, f"{IMPORT}/a.csv")
     assert "journal" in said and "damaged" in said
+
+
+def test_an_open_that_took_too_long_is_told(sandbox, mounts):
+    mount = mounts(sandbox, "open_wait=1")
+    sandbox.hold_jobs()
+    answer = subprocess.run(["cat", mount.path / CSV], capture_output=True, text=True, check=False)
+    assert "timed out" in answer.stderr
+    check(mount, {CSV: "An open waits for it, 1 s at most .open_wait=.*An open gave up at 20.*open_wait=.*qxfs fetch"})
+    sandbox.release_jobs()
+    assert mount.run("fetch", mount.path / CSV).returncode == 0
+    check(mount, {CSV: "It is on this machine.*An open gave up at 20"})
