@@ -259,8 +259,17 @@ static void want_recipe(struct op *op, int step)
 	post(op, step);
 }
 
+/* It was paid for when it was first tried, whoever waited for its end. To be refused is no try. */
+static bool is_retry(struct tree *t, const struct recipe *export)
+{
+	struct board_failure last;
+
+	return board_failure_of(jobs_board(t->jobs), export->subject, &last) &&
+	       last.fail.err != EDQUOT;
+}
+
 /* A first export counts against the budget of who opens; who joins one that runs pays nothing, nor
- * does qxfs fetch. */
+ * who tries again what has failed, nor qxfs fetch. */
 static int pay(struct op *op)
 {
 	const struct recipe *export = &op->content.recipe;
@@ -271,7 +280,7 @@ static int pay(struct op *op)
 	if (export->kind == JOB_DERIVED)
 		export = export->bases[0];
 	if (export->kind != JOB_EXPORT || op->again || strcmp(op->who.program, "qxfs") == 0 ||
-	    board_job_of(jobs_board(t->jobs), export->subject, &running))
+	    board_job_of(jobs_board(t->jobs), export->subject, &running) || is_retry(t, export))
 		return 0;
 	struct generation *gen = cache_find(t->config.cache, export->key);
 	generation_unref(gen);

@@ -175,6 +175,17 @@ def test_a_session_begins_so_many_first_exports(sandbox, mounts, until):
     assert in_session(*xlsx).count("Disk quota exceeded") == 1, "what is made from an export that is there is free"
 
 
+def test_a_retry_is_free(sandbox, mounts):
+    mount = mounts(sandbox, "export_budget=2")
+    csv, xlsx, more = (responses(mount, name=name) for name in ("responses.csv", "responses.xlsx", "responses.json"))
+    sandbox.fault("export_progress", "job_failed")
+    said = in_session(csv, csv, xlsx, csv, xlsx, more, more, csv, more)
+    assert said.count("Input/output error") == 6
+    assert said.count("Disk quota exceeded") == 3, "and to be refused is no try"
+    sandbox.clear_faults()
+    assert in_session(responses(mount, STAFF), csv, xlsx, csv) == "", "the two have been paid for by another"
+
+
 def test_no_budget_is_no_bound(sandbox, mounts):
     mount = mounts(sandbox, "export_budget=0")
     names = ["responses.csv", "responses.json", "responses.sav", "responses.labels.csv"]
