@@ -86,10 +86,16 @@ static void read_survey(struct job *job)
 
 static void survey_is_read(struct job *job)
 {
+	bool takes_word = job->jobs->config.refresh != REFRESH_FULL;
+
 	call_clear(&job->call);
-	if (job->unchanged && !job->full && job->jobs->config.refresh != REFRESH_FULL) {
+	job->unchanged = job->unchanged && !job->full && (takes_word || job->background);
+	if (job->unchanged)
 		job->asked_ms = 1; /* it ends with what was asked for long ago */
+	if (job->unchanged && takes_word) {
 		job_renew(job);
+	} else if (job->unchanged) {
+		job_succeed(job); /* nobody waits for it: the next open exports it */
 	} else {
 		decide(job);
 		begin(job);

@@ -73,6 +73,26 @@ def test_what_has_not_changed_keeps_its_time(sandbox, mounts, checked, until):
     assert path.stat().st_mtime == mtime
 
 
+@pytest.mark.parametrize("name", ["responses.csv", "responses.plain.csv"], ids=["an export", "made from one"])
+def test_under_refresh_full_the_counts_decide_here_and_nowhere_else(sandbox, mounts, checked, until, name):
+    mount = mounts(sandbox, "fresh=2,prefetch=1,refresh=full")
+    path = responses(mount, SMALL).with_name(name)
+    old = read_all(path)
+    sandbox.reset_stats()
+    checked(SMALL, 3)
+    assert sandbox.count("export_start") == 0
+    assert path.stat().st_size > len(old), "it is not taken for current"
+    until(lambda: not jobs(mount), 10, "the end of the job")
+    assert read_all(path) == old
+    assert sandbox.count("export_start") == 1, "an open takes nobody's word"
+    sandbox.reset_stats()
+    sandbox.append(SMALL, 1)
+    assert sandbox.wait_for("export_file", 1, answered=True)
+    until(lambda: not jobs(mount), 10, "the end of the jobs")
+    assert sandbox.count("export_start") == 1
+    assert read_all(path) != old
+
+
 def test_by_default_nothing_is(sandbox, mounts, expire):
     mount = mounts(sandbox, "fresh=1")
     read_all(responses(mount, SMALL))
