@@ -136,11 +136,10 @@ int heading_read(const struct render_input *in, enum heading_kind kind, struct h
 
 size_t heading_column(const struct heading *h, const char *import_id)
 {
-	size_t i = h->count;
-
-	while (i > 0 && strcmp(h->columns[i - 1].import_id, import_id) != 0)
-		i--;
-	return i > 0 ? i - 1 : SIZE_MAX;
+	for (size_t i = 0; i < h->count; i++)
+		if (strcmp(h->columns[i].import_id, import_id) == 0)
+			return i;
+	return SIZE_MAX;
 }
 
 void heading_done(struct heading *h)

@@ -31,7 +31,8 @@ enum heading_kind {
 
 /* -EBADMSG: not such a table; -EFBIG: over 100,000 columns or 32 MB of headings. */
 int heading_read(const struct render_input *in, enum heading_kind kind, struct heading *ret);
-/* The last one that came with this ImportId; SIZE_MAX: there is none. */
+/* The first one that came with this ImportId: an embedded field behind the service's own may be
+ * named so. SIZE_MAX: there is none. */
 size_t heading_column(const struct heading *h, const char *import_id);
 void heading_done(struct heading *h);
 

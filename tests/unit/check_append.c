@@ -298,6 +298,24 @@ static void test_columns_that_tell_what_is_new_must_be_there(void **state)
 	}
 }
 
+/* Embedded data may bear any name. */
+#define NAMED_HEAD \
+	"Recorded,Id,Staff\r\nRecorded,Id,Staff\r\n" \
+	"\"{\"\"ImportId\"\":\"\"recordedDate\"\"}\",\"{\"\"ImportId\"\":\"\"_recordId\"\"}\"," \
+	"\"{\"\"ImportId\"\":\"\"_recordId\"\"}\"\r\n"
+#define NAMED_A "2026-01-15 08:00:00,R_aaaaaaaaaaaaaaa,7\r\n"
+#define NAMED_B "2026-01-15 08:00:01,R_bbbbbbbbbbbbbbb,7\r\n"
+#define NAMED_AGAIN "2026-01-15 08:00:01,R_aaaaaaaaaaaaaaa,8\r\n"
+
+static void test_the_services_own_column_stands_first(void **state)
+{
+	(void)state;
+	struct append_found found;
+	assert_int_equal(judge(ROWS_CSV, NAMED_HEAD NAMED_A, NAMED_HEAD NAMED_B, 1, &found), 0);
+	assert_int_equal(judge(ROWS_CSV, NAMED_HEAD NAMED_A, NAMED_HEAD NAMED_AGAIN, 1, &found),
+	                 -EBADMSG);
+}
+
 #define TAB_HEAD \
 	"Recorded\tId\r\nRecorded\tId\r\n" \
 	"\"{\"\"ImportId\"\":\"\"recordedDate\"\"}\"\t\"{\"\"ImportId\"\":\"\"_recordId\"\"}" \
@@ -351,6 +369,7 @@ int main(void)
 		cmocka_unit_test(test_rows_that_follow_are_taken),
 		cmocka_unit_test(test_rows_that_do_not_follow_are_refused),
 		cmocka_unit_test(test_columns_that_tell_what_is_new_must_be_there),
+		cmocka_unit_test(test_the_services_own_column_stands_first),
 		cmocka_unit_test(test_tabs),
 		cmocka_unit_test(test_lines),
 	};
