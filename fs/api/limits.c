@@ -16,7 +16,8 @@
 
 #include "bucket.h"
 
-#define OLD_MS 60000
+#define MINUTE_MS 60000
+#define OLD_MS MINUTE_MS
 #define BACKGROUND_KEEPS_FREE 2
 #define JOB_LIMIT_REGROW_MS 30000
 #define USERS_MAX 64
@@ -495,4 +496,17 @@ void governor_view(const struct governor *g, struct governor_view *ret)
 		.jobs_max = jobs_limit(g),
 		.waiting = g->waiting,
 	};
+	for (int ep = 0; ep < EP_N_; ep++)
+		ret->allowed[ep] = g->endpoints[ep].per_ms * MINUTE_MS;
+	memcpy(ret->used, g->common.endpoints, sizeof(ret->used));
+	memcpy(ret->held_until_ms, g->common.held_until_ms, sizeof(ret->held_until_ms));
+}
+
+double governor_used(const struct governor_view *view, enum endpoint ep, int64_t now_ms)
+{
+	const struct measure m = { .per_ms = view->allowed[ep] / MINUTE_MS };
+	struct bucket used = view->used[ep];
+
+	bucket_leak(&used, &m, now_ms);
+	return used.level;
 }

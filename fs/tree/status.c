@@ -421,22 +421,30 @@ static void put_limits(struct tree *t, struct buf *out)
 	buf_add_str(out, "}");
 }
 
-/* Calls per minute of each endpoint: the service's word, and what of it this mount uses. */
+/* Calls per minute of each endpoint: the service's word, what of it this mount may use, and what
+ * all mounts have used of it lately. */
 int64_t text_limits(struct tree *t, const char *arg, struct buf *out)
 {
 	struct client_view client;
+	int64_t now_ms = sys_now_ms();
 
 	(void)arg;
 	client_view(t->config.client, &client);
+	const struct governor_view *g = &client.governor;
 	buf_add_str(out, "{");
 	put_use(&client, out);
 	buf_addf(out, ",\n \"share\":%.3f,\n \"endpoints\":[", t->config.share);
 	for (int ep = 0; ep < EP_N_; ep++) {
 		const struct endpoint_row *row = endpoint_row((enum endpoint)ep);
+		int64_t held_ms = g->held_until_ms[ep] - now_ms;
 		buf_add_str(out, ep ? ",\n  {" : "\n  {");
 		put_text(out, "name", row->name);
-		buf_addf(out, ",\"per_minute\":%d,\"used_per_minute\":%.1f}", row->calls_per_minute,
-		         row->calls_per_minute * t->config.share);
+		buf_addf(out,
+		         ",\"per_minute\":%d,\"allowed_per_minute\":%.1f,\"used\":%.1f,"
+		         "\"held_for_s\":%lld}",
+		         row->calls_per_minute, g->allowed[ep],
+		         governor_used(g, (enum endpoint)ep, now_ms),
+		         (long long)(held_ms > 0 ? (held_ms + 999) / 1000 : 0));
 	}
 	buf_add_str(out, "\n ]}\n");
 	return board_changed_s(jobs_board(t->jobs));

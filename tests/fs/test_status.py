@@ -170,10 +170,30 @@ def test_a_check_of_a_mount_that_does_not_answer_is_critical(mount):
     assert status == 2 and "lies in no qxfs mount" in said
 
 
-def test_limits_tell_what_is_used_of_each_endpoint(sandbox, mounts):
-    mount = mounts(sandbox, "share=0.5")
+def limits_of(mount, endpoint):
     told = json.loads((mount.path / ".qxfs" / "limits.json").read_text())
-    assert (told["requests_max"], told["jobs_max"], told["share"]) == (30, 15, 0.5)
-    used = {one["name"]: (one["per_minute"], one["used_per_minute"]) for one in told["endpoints"]}
-    assert used["export_start"][1] == used["export_start"][0] / 2 > 0
-    assert len(used) > 30
+    return next(one for one in told["endpoints"] if one["name"] == endpoint)
+
+
+def test_limits_tell_what_is_used_of_each_endpoint(sandbox, mounts, until):
+    mount = mounts(sandbox, "share=0.1")  # a call counts for so much longer
+    told = json.loads((mount.path / ".qxfs" / "limits.json").read_text())
+    assert (told["requests_max"], told["jobs_max"], told["share"]) == (30, 15, 0.1)
+    assert len(told["endpoints"]) > 30
+    idle = {"name": "export_start", "per_minute": 100, "allowed_per_minute": 10, "used": 0, "held_for_s": 0}
+    assert limits_of(mount, "export_start") == idle
+    for form in ("csv", "json", "sav", "xml", "ndjson"):
+        responses(mount).with_name(f"responses.{form}").read_bytes()
+    until(lambda: 0 < limits_of(mount, "export_start")["used"] <= 5, 10, "what the exports have used")
+    assert limits_of(mount, "import_contacts")["used"] == 0
+    until(lambda: limits_of(mount, "export_start") == idle, 60, "the end of that minute")
+
+
+def test_limits_tell_how_long_an_endpoint_is_left_alone(sandbox, mount, until):
+    sandbox.fault("export_start", "status", status=429, retry_after=100)
+    with subprocess.Popen(["cat", responses(mount)], stderr=subprocess.DEVNULL) as reader:
+        try:
+            until(lambda: 50 < limits_of(mount, "export_start")["held_for_s"] <= 100, 20, "the hold")
+            assert limits_of(mount, "survey")["held_for_s"] == 0
+        finally:
+            reader.kill()

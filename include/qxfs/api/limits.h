@@ -114,7 +114,13 @@ int governor_jobs(const struct governor *g);
 struct governor_view {
 	int requests, requests_max, jobs, jobs_max; /* of all mounts */
 	int waiting;                                /* here */
+	/* of each endpoint, of all mounts: */
+	double allowed[EP_N_];     /* calls per minute */
+	struct bucket used[EP_N_]; /* as last looked at: governor_used */
+	int64_t held_until_ms[EP_N_];
 };
 void governor_view(const struct governor *g, struct governor_view *ret);
+/* How many calls still count against what is allowed. */
+double governor_used(const struct governor_view *view, enum endpoint ep, int64_t now_ms);
 
 #endif
