@@ -66,8 +66,11 @@ class Screen:
         self.log = open(pathlib.Path(folder) / "screen.log", "ab")
         self.running = []
         told, tell = os.pipe()
+        # Without -noreset an X server begins anew when its last client goes, and turns away who comes just then: here
+        # each question of xdotool's is the last client, as long as the program that is waited for has not connected.
         with open(told) as number:
-            self.start("Xvfb", "-displayfd", tell, "-screen", "0", "1280x960x24", "-nolisten", "tcp", pass_fds=[tell])
+            self.start("Xvfb", "-noreset", "-displayfd", tell, "-screen", "0", "1280x960x24", "-nolisten", "tcp",
+                       pass_fds=[tell])
             os.close(tell)
             self.display = ":" + number.readline().strip()  # when it listens
 
