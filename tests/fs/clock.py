@@ -13,6 +13,12 @@ NEEDED = [pytest.mark.skipif(SANITIZED, reason="a sanitizer wants to be loaded f
           pytest.mark.skipif(not COMPILER, reason="needs a C compiler, for the clock")]
 
 
+def needs_clock(test):
+    for mark in NEEDED:
+        test = mark(test)
+    return test
+
+
 class Clock:
     """Of the mounts that are started with env=clock.env."""
 

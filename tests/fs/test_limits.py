@@ -12,6 +12,7 @@ import time
 
 import pytest
 
+from clock import Clock, needs_clock
 from common import CHECK, FILE, JOBS, PROGRESS, REQUESTS, START, exact, responses
 from control import SLOW
 
@@ -99,6 +100,29 @@ def test_100_cold_files_at_once_never_meet_a_limit(sandbox, mounts, crowds, smal
     moments = [entry["time"] for entry in sandbox.requests(START)]
     assert max(moments) - min(moments) < 15 * 1.08 + 3 * SLOW
     assert_quick(took)
+
+
+@needs_clock
+def test_more_files_at_once_than_a_minute_has_exports_meet_no_429(sandbox, mounts, crowds, small, tmp_path):
+    """130 where the service takes 100 a minute: a bucket of the mount's that is open is a 429 here, and so at the guard
+    of every test (box.check_limits()). The minute is the clocks', the service's first."""
+    surveys = small(130)
+    clock = Clock(tmp_path)
+    mount = mounts(sandbox, env=clock.env)
+    sandbox.reset_stats()
+    crowd = crowds([responses(mount, survey) for survey in surveys], len(surveys))
+    most = int(CALLS_PER_MINUTE[START] * SHARE)
+    assert sandbox.wait_for(START, most, 30 * SLOW, answered=True)
+    sandbox.wait_for(START, CALLS_PER_MINUTE[START] + 20, 3 * SLOW)  # who has no bucket comes now
+    sandbox.check_limits()
+    assert_paced(sandbox, START)
+    sandbox.advance(60)
+    clock.go_on(60)
+    assert_right(sandbox, surveys, crowd.answers(60))
+    seen = sandbox.stats()
+    assert seen["refused_429"] == 0
+    assert {endpoint: seen["counts"][endpoint] for endpoint in (CHECK, START, FILE)} == dict.fromkeys(
+        (CHECK, START, FILE), len(surveys))
 
 
 @pytest.mark.concurrency

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from clock import NEEDED, Clock
+from clock import Clock, needs_clock
 from common import read_all, responses
 from control import SLOW  # tests/sandbox/control.py
 from imports import folder, people, report_of, sent, wait_for
@@ -128,12 +128,6 @@ NIGHT = 8 * 3600
 @pytest.fixture
 def clock(tmp_path):
     return Clock(tmp_path)
-
-
-def needs_clock(test):
-    for mark in NEEDED:
-        test = mark(test)
-    return test
 
 
 @needs_clock
