@@ -303,8 +303,9 @@ def test_an_answer_that_was_lost_is_uncertain(sandbox, mount, kind, given):
     assert len(posts(sandbox)) == 2
 
 
-def test_too_many_requests_is_patience(sandbox, mount):
-    sandbox.fault("contact_import", "status", first=2, status=429)
+@pytest.mark.parametrize("times", [2, 7], ids=["a few times", "more often than it is tried"])
+def test_too_many_requests_is_patience(sandbox, mount, times):
+    sandbox.fault("contact_import", "status", first=times, status=429)
     give(folder(mount) / "busy.csv", people(1))
     assert wait_for(mount, folder(mount) / "busy.csv")[0] == 0
     assert set(members(sandbox)) == {"person0@example.com"}
