@@ -212,6 +212,8 @@ static void failed(struct client *c, struct call *call, bool damaged)
 	          endpoint_row(call->ep)->name, call->attempts, call->fail.http, call->fail.err,
 	          (long long)delay_ms);
 	if (delay_ms < 0) {
+		if (call->fail.unreachable)
+			client_end_overdue(c, &call->fail);
 		client_finish(c, call);
 	} else if (!gate_pass_again(&c->gate, call->first_ms)) {
 		call->fail = c->gate.fail;

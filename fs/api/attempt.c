@@ -10,6 +10,7 @@
 
 #define JSON_MAX_BYTES (16u << 20) /* larger documents go to a sink */
 #define JSON_ANSWER_MS 30000
+#define GATEWAY_MS 5000 /* the service's own patience for one (API.md 1.4) */
 #define MINT_ANSWER_MS 10000 /* folders, which wait for it, wait no longer */
 
 /* Each attempt builds it anew: the base may have moved. A page's address was checked when it came,
@@ -51,20 +52,31 @@ static void bytes_came(struct transfer *t, uint64_t written)
 		call->on_bytes(call, written);
 }
 
-/* Who waits no longer than a bound does not wait longer for one answer either. */
-static int64_t answer_limit_ms(const struct call *call)
+/* Who waits no longer than a bound does not wait longer for one answer either; nor, while the
+ * account is away, for what is left of it, but an answer's own time. 0: there is no bound. */
+static int64_t wait_limit_ms(struct client *c, const struct call *call)
+{
+	if (client_is_reachable(c))
+		return call->bound_ms;
+	int64_t left_ms = client_bound_ms(call) - (call->sent_ms - call->first_ms);
+	int64_t least_ms = call->bound_ms > 0 && call->bound_ms < GATEWAY_MS ? call->bound_ms
+	                                                                     : GATEWAY_MS;
+	return left_ms > least_ms ? left_ms : least_ms;
+}
+
+static int64_t answer_limit_ms(struct client *c, const struct call *call)
 {
 	if (call->sink_fd >= 0)
 		return 0;
 	int64_t most_ms = endpoint_row(call->ep)->mints ? MINT_ANSWER_MS : JSON_ANSWER_MS;
-	bool bound = call->bound_ms > 0 && call->bound_ms < most_ms;
-	return bound ? call->bound_ms : most_ms;
+	int64_t limit_ms = wait_limit_ms(c, call);
+	return limit_ms > 0 && limit_ms < most_ms ? limit_ms : most_ms;
 }
 
-/* Nor for a file of which no byte comes. */
-static int64_t slow_limit_s(const struct call *call)
+/* A file of which no byte comes. */
+static int64_t slow_limit_s(struct client *c, const struct call *call)
 {
-	return call->sink_fd >= 0 ? (call->bound_ms + 999) / 1000 : 0;
+	return call->sink_fd >= 0 ? (wait_limit_ms(c, call) + 999) / 1000 : 0;
 }
 
 static void fill_transfer(struct client *c, struct call *call)
@@ -83,8 +95,8 @@ static void fill_transfer(struct client *c, struct call *call)
 		.sink_fd = call->sink_fd,
 		.max_bytes = JSON_MAX_BYTES,
 		.once = row->repeat != REPEAT_ALWAYS,
-		.answer_ms = answer_limit_ms(call),
-		.slow_s = slow_limit_s(call),
+		.answer_ms = answer_limit_ms(c, call),
+		.slow_s = slow_limit_s(c, call),
 		.on_room = room_for,
 		.on_bytes = bytes_came,
 		.on_done = answer_came,
@@ -102,7 +114,8 @@ void client_launch(struct client *c, struct call *call)
 	call->state = CALL_FLYING;
 	call->sent_ms = sys_now_ms();
 	if (call->first_ms == 0)
-		call->first_ms = call->sent_ms;
+		call->first_ms =
+			client_is_reachable(c) ? call->sent_ms : client_waits_since(c, call);
 	if (call->attempts++ > 0 && call->sink_fd >= 0)
 		bytes_came(&call->transfer, 0);
 

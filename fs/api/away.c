@@ -24,6 +24,51 @@ bool client_is_reachable(struct client *c)
 	return is;
 }
 
+/* --- who waits behind those that hang ---------------------------------------------------------- */
+
+#define NEAR_MS 1000 /* who came together ends together */
+
+int64_t client_waits_since(const struct client *c, const struct call *call)
+{
+	int64_t since_ms = call->ticket.queued_ms;
+
+	if (call->first_ms > 0)
+		return call->first_ms;
+	if (c->answered_ms > since_ms)
+		since_ms = c->answered_ms;
+	return c->woke_ms > since_ms ? c->woke_ms : since_ms;
+}
+
+int64_t client_bound_ms(const struct call *call)
+{
+	return call->bound_ms > 0 ? call->bound_ms : BOUND_MS;
+}
+
+/* Nothing of it went out: whoever did holds the slots, and has a network as little. */
+static struct call *find_overdue(struct client *c, int64_t now_ms)
+{
+	pthread_mutex_lock(&c->lock);
+	struct call *call = c->live.head;
+	while (call && !(call->state == CALL_WAITING && call->first_ms == 0 &&
+	                 now_ms - client_waits_since(c, call) >= client_bound_ms(call) - NEAR_MS))
+		call = call->next_live;
+	pthread_mutex_unlock(&c->lock);
+	return call;
+}
+
+void client_end_overdue(struct client *c, const struct qx_fail *fail)
+{
+	const struct qx_fail why = *fail; /* its call may be freed by the first on_done */
+
+	if (client_is_reachable(c))
+		return;
+	for (struct call *call; (call = find_overdue(c, sys_now_ms()));) {
+		call->fail = why;
+		call->fail.unsure = false; /* nothing of it can have arrived */
+		client_end_queued(c, call);
+	}
+}
+
 /* --- a look ---------------------------------------------------------------------------------- */
 
 static void looked(struct call *call)
@@ -108,6 +153,7 @@ static void slept(void *arg, int64_t ms)
 	log_info("client", "the machine slept for %lld s: all connections are made anew",
 	         (long long)ms / 1000);
 	int64_t now_ms = sys_now_ms();
+	c->woke_ms = now_ms;
 	pthread_mutex_lock(&c->lock);
 	for (struct call *call = c->live.head; call; call = call->next_live)
 		if (call->first_ms > 0) /* some may have begun since */

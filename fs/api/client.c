@@ -151,8 +151,7 @@ void client_release(struct client *c, const struct call *call, bool job_runs)
 		governor_job_over(c->governor);
 }
 
-/* One that only waits. */
-static void end_queued(struct client *c, struct call *call)
+void client_end_queued(struct client *c, struct call *call)
 {
 	(void)governor_withdraw(c->governor, &call->ticket); /* a parked one is not there */
 	client_finish(c, call);
@@ -162,7 +161,7 @@ void client_fail(struct client *c, unsigned states, const struct qx_fail *fail)
 {
 	for (struct call *call; (call = client_find(c, states));) {
 		call->fail = *fail;
-		end_queued(c, call);
+		client_end_queued(c, call);
 	}
 }
 
@@ -194,7 +193,7 @@ static void end_unwanted(struct client *c)
 
 	while ((call = find_live(c, IN_QUEUE, true))) {
 		set_cancelled(call);
-		end_queued(c, call);
+		client_end_queued(c, call);
 	}
 	while ((call = find_live(c, IN(CALL_FLYING), true))) {
 		call->state = CALL_ABORTED;

@@ -62,6 +62,7 @@ struct client {
 	bool looking;
 	int64_t succeeded_ms; /* the last call that was answered well */
 	int64_t answered_ms;  /* the last attempt that was answered at all */
+	int64_t woke_ms;      /* the machine, the last time */
 	struct governor *governor;
 	struct shared *shared; /* NULL: this mount is alone */
 	uint64_t deaths;       /* of other mounts, as told last */
@@ -99,6 +100,12 @@ void client_count_jobs(struct client *c, const struct client_jobs *jobs);
 void client_away_init(struct client *c);
 void client_is_back(struct client *c); /* the first answer since it could not be reached */
 void client_tell_back(struct client *c);
+/* Since when the account's being away keeps it: its bound counts from there. */
+int64_t client_waits_since(const struct client *c, const struct call *call);
+int64_t client_bound_ms(const struct call *call);
+/* A call has ended, for no network was found until its bound: so end those that were kept from
+ * going out as long as their own bound is. */
+void client_end_overdue(struct client *c, const struct qx_fail *fail);
 
 /* client.c */
 void client_tell(struct client *c, const struct hook *hook); /* takes client.lock, calls without */
@@ -112,6 +119,7 @@ void client_queue(struct client *c, struct call *call);
 #define IN(state) (1u << (state))
 #define IN_QUEUE (IN(CALL_WAITING) | IN(CALL_PARKED))        /* nothing of it is under way */
 struct call *client_find(struct client *c, unsigned states); /* the first one; NULL */
+void client_end_queued(struct client *c, struct call *call); /* one that only waits */
 /* Each in one of these states, which are of IN_QUEUE. */
 void client_fail(struct client *c, unsigned states, const struct qx_fail *fail);
 /* The slots that the governor gave for this attempt, unless a job now runs in one. */

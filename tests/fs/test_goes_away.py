@@ -4,12 +4,13 @@ not fails with its errno within its bound, and all works again afterwards withou
 import concurrent.futures
 import errno
 import os
+import subprocess
 import time
 from typing import NamedTuple
 
 import pytest
 
-from common import read_all
+from common import QXFS, read_all
 from control import SLOW  # tests/sandbox/control.py
 from imports import MAIN, PILOT, folder, members, people, wait_for
 
@@ -22,6 +23,32 @@ CUSTOMERS = "SV_demoCustomers02"
 
 def names(path):
     return sorted(os.listdir(path))
+
+
+def fetched(path):
+    """Its status tells whether it is there, its words why not."""
+    answer = subprocess.run([QXFS, "fetch", path], capture_output=True, text=True, check=False)
+    if answer.returncode == 0:
+        assert answer.stderr == ""
+        return read_all(path)
+    assert answer.returncode == 1 and str(path) in answer.stderr, answer
+    raise OSError(next(number for number in AWAY if os.strerror(number) in answer.stderr), answer.stderr)
+
+
+def at_once(ask, path):
+    """What asks for a file anew asks nobody itself; then it is read."""
+    begun = time.monotonic()
+    ask(path)
+    assert time.monotonic() - begun < MORE
+    return read_all(path)
+
+
+def refreshed(path):
+    return at_once(lambda path: subprocess.run([QXFS, "refresh", path], check=True), path)
+
+
+def touched(path):
+    return at_once(os.utime, path)
 
 
 class Op(NamedTuple):
@@ -63,6 +90,12 @@ OPS = {
     "link by email": Op("directories/{other}/by-email/{email}", "contacts_search", act=os.readlink),
     "search": Op("directories/{other}/search/email={email}/contacts.csv", "contacts_search"),
     "api": Op(".qxfs/api/surveys/{16}.json", "survey", kept=False),
+    # commands
+    "fetch": Op("surveys/{17}/responses.csv", "export_file", act=fetched),
+    "fetch of a document": Op("surveys/{18}/schema.json", "schema", act=fetched),
+    "refresh": Op("surveys/{19}/responses.csv", "export_start", act=refreshed),
+    "touch": Op("surveys/{20}/responses.csv", "export_progress", act=touched),
+    "touch of a document": Op("surveys/{21}/schema.json", "schema", act=touched),
     # folders
     "folder of an id": Op("surveys/{hidden}", "survey", FOLDER, names),
     "filters": Op("surveys/{customers}/filters", "filters", FOLDER, names),
@@ -70,7 +103,7 @@ OPS = {
     "contacts": Op("directories/{main}/contacts", "contacts", FILE, names),
     "contacts of a list": Op("mailinglists/{pilot}/contacts", "list_contacts", FILE, names),
 }
-SURVEYS = 17
+SURVEYS = 22
 
 
 @pytest.fixture
@@ -181,6 +214,44 @@ def test_it_waits_out_a_network_that_goes_while_it_is_under_way(account, mounts,
     assert len(account.jobs()) <= (2 if op.endpoint == "export_start" else 1), "no job is begun twice"
     again = all_good(begin(pool, mount, account, (name,)))[name]
     assert name == "workbook" or again == value
+
+
+def test_who_comes_late_waits_no_longer_than_who_came_first(sandbox, mounts, small):
+    """More than may be under way: those who hang hold all slots, and whoever waits for one waits for the network too."""
+    surveys = small(60)
+    mount = mounts(sandbox)
+    go_away(sandbox, "hang")
+
+    def opened(survey):
+        begun = time.monotonic()
+        with pytest.raises(OSError) as caught:
+            read_all(mount.path / "surveys" / survey / "responses.csv")
+        return caught.value.errno in AWAY, time.monotonic() - begun
+
+    with concurrent.futures.ThreadPoolExecutor(len(surveys)) as many:
+        first = [many.submit(opened, survey) for survey in surveys[:40]]
+        time.sleep(FILE / 3)
+        late = [many.submit(opened, survey) for survey in surveys[40:]]
+        ends = [one.result() for one in first + late]
+    assert [(good, took) for good, took in ends if not good or took > FILE + MORE] == []
+    come_back(sandbox)
+    for survey in surveys[::10]:
+        assert read_all(mount.path / "surveys" / survey / "responses.csv") == sandbox.entry(survey)
+
+
+@pytest.mark.parametrize("ask", [os.utime, refreshed], ids=["touch", "refresh"])
+def test_what_was_to_be_asked_for_anew_is_when_the_service_is_back(account, mounts, ask, expire):
+    """Also if it was opened meanwhile, and was the old version."""
+    mount = mounts(account, "fresh=1")
+    path = mount.path / "surveys" / CUSTOMERS / "responses.csv"
+    old = read_all(path)
+    account.edit(CUSTOMERS, account.response_ids(CUSTOMERS)[0], {"QID6_TEXT": "another word"})
+    go_away(account, "refuse")
+    ask(path)
+    assert read_all(path) == old
+    come_back(account)
+    expire()
+    assert read_all(path) == account.entry(CUSTOMERS) != old
 
 
 # --- imports ----------------------------------------------------------------------------------------------------------
