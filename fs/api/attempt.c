@@ -10,7 +10,7 @@
 
 #define JSON_MAX_BYTES (16u << 20) /* larger documents go to a sink */
 #define JSON_ANSWER_MS 30000
-#define GATEWAY_MS 5000 /* the service's own patience for one (API.md 1.4) */
+#define GATEWAY_MS 5000      /* the service's own patience for one (API.md 1.4) */
 #define MINT_ANSWER_MS 10000 /* folders, which wait for it, wait no longer */
 
 /* Each attempt builds it anew: the base may have moved. A page's address was checked when it came,
@@ -59,8 +59,9 @@ static int64_t wait_limit_ms(struct client *c, const struct call *call)
 	if (client_is_reachable(c))
 		return call->bound_ms;
 	int64_t left_ms = client_bound_ms(call) - (call->sent_ms - call->first_ms);
-	int64_t least_ms = call->bound_ms > 0 && call->bound_ms < GATEWAY_MS ? call->bound_ms
-	                                                                     : GATEWAY_MS;
+	int64_t least_ms = client_bound_ms(call);
+	if (least_ms > GATEWAY_MS)
+		least_ms = GATEWAY_MS;
 	return left_ms > least_ms ? left_ms : least_ms;
 }
 

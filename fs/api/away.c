@@ -24,7 +24,8 @@ bool client_is_reachable(struct client *c)
 	return is;
 }
 
-/* --- who waits behind those that hang ---------------------------------------------------------- */
+/* --- who waits behind those that hang ----------------------------------------------------------
+ */
 
 #define NEAR_MS 1000 /* who came together ends together */
 
