@@ -3,7 +3,8 @@
  * Nobody asks all the time whether it is back: a call that somebody waits for is sent again until
  * its bound (retry.c), and who was given what is old has the client look (client_look), so an idle
  * mount stays idle. The first answer after some seconds, of whatever call, ends it for all: who
- * waits for a moment to try again goes now, and on_back is told.
+ * waits for a moment to try again goes now, on_back is told, and what was served old before that
+ * (client_back_ms) rests no longer.
  */
 #include "client_private.h"
 
@@ -121,6 +122,14 @@ void client_tell_back(struct client *c)
 		client_tell(c, &c->on_back[who]);
 }
 
+int64_t client_back_ms(struct client *c)
+{
+	pthread_mutex_lock(&c->lock);
+	int64_t ms = c->back_ms;
+	pthread_mutex_unlock(&c->lock);
+	return ms;
+}
+
 /* The first that waits because its last attempt found no network, and not for its moment alone. */
 static struct call *find_delayed(struct client *c)
 {
@@ -140,6 +149,9 @@ void client_is_back(struct client *c)
 		call->ticket.not_before_ms = 0;
 		governor_queue(c->governor, &call->ticket);
 	}
+	pthread_mutex_lock(&c->lock);
+	c->back_ms = sys_now_ms();
+	pthread_mutex_unlock(&c->lock);
 	client_tell_back(c);
 }
 

@@ -84,6 +84,7 @@ struct client {
 	int share_fd;                 /* guarded by lock: not yet seen by the network thread; -1 */
 	struct hook on_death;         /* guarded by lock */
 	struct hook on_back[BACK_N_]; /* guarded by lock */
+	int64_t back_ms;              /* guarded by lock: when it was to be told last; 0: never */
 	bool telling;                 /* guarded by lock: one of them is being called */
 	pthread_cond_t told;          /* it has been */
 	bool stopping;                /* guarded by lock */

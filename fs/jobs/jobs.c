@@ -295,8 +295,9 @@ struct board *jobs_board(struct jobs *j)
 
 bool jobs_old_may_rest(const struct jobs *j, int64_t since_ms)
 {
-	int64_t rest_ms = client_is_reachable(j->config.client) ? REST_MS : REST_AWAY_MS;
-	return sys_now_ms() - since_ms < rest_ms;
+	struct client *c = j->config.client;
+	int64_t rest_ms = client_is_reachable(c) ? REST_MS : REST_AWAY_MS;
+	return since_ms >= client_back_ms(c) && sys_now_ms() - since_ms < rest_ms;
 }
 
 int64_t jobs_stale_bound_ms(const struct jobs *j)

@@ -71,6 +71,23 @@ def test_what_was_served_old_is_new_within_seconds_of_the_return(sandbox, mounts
     until(lambda: len(os.listdir(people_of)) == len(names) + 1, 5, "the new listing")
 
 
+@pytest.mark.parametrize("mode", ["refuse", "hang"])
+def test_what_was_served_old_is_asked_anew_at_the_first_sign_of_the_return(sandbox, mounts, mode):
+    """Else it rests for 3 s, though others are answered."""
+    mount = mounts(sandbox, "fresh=0")
+    file, people_of = responses(mount, SURVEY), mount.path / "directories" / MAIN / "contacts"
+    old, names = read_all(file), os.listdir(people_of)
+    sandbox.append(SURVEY, 1)
+    sandbox.add_contact(MAIN, firstName="Late", email="late@example.com")
+    sandbox.pause(mode)
+    assert sorted(os.listdir(people_of)) == sorted(names)
+    assert read_all(file) == old
+    sandbox.resume()
+    assert read_all(responses(mount, OTHER)) == sandbox.entry(OTHER)
+    assert read_all(file) == sandbox.entry(SURVEY)
+    assert len(os.listdir(people_of)) == len(names) + 1
+
+
 @pytest.mark.parametrize("folder_of", ["surveys", f"surveys/{SURVEY}/filters"])
 def test_a_list_that_was_served_old_is_new_within_seconds_of_the_return(sandbox, mounts, until, folder_of):
     mount = mounts(sandbox, "fresh=0")

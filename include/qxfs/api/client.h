@@ -117,6 +117,9 @@ void client_on_quiet(struct client *c, int64_t quiet_ms, client_quiet_fn *fn, vo
 
 /* Whether the last call found a network. Any thread, client.lock (rank 4), as the next two. */
 bool client_is_reachable(struct client *c);
+/* When the account answered again after it could not be reached (sys_now_ms); 0: it always could.
+ * Any thread, client.lock (rank 4). */
+int64_t client_back_ms(struct client *c);
 /* Somebody was given what is old, for the account could not be reached: whether it can be again is
  * asked by one call at a time, of a few attempts. */
 void client_look(struct client *c);

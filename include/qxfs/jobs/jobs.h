@@ -186,7 +186,7 @@ void jobs_stop(struct jobs *j);
 /* After client_stop: waits for what still runs on the disk, ends the threads. */
 void jobs_free(struct jobs *j);
 /* What was served old at since_ms (sys_now_ms) is served again without asking: the account is away,
- * or was until now. Any thread. */
+ * or this one thing fails. Not when the account has come back since. Any thread. */
 bool jobs_old_may_rest(const struct jobs *j, int64_t since_ms);
 
 #endif
