@@ -14,6 +14,7 @@
 #define EARLY_MAX_MS 300000 /* before its end, or a tenth of its life, a new one is minted */
 #define GUARD_MAX_MS 10000  /* or a twentieth: a call is under way that long */
 #define PUT_OFF_MS 60000    /* who was refused asks once a minute */
+#define REST_MS 10000       /* a login page on the way: who has logged in there tries again */
 #define SHORTEST_MS 1000    /* else one of no life would be a mint for every call */
 
 int grant_new(const struct oauth_client *client, struct grant **ret)
@@ -124,6 +125,7 @@ int grant_take(struct grant *g, const struct json *answer, int64_t asked_ms, int
 		return -ENOMEM;
 	}
 	b->users = 1;
+	g->rests_ms = 0;
 	drop(g);
 	g->current = b;
 	g->renew_ms = asked_ms + life_ms - at_most(life_ms / 10, EARLY_MAX_MS);
@@ -136,6 +138,17 @@ int grant_take(struct grant *g, const struct json *answer, int64_t asked_ms, int
 void grant_put_off(struct grant *g, int64_t now_ms)
 {
 	g->renew_ms = now_ms + PUT_OFF_MS; /* its end comes first, if it comes before */
+}
+
+void grant_rest(struct grant *g, int64_t now_ms, const struct qx_fail *fail)
+{
+	g->rests_ms = now_ms + REST_MS;
+	g->fail = *fail;
+}
+
+bool grant_rests(const struct grant *g, int64_t now_ms)
+{
+	return now_ms < g->rests_ms;
 }
 
 bool grant_refused(struct grant *g, const struct bearer *b)

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include <qxfs/api/oauth.h>
+#include <qxfs/base/fail.h>
 #include <qxfs/base/json.h>
 #include <qxfs/base/secret.h>
 
@@ -32,6 +33,9 @@ struct grant {
 	struct bearer *current; /* NULL: none */
 	int64_t renew_ms; /* from when on a new one is minted while calls go on with this one */
 	int64_t end_ms;   /* from when on it is not sent any more */
+	int64_t rests_ms; /* until then no mint is begun, for the last one brought none; 0: it did
+	                   */
+	struct qx_fail fail; /* then: why */
 };
 
 /* Takes the secret when it succeeds. -ENOMEM. */
@@ -50,6 +54,10 @@ bool grant_is_old(const struct grant *g, int64_t now_ms);
 int grant_take(struct grant *g, const struct json *answer, int64_t asked_ms, int64_t now_ms);
 /* The renewal has failed while the old one is still good: not again before a while. */
 void grant_put_off(struct grant *g, int64_t now_ms);
+/* There is none to lend, and an answer has said that none will be given: who wants one is told so
+ * for a while, without a mint for each. */
+void grant_rest(struct grant *g, int64_t now_ms, const struct qx_fail *fail);
+bool grant_rests(const struct grant *g, int64_t now_ms);
 /* A 401 came for a call that was sent with `b`, which is not used again. True: another bearer may
  * fare better. One that came from its mint and was never accepted may not. */
 bool grant_refused(struct grant *g, const struct bearer *b);

@@ -9,7 +9,8 @@
  * may refuse the bearer all the same. A bearer that is refused before it was ever accepted closes
  * the gate and is dropped, so that a client that the account does not know mints once for each
  * probe. A mint that is refused while what was minted before is still good closes none: calls go
- * on until that has ended, or is refused itself.
+ * on until that has ended, or is refused itself. Any other answer that will not change by being
+ * asked for again (a login page, a 403 on the way) is kept, and told to all comers for a while.
  */
 #include "client_private.h"
 
@@ -42,18 +43,30 @@ static int take(struct grant *g, struct call *mint, int64_t now_ms)
 	return r;
 }
 
+/* An answer that will be the same for the next call. A refusal is no such: it closes the gate,
+ * which lets a probe through when it is time. */
+static bool is_final(const struct call *mint)
+{
+	const struct transfer *t = &mint->transfer;
+	return t->outcome == OUTCOME_ANSWERED && t->status < 500 && t->status != 429 &&
+	       mint->fail.http != 401;
+}
+
 static void on_minted(struct call *mint)
 {
 	struct client *c = mint->client;
 	int64_t now_ms = sys_now_ms();
 	bool good = mint->fail.err == 0 && take(c->grant, mint, now_ms) == 0;
 	struct qx_fail fail = mint->fail;
+	bool final = is_final(mint);
 
 	log_debug("client", "oauth: %s", good ? "a new bearer" : "no new bearer");
 	c->grant->minting = false;
 	call_clear(mint);
 	if (!good) {
 		grant_put_off(c->grant, now_ms);
+		if (final && !grant_is_good(c->grant, now_ms))
+			grant_rest(c->grant, now_ms, &fail);
 		client_fail(c, IN(CALL_PARKED), &fail);
 		return;
 	}
@@ -64,7 +77,7 @@ static void on_minted(struct call *mint)
 
 static void begin(struct client *c)
 {
-	if (c->grant->minting)
+	if (c->grant->minting || grant_rests(c->grant, sys_now_ms()))
 		return;
 	c->grant->minting = true;
 	c->mint = (struct call){
@@ -168,6 +181,8 @@ void mint_look(struct client *c)
 {
 	const struct call *mint = &c->mint;
 
+	if (!c->grant->minting && grant_rests(c->grant, sys_now_ms()))
+		client_fail(c, IN(CALL_PARKED), &c->grant->fail);
 	if (!c->grant->minting || mint->state != CALL_WAITING || mint->attempts == 0)
 		return;
 	for (struct call *call; (call = find_overdue(c, mint->ticket.not_before_ms));) {

@@ -329,6 +329,20 @@ static void test_a_mint_that_fails_is_tried_again(void **state)
 	assert_int_equal(mints(w), 3);
 }
 
+/* Who comes soon is told the same, without a mint; later, it is asked for again. */
+static void rests(struct world *w, const char *why)
+{
+	int requests = server_requests(&w->server);
+
+	for (int i = 0; i < 20; i++) {
+		struct qx_fail fail = ask(w);
+		assert_int_equal(fail.err, EIO);
+		assert_string_equal(fail.why, why);
+	}
+	assert_int_equal(server_requests(&w->server), requests);
+	w->client->grant->rests_ms = 0;
+}
+
 static void test_what_is_no_token_is_not_sent(void **state)
 {
 	struct world *w = *state;
@@ -344,6 +358,7 @@ static void test_what_is_no_token_is_not_sent(void **state)
 		struct qx_fail fail = ask(w);
 		assert_int_equal(fail.err, EIO);
 		assert_non_null(strstr(fail.why, "no access token"));
+		rests(w, fail.why);
 	}
 	assert_int_equal(mints(w), countof(bodies));
 	assert_int_equal(server_count(&w->server, "Bearer"), 0);
@@ -397,8 +412,43 @@ static void test_a_mint_that_goes_astray_refuses_nobody(void **state)
 		assert_int_equal(fail.http, 502);
 		assert_non_null(strstr(fail.why, "no token was given"));
 		assert_false(view_of(w).token_refused);
+		rests(w, fail.why);
 	}
 	assert_int_equal(mints(w), countof(statuses));
+	script(w, 1, GOOD, GOOD);
+	assert_int_equal(ask(w).err, 0);
+}
+
+/* The service may answer the next one: 503 and the like are no word about tokens. */
+static void test_a_mint_that_fails_for_the_moment_is_asked_for_again(void **state)
+{
+	struct world *w = *state;
+
+	server_says(&w->server, reply("503 No", "{}"), KEEP);
+	assert_int_equal(ask(w).http, 503);
+	script(w, 1, GOOD, GOOD);
+	assert_int_equal(ask(w).err, 0);
+}
+
+static void test_a_renewal_that_goes_astray_stops_nothing(void **state)
+{
+	struct world *w = *state;
+	struct step steps[] = {
+		{ .when = MINT, .send = TOKEN("one"), .times = 1 },
+		{ .when = MINT, .send = reply("403 No", "{}"), .times = 1 },
+		{ .when = MINT, .send = TOKEN("two") },
+		{ .send = GOOD },
+	};
+
+	server_script(&w->server, steps, countof(steps));
+	assert_int_equal(ask(w).err, 0);
+	w->client->grant->renew_ms = 0;
+	for (int i = 0; i < 30; i++)
+		assert_int_equal(ask(w).err, 0);
+	assert_int_equal(mints(w), 2);
+	w->client->grant->end_ms = 0; /* now one is needed, and asked for */
+	assert_int_equal(ask(w).err, 0);
+	assert_int_equal(mints(w), 3);
 }
 
 static void test_a_renewal_that_is_refused_stops_nothing(void **state)
@@ -573,6 +623,8 @@ int main(void)
 		test(test_who_waits_no_longer_than_his_bound),
 		test(test_who_comes_late_waits_no_longer_either),
 		test(test_a_mint_that_goes_astray_refuses_nobody),
+		test(test_a_mint_that_fails_for_the_moment_is_asked_for_again),
+		test(test_a_renewal_that_goes_astray_stops_nothing),
 		test(test_a_renewal_that_is_refused_stops_nothing),
 		test(test_the_secret_goes_nowhere_else),
 		test(test_a_notice_moves_no_oauth_client),
