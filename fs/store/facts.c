@@ -152,10 +152,12 @@ static bool read_data_name(const struct json *j, const char *hash, char name[64]
 	return true;
 }
 
-/* What allows to append to it: all of it, or nothing. */
+/* What allows to append to it: all of it, or nothing. Without a token it was full then, and nothing
+ * is appended: so are the records of a job whose export has not ended, and those of former builds
+ * do not name it. */
 static void read_continuation(const struct json *j, struct gen_facts *gen)
 {
-	const char *token = json_str(j, "token");
+	const char *token = json_get(j, "token") ? json_str(j, "token") : "";
 	int64_t questions;
 
 	if (!token || !json_int(j, "questions", &questions) ||

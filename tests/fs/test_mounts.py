@@ -186,6 +186,22 @@ def test_what_was_touched_after_it_began_is_not_served_from_a_dead_mounts_export
     assert sandbox.count(START) == 2
 
 
+def test_a_record_that_names_no_token_is_followed(sandbox, mounts, begun, small):
+    """A former build wrote it so, for the token comes with the end; an upgrade begins no export twice."""
+    (survey,) = small(1)
+    first = mounts(sandbox, name="one")
+    begun(first, [survey])
+    first.kill()
+    (record,) = first.cache.rglob("*.job")
+    lines = record.read_text().splitlines(keepends=True)
+    record.write_text("".join(line for line in lines if line != '"token":"",\n'))
+    assert len(record.read_text()) == sum(map(len, lines)) - len('"token":"",\n')
+    sandbox.release_jobs()
+    second = mounts(sandbox, name="two")
+    assert read_all(responses(second, survey)) == sandbox.entry(survey)
+    assert sandbox.count(START) == 1
+
+
 @pytest.mark.parametrize("damage", ["{", "", '{"version":1}'])
 def test_a_damaged_record_is_as_good_as_none(sandbox, mounts, begun, small, damage):
     (survey,) = small(1)
