@@ -1,4 +1,4 @@
-/* errand.c: small work with local files, for other rooms. */
+/* errand.c: small work for other rooms. */
 #include "job.h"
 
 #include <qxfs/base/sys.h>
@@ -12,7 +12,11 @@ static void run(struct task *task)
 static void due(struct task *timer)
 {
 	struct errand *e = container_of(timer, struct errand, timer);
-	pool_post(e->jobs->pool, &e->task);
+
+	if (e->prompt)
+		e->fn(e);
+	else
+		pool_post(e->jobs->pool, &e->task);
 }
 
 void jobs_errand(struct jobs *j, struct errand *e, int64_t delay_ms)
@@ -20,9 +24,9 @@ void jobs_errand(struct jobs *j, struct errand *e, int64_t delay_ms)
 	e->jobs = j;
 	e->task.fn = run;
 	e->timer.fn = due;
-	if (delay_ms > 0)
-		(void)worker_post_at(j->worker, &e->timer, sys_now_ms() + delay_ms); /* or it is
-		                                                                        late */
+	if (delay_ms > 0 || e->prompt) /* false: the room ends */
+		(void)worker_post_at(j->worker, &e->timer,
+		                     delay_ms > 0 ? sys_now_ms() + delay_ms : 0);
 	else
 		pool_post(j->pool, &e->task);
 }

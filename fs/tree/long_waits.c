@@ -50,6 +50,7 @@ int long_waits_new(struct tree *t, struct long_waits **ret)
 		return -ENOMEM;
 	all->tree = t;
 	all->errand.fn = look;
+	all->errand.prompt = true; /* the wait may be for the disk workers */
 	pthread_mutex_init(&all->lock, NULL);
 	*ret = all;
 	return 0;
@@ -183,7 +184,7 @@ static void tell_end(struct tree *t, const struct long_wait *w)
 	events_tell(t->config.events, &event);
 }
 
-/* --- the errand, on a disk worker ------------------------------------------------------------ */
+/* --- the errand, on the jobs thread ---------------------------------------------------------- */
 
 /* The next that is due, TELLING from here on; NULL: none is, and *ret_rest_ms says when one will
  * be, -1: never. */

@@ -1,5 +1,7 @@
 """Long waits, told on the desktop of who mounted (notify=): a bus of the test's own, with a desktop's service on it."""
 
+import contextlib
+import ctypes
 import errno
 import html
 import json
@@ -98,6 +100,24 @@ def children(mount):
     return found
 
 
+@contextlib.contextmanager
+def held_threads(pid, name):
+    """Those of a process whose name begins so stand still; how many they are."""
+    seize, interrupt, detach, wall = 0x4206, 0x4207, 17, 0x40000000
+    libc = ctypes.CDLL(None, use_errno=True)
+    tasks = [int(task.name) for task in pathlib.Path(f"/proc/{pid}/task").iterdir()
+             if (task / "comm").read_text().startswith(name)]
+    for task in tasks:
+        assert libc.ptrace(seize, task, None, None) == 0, os.strerror(ctypes.get_errno())
+        assert libc.ptrace(interrupt, task, None, None) == 0
+        os.waitpid(task, wall)
+    try:
+        yield len(tasks)
+    finally:
+        for task in tasks:
+            libc.ptrace(detach, task, None, None)
+
+
 def kinds(mount):
     lines = [line.split("\t") for line in (mount.path / ".qxfs" / "events").read_text().splitlines()]
     return [line[1] for line in lines if line[1].startswith("wait-")]
@@ -163,6 +183,18 @@ def test_root_is_told_nothing_by_default(sandbox, seen, desktop, crowds, parked)
     assert "desktop" not in names and "park" in names
     sandbox.release_jobs()
     assert crowd.answers()[0][1] == 0 and not desktop.calls()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may stop a thread of the mount")
+def test_a_wait_for_the_disk_is_told_in_time(sandbox, seen, desktop, crowds, until):
+    """All four disk workers are busy, and stay so: an open needs one, and who is told of it none."""
+    mount = seen("notify=1")
+    with held_threads(mount.pid, "disk-") as held:
+        assert held == 4
+        crowd = crowds([responses(mount, SMALL)], 1)
+        told(mount, desktop, until)
+    sandbox.release_jobs()
+    assert crowd.answers()[0][1] == 0
 
 
 def test_how_long_it_took_the_last_time_is_told(sandbox, seen, desktop, crowds, until):

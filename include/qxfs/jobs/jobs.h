@@ -169,11 +169,13 @@ void jobs_want_list(struct jobs *j, struct list_want *w);
 void jobs_drop_list(struct jobs *j, struct list_want *w);
 void jobs_undrop_list(struct jobs *j, struct list_want *w);
 
-/* Small work with local files, for other rooms: `fn` on a disk worker, `delay_ms` from now. From
- * any thread; the errand's memory is the caller's until `fn`, which may ask for it again. One that
- * is not due when the room ends does not come any more. */
+/* Small work for other rooms: `fn`, `delay_ms` from now, on a disk worker, or, if it is `prompt`
+ * and touches no file, on the jobs thread, which no slow disk holds up. From any thread; the
+ * errand's memory is the caller's until `fn`, which may ask for it again. One that is not due when
+ * the room ends does not come any more. */
 struct errand {
 	void (*fn)(struct errand *e);
+	bool prompt;
 	struct jobs *jobs;
 	struct task task, timer;
 };
