@@ -17,12 +17,13 @@ def three(sandbox, mounts):
 
 @pytest.fixture
 def begun(sandbox, crowds, until):
-    """begun(mount, surveys): the service works on an export of each, which is noted, and ends none until release_jobs."""
+    """begun(mount, surveys): the service works on an export of each, which is noted, and ends none until release_jobs;
+    `before`: polls of earlier ones."""
 
-    def begin(mount, surveys):
+    def begin(mount, surveys, before=0):
         sandbox.hold_jobs()
         crowds([responses(mount, survey) for survey in surveys], len(surveys))
-        assert sandbox.wait_for(PROGRESS, len(surveys), 30 * SLOW, answered=True)
+        assert sandbox.wait_for(PROGRESS, before + len(surveys), 30 * SLOW, answered=True)
         # one may have been asked about twice before another has begun
         until(lambda: len(list(mount.cache.rglob("*.job"))) >= len(surveys), 30, "their records")
 
@@ -171,6 +172,27 @@ def test_an_export_that_the_service_has_forgotten_is_not_begun_again_for_nobody(
     sandbox.release_jobs()
     assert read_all(responses(two, survey)) == sandbox.entry(survey)
     assert sandbox.count(START) == 2
+
+
+def test_what_cannot_be_appended_is_not_exported_in_full_for_nobody(sandbox, mounts, begun, small, until, expire):
+    """What a dead mount asked for was the new responses alone."""
+    (survey,) = small(1)
+    one, two = mounts(sandbox, "fresh=0", name="one"), mounts(sandbox, "fresh=0", name="two")
+    assert read_all(responses(one, survey)) == sandbox.entry(survey)
+    sandbox.append(survey, 1)
+    sandbox.settings(continuation_repeats=1)
+    expire()  # what began in the same second as the file's own export is taken for that
+    begun(one, [survey], sandbox.count(PROGRESS))
+    one.kill()
+    polls = sandbox.count(PROGRESS)
+    assert sandbox.wait_for(PROGRESS, polls + 1, 30 * SLOW)
+    sandbox.release_jobs()
+    until(lambda: (two.path / ".qxfs" / "jobs").read_text() == "" and limits_of(two)["jobs"] == 0
+          and not list(two.cache.rglob("*.job")), 30, "the end of it")
+    assert sandbox.count(START) == 2
+    assert (two.path / ".qxfs" / "errors").read_text() == ""
+    sandbox.settings(continuation_repeats=0)
+    assert read_all(responses(two, survey)) == sandbox.entry(survey)
 
 
 def test_what_was_touched_after_it_began_is_not_served_from_a_dead_mounts_export(sandbox, mounts, begun, small):
