@@ -228,6 +228,21 @@ def test_a_failure_is_told_in_the_words_of_why(sandbox, seen, desktop, crowds, u
     assert kinds(mount) == ["wait-long", "wait-failed"]
 
 
+def test_a_timeout_is_not_told_with_an_earlier_reason(sandbox, seen, desktop, crowds, until):
+    mount = seen("notify=1", "open_wait=3")
+    sandbox.fault("export_start", "job_failed", nth=1)
+    first = crowds([responses(mount, SMALL)], 1)
+    sandbox.release_jobs()
+    assert first.answers()[0][1] == errno.EIO
+    sandbox.hold_jobs()
+    crowd = crowds([responses(mount, SMALL)], 1)
+    assert crowd.answers(30 * SLOW)[0][1] == errno.ETIMEDOUT
+    until(lambda: kinds(mount)[-2:] == ["wait-long", "wait-failed"], 30, "the end")
+    said = (mount.path / ".qxfs" / "events").read_text().splitlines()
+    assert "longer than open_wait= allows" in [line for line in said if "wait-failed" in line][-1]
+    sandbox.release_jobs()
+
+
 def test_a_short_wait_is_told_to_nobody(sandbox, seen, desktop, crowds, parked):
     mount = seen("notify=60")
     crowd = crowds([responses(mount, SMALL)], 1)

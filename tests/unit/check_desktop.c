@@ -1,4 +1,4 @@
-/* check_desktop.c: what a notification says. */
+/* check_desktop.c: what a notification says, and until when there is something to show. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,8 +9,7 @@
 
 #include <unistd.h>
 
-#include "../../fs/app/desktop.h"
-#include "../../fs/app/desktop_words.h"
+#include "../../fs/app/desktop.c"
 
 static struct event event_of(enum event_kind kind, const char *name)
 {
@@ -95,6 +94,41 @@ static void test_the_rest_is_counted(void **state)
 	assert_int_equal(note.verb, DESKTOP_CLOSE);
 }
 
+/* Who shows them is ended when nothing is waited for: not before the last end is shown, which may
+ * come while another one is handed over. */
+static void check_ends(bool backwards)
+{
+	struct desktop d = { .lock = PTHREAD_MUTEX_INITIALIZER };
+	struct event event = event_of(EVENT_WAIT_LONG, "");
+	struct desktop_note note;
+
+	for (int i = 0; i <= REST; i++) { /* one more than there are slots */
+		event.subject[0] = (char)('a' + i);
+		begins(&d, &event);
+	}
+	for (unsigned i = 0; i < DESKTOP_SLOTS; i++)
+		assert_true(take(&d, i, &note));
+	assert_true(is_waited(&d));
+	event.kind = EVENT_WAIT_OVER;
+	for (int i = 0; i <= REST; i++) {
+		event.subject[0] = (char)('a' + i);
+		ends(&d, &event);
+	}
+	for (unsigned i = 0; i < DESKTOP_SLOTS; i++) {
+		assert_true(is_waited(&d));
+		assert_true(take(&d, backwards ? REST - i : i, &note));
+		assert_int_equal(note.verb, DESKTOP_END);
+	}
+	assert_false(is_waited(&d));
+}
+
+static void test_an_end_that_is_not_shown_yet_is_waited_for(void **state)
+{
+	(void)state;
+	check_ends(false);
+	check_ends(true);
+}
+
 /* The mount of root is a server's, unless he says otherwise. */
 static void test_who_says_nothing_is_told_after_ten_seconds(void **state)
 {
@@ -120,6 +154,7 @@ int main(void)
 		cmocka_unit_test(test_without_a_name_the_path_is_told),
 		cmocka_unit_test(test_who_says_nothing_is_told_after_ten_seconds),
 		cmocka_unit_test(test_the_rest_is_counted),
+		cmocka_unit_test(test_an_end_that_is_not_shown_yet_is_waited_for),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
