@@ -193,6 +193,64 @@ static void test_calls_that_waited_go_out_when_it_came(void **state)
 	assert_int_equal(server_count(&w->server, "Bearer one\r\n"), 60);
 }
 
+/* What was sent with a bearer that has ended when it is to be sent again. It was given the one slot
+ * that there is, which the mint needs. */
+static void test_who_is_parked_in_between_goes_on_with_the_next_one(void **state)
+{
+	struct world *w = *state;
+	struct asked calls[5];
+	char base[sizeof(w->client->base.origin)];
+	struct step steps[] = {
+		{ .when = MINT,
+		  .send = reply("200 OK", "{\"access_token\":\"one\",\"expires_in\":2}"),
+		  .times = 1 },
+		{ .when = MINT, .send = TOKEN("two") },
+		{ .when = "Bearer one\r\n",
+		  .send = "HTTP/1.1 503 No\r\nRetry-After: 3\r\nContent-Length: 0\r\n\r\n",
+		  .times = 1 },
+		{ .when = "Bearer two\r\n", .send = GOOD },
+	};
+
+	memcpy(base, w->client->base.origin, sizeof(base));
+	client_free(w->client);
+	w->client = client_of(base, 1);
+	server_script(&w->server, steps, countof(steps));
+	begin(w, &calls[0], EP_WHOAMI, 0);
+	server_await_requests(&w->server, 2);
+	assert_int_equal(end(&calls[0]).err, 0);
+	assert_int_equal(mints(w), 2);
+	assert_int_equal(server_count(&w->server, "Bearer one\r\n"), 1);
+	for (size_t i = 0; i < countof(calls); i++)
+		begin(w, &calls[i], EP_WHOAMI, 0);
+	for (size_t i = 0; i < countof(calls); i++)
+		assert_int_equal(end(&calls[i]).err, 0);
+	assert_int_equal(mints(w), 2);
+	assert_int_equal(view_of(w).governor.requests, 0);
+}
+
+/* Nobody else's end is theirs. */
+static void test_each_of_the_parked_can_be_cancelled(void **state)
+{
+	struct world *w = *state;
+	struct asked calls[3];
+
+	server_says(&w->server, "", HANG);
+	for (size_t i = 0; i < countof(calls); i++)
+		begin(w, &calls[i], EP_WHOAMI, 0);
+	server_await_requests(&w->server, 1);
+	client_cancel(w->client, &calls[1].call);
+	assert_int_equal(end(&calls[1]).err, ECANCELED);
+	pthread_mutex_lock(&calls[0].lock);
+	assert_int_equal(calls[0].done, 0);
+	pthread_mutex_unlock(&calls[0].lock);
+	client_cancel(w->client, &calls[0].call);
+	client_cancel(w->client, &calls[2].call);
+	assert_int_equal(end(&calls[0]).err, ECANCELED);
+	assert_int_equal(end(&calls[2]).err, ECANCELED);
+	assert_int_equal(server_requests(&w->server), 1);
+	assert_int_equal(view_of(w).governor.requests, 1); /* the mint goes on */
+}
+
 /* --- when it is refused ---------------------------------------------------------------------- */
 
 static void check_renewed(struct world *w, const char *later)
@@ -611,6 +669,8 @@ int main(void)
 		test(test_the_secret_mints_and_the_bearer_asks),
 		test(test_all_wait_for_one_mint),
 		test(test_calls_that_waited_go_out_when_it_came),
+		test(test_who_is_parked_in_between_goes_on_with_the_next_one),
+		test(test_each_of_the_parked_can_be_cancelled),
 		test(test_many_that_are_refused_together_mint_once),
 		test(test_one_that_is_forgotten_is_minted_anew),
 		test(test_a_call_is_repeated_once),
