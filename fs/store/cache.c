@@ -1,4 +1,4 @@
-/* cache.c: generations by key: find, open, renew.
+/* cache.c: generations by key: find, open. Checked and refused: checked.c.
  *
  * The index in memory is a shortcut: the facts file on disk decides, and one fstatat tells whether
  * another mount has published since it was read. No disk is touched with cache.lock held. */
@@ -20,7 +20,6 @@
 
 #define TOUCH_EVERY_S 60         /* how exact "least recently used" is */
 #define VERIFY_MAX (1024 * 1024) /* longer files would make an open wait */
-#define CLOCKS_DIFFER_S 5        /* a clock may be set back by so much */
 
 /* A generation and what only this file knows of it. */
 struct known {
@@ -111,7 +110,7 @@ static bool same_stamp(const struct stamp *a, const struct stamp *b)
 	       a->mtime.tv_nsec == b->mtime.tv_nsec;
 }
 
-static bool same_data(const struct generation *g, const struct facts *f)
+bool cache_same_data(const struct generation *g, const struct facts *f)
 {
 	return strcmp(g->data_name, f->data_name) == 0 && g->length == f->length &&
 	       g->crc == f->crc;
@@ -145,7 +144,7 @@ struct generation *cache_put(struct cache *c, const char *hash, const struct fac
 
 	pthread_mutex_lock(&c->lock);
 	struct slot *s = slot_of(c, hash);
-	if (s && same_data(s->g, f)) { /* only renewed, by us or by another mount */
+	if (s && cache_same_data(s->g, f)) { /* only renewed, by us or by another mount */
 		atomic_store(&s->g->checked_s, (int64_t)stamp->mtime.tv_sec);
 		atomic_store(&s->g->mtime_s, f->gen.mtime_s);
 		s->stamp = *stamp;
@@ -205,12 +204,6 @@ void cache_count(struct cache *c, uint64_t added, uint64_t removed, int generati
 }
 
 /* --- find ------------------------------------------------------------------------------------ */
-
-bool generation_is_fresh(const struct generation *g, int64_t fresh_s)
-{
-	int64_t age_s = sys_wall_s() - g->checked_s;
-	return age_s >= -CLOCKS_DIFFER_S && age_s < fresh_s;
-}
 
 void generation_name(const struct generation *g, char out[GENERATION_NAME])
 {
@@ -363,45 +356,6 @@ int cache_open(struct cache *c, struct generation *g)
 	cache_forget(c, g->data_name);
 	evict_damaged(c, g->data_name);
 	return -ENOENT;
-}
-
-/* --- renew ----------------------------------------------------------------------------------- */
-
-/* With KEY_FACTS held, so that no newer facts can be overwritten by these. */
-static int renew_facts(const struct cache *c, const struct generation *g, int64_t mtime_s)
-{
-	const struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, { .tv_nsec = UTIME_NOW } };
-	char path[GEN_PATH_SIZE];
-	struct facts f;
-	struct stamp stamp;
-
-	int r = facts_load(c, g->key_hash, &f, &stamp);
-	if (r < 0)
-		return r == -EBADMSG ? -ENOENT : r;
-
-	if (!same_data(g, &f)) {
-		r = -ENOENT;
-	} else if (f.gen.mtime_s != mtime_s) {
-		f.gen.mtime_s = mtime_s;
-		r = facts_store(c, g->key_hash, &f);
-	} else if (utimensat(c->gen_fd, gen_path(path, g->key_hash, "facts"), times, 0) < 0) {
-		r = -errno;
-	}
-	facts_done(&f);
-	return r;
-}
-
-int cache_renew(struct cache *c, struct generation *g, int64_t mtime_s)
-{
-	atomic_store(&g->checked_s, sys_wall_s());
-	atomic_store(&g->mtime_s, mtime_s);
-
-	int lock = key_lock(c, g->key_hash, KEY_FACTS);
-	if (lock < 0)
-		return lock;
-	int r = renew_facts(c, g, mtime_s);
-	key_unlock(c, g->key_hash, lock);
-	return r;
 }
 
 /* --- the whole ------------------------------------------------------------------------------- */

@@ -113,6 +113,8 @@ void evict_for_disk(struct cache *c, uint64_t need);
  */
 struct generation *cache_put(struct cache *c, const char *hash, const struct facts *f,
                              const struct stamp *stamp, bool verified);
+/* Do these facts tell of these bytes? */
+bool cache_same_data(const struct generation *g, const struct facts *f);
 /* Out of the index, if it is still there. */
 void cache_forget(struct cache *c, const char *data_name);
 /* bytes += added - removed; likewise the generations */

@@ -764,6 +764,65 @@ static void test_a_new_mtime_is_kept_and_shared(void **state)
 	close_mount(&a);
 }
 
+static void test_a_refusal_is_shared_and_lasts_until_it_is_renewed(void **state)
+{
+	(void)state;
+	struct mount a = open_mount(), b = open_mount();
+	struct generation *g = make(&a, "k", 1, 10);
+	struct generation *seen_by_b = cache_find(b.cache, "k");
+	assert_true(generation_may_be_old(seen_by_b, 60));
+
+	assert_int_equal(cache_refuse(a.cache, g, 403), 0);
+	assert_int_equal(generation_refusal(g), 403);
+	struct generation *again = cache_find(b.cache, "k");
+	assert_ptr_equal(again, seen_by_b);
+	assert_int_equal(generation_refusal(again), 403);
+	assert_false(generation_is_fresh(again, INT64_MAX));
+	assert_false(generation_may_be_old(again, INT64_MAX));
+	drop(again);
+
+	assert_int_equal(cache_renew(b.cache, seen_by_b, facts_of(1).mtime_s), 0);
+	again = cache_find(a.cache, "k");
+	assert_int_equal(generation_refusal(again), 0);
+	assert_true(generation_is_fresh(again, 60));
+	drop(again);
+	drop(seen_by_b);
+	drop(g);
+	close_mount(&b);
+	close_mount(&a);
+}
+
+static void test_an_old_refusal_does_not_touch_the_new(void **state)
+{
+	(void)state;
+	struct mount a = open_mount();
+	struct generation *old = make(&a, "k", 1, 10);
+	struct generation *new = make(&a, "k", 2, 20);
+	assert_int_equal(cache_refuse(a.cache, old, 404), -ENOENT);
+	struct generation *found = cache_find(a.cache, "k");
+	assert_int_equal(generation_refusal(found), 0);
+	drop(found);
+	drop(new);
+	drop(old);
+	close_mount(&a);
+}
+
+static void test_a_check_that_is_yet_to_come_is_of_now_without_network_only(void **state)
+{
+	(void)state;
+	struct mount a = open_mount();
+	struct generation *g = make(&a, "k", 1, 10);
+	set_checked(g, sys_wall_s() + 3600);
+	struct generation *found = cache_find(a.cache, "k");
+	assert_true(generation_is_of_tomorrow(found));
+	assert_false(generation_is_fresh(found, 86400));
+	assert_true(generation_may_be_old(found, 60));
+	assert_false(generation_may_be_old(found, 0)); /* strict */
+	drop(found);
+	drop(g);
+	close_mount(&a);
+}
+
 static void test_renewing_the_old_does_not_hide_the_new(void **state)
 {
 	(void)state;
@@ -1782,6 +1841,9 @@ int main(void)
 		TEST(test_a_start_takes_away_what_readers_left),
 		TEST(test_the_moment_of_the_last_check_is_kept_and_shared),
 		TEST(test_a_new_mtime_is_kept_and_shared),
+		TEST(test_a_refusal_is_shared_and_lasts_until_it_is_renewed),
+		TEST(test_an_old_refusal_does_not_touch_the_new),
+		TEST(test_a_check_that_is_yet_to_come_is_of_now_without_network_only),
 		TEST(test_renewing_the_old_does_not_hide_the_new),
 		TEST(test_renew_works_while_the_key_is_being_made),
 		TEST(test_a_truncated_data_file_is_a_miss),

@@ -71,7 +71,7 @@ struct generation {
 	uint64_t length;
 	uint64_t crc;              /* CRC-32 of the bytes */
 	struct gen_facts facts;    /* mtime_s: as published; see mtime_s below */
-	_Atomic int64_t checked_s; /* calendar: last known to be current */
+	_Atomic int64_t checked_s; /* calendar: last known to be current; see generation_refusal */
 	_Atomic int64_t mtime_s;   /* as shown now (cache_renew may move it) */
 };
 
@@ -96,6 +96,14 @@ struct generation *generation_ref(struct generation *g);
 void generation_unref(struct generation *g); /* NULL is fine */
 /* Last known to be current less than fresh_s ago, by the calendar; not if that is yet to come. */
 bool generation_is_fresh(const struct generation *g, int64_t fresh_s);
+/* May it be served unchecked, for the account is away? Here a check that is yet to come was made
+ * just now: a clock that is behind takes nothing from people who cannot ask. */
+bool generation_may_be_old(const struct generation *g, int64_t max_stale_s);
+/* Was it checked at a moment that this machine's clock has not reached? */
+bool generation_is_of_tomorrow(const struct generation *g);
+/* The HTTP status that it was refused with when it was last asked about, 0: it was not. Its
+ * checked_s, which is in 1970 then. */
+int generation_refusal(const struct generation *g);
 /* Which bytes it has, as text: for facts of what is made from it. */
 #define GENERATION_NAME 96
 void generation_name(const struct generation *g, char out[GENERATION_NAME]);
@@ -109,6 +117,8 @@ bool cache_holds(struct cache *c, struct generation *g, int fd, uint64_t length)
 
 /* Still current: checked now, and shown with this mtime from now on. */
 int cache_renew(struct cache *c, struct generation *g, int64_t mtime_s);
+/* The service refused it: nobody is served it, until it is renewed or another one published. */
+int cache_refuse(struct cache *c, struct generation *g, int status);
 
 /* Removes from the disk all generations whose key `matches`; what somebody has open stays.
  * *ret_busy: how many did. Returns how many went, or negative errno. Reads every name in the cache,
