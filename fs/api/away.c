@@ -88,7 +88,7 @@ static void look(struct task *task)
 	pthread_mutex_lock(&c->lock);
 	bool wanted = !c->stopping && !c->view.reachable;
 	pthread_mutex_unlock(&c->lock);
-	if (!wanted || c->looking || c->gate.closed)
+	if (!wanted || c->looking || (c->gate.closed && !c->gate.doubted))
 		return;
 	c->looking = true;
 	c->look_call = (struct call){

@@ -99,21 +99,6 @@ static void set_cancelled(struct call *call)
 	fail_set(&call->fail, ECANCELED, "cancelled");
 }
 
-static void tell_token(struct client *c)
-{
-	struct event event = { .kind = EVENT_TOKEN_ACCEPTED };
-
-	if (c->gate.closed) {
-		event.kind = EVENT_TOKEN_REFUSED;
-		event.fail = c->gate.fail;
-	}
-	(void)snprintf(event.subject, sizeof(event.subject), "%s", c->base.host);
-	(void)snprintf(event.words, sizeof(event.words), "%s",
-	               c->gate.closed ? "the token is refused; make a new one and mount again"
-	                              : "the token is accepted again");
-	events_tell(c->events, &event);
-}
-
 void client_publish_view(struct client *c)
 {
 	struct governor_view governor;
@@ -124,8 +109,7 @@ void client_publish_view(struct client *c)
 	bool was_refused = c->view.token_refused;
 	c->view.token_refused = c->gate.closed;
 	pthread_mutex_unlock(&c->lock);
-	if (was_refused != c->gate.closed)
-		tell_token(c);
+	client_tell_token(c);
 	if (was_refused && !c->gate.closed)
 		client_tell_back(c);
 }
@@ -279,6 +263,7 @@ int client_new(const struct client_config *config, struct client **ret)
 		return r;
 	}
 	client_away_init(c);
+	client_token_init(c, config);
 	governor_view(c->governor, &c->view.governor);
 	c->token = config->token;
 	c->view.oauth = c->grant != NULL;
@@ -431,14 +416,6 @@ void client_view(struct client *c, struct client_view *ret)
 	pthread_mutex_lock(&c->lock);
 	*ret = c->view;
 	pthread_mutex_unlock(&c->lock);
-}
-
-bool client_is_refused(struct client *c)
-{
-	pthread_mutex_lock(&c->lock);
-	bool refused = c->view.token_refused;
-	pthread_mutex_unlock(&c->lock);
-	return refused;
 }
 
 void client_stop(struct client *c)

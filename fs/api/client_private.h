@@ -1,6 +1,7 @@
 /* client_private.h: the client between its files: client.c has the calls' life, dispatch.c chooses
  * who may go, attempt.c sends them, answer.c decides what an attempt came to, away.c what comes of
- * a network that was away, mint.c has an OAuth client's bearers. Threads: as marked; functions on
+ * a network that was away, mint.c has an OAuth client's bearers, token.c tells
+ * that the token is refused. Threads: as marked; functions on
  * the network thread only. */
 #ifndef QXFS_API_CLIENT_PRIVATE_H
 #define QXFS_API_CLIENT_PRIVATE_H
@@ -34,6 +35,8 @@ struct client_jobs {
 	int adopted; /* taken ones that are among the orphans */
 };
 
+enum token_told { TOKEN_ACCEPTED, TOKEN_DOUBTED, TOKEN_REFUSED };
+
 /* Who is told of something on the network thread. */
 struct hook {
 	void (*fn)(void *arg); /* NULL: nobody */
@@ -49,6 +52,9 @@ struct client {
 	struct events *events; /* immutable */
 	client_moved_fn *on_moved;
 	void *on_moved_arg;
+
+	client_token_fn *on_token;
+	void *on_token_arg;
 
 	struct task quiet; /* looks when a call has last succeeded */
 	client_quiet_fn *on_quiet;
@@ -74,6 +80,7 @@ struct client {
 	struct call mint;    /* live while grant->minting */
 	bool moved;
 	struct gate gate;
+	enum token_told token_told;
 	int refusals[EP_N_];    /* 429s in a row, those that came together counted once */
 	int64_t held_ms[EP_N_]; /* until when the last one holds the endpoint */
 
@@ -127,6 +134,10 @@ void client_fail(struct client *c, unsigned states, const struct qx_fail *fail);
 void client_release(struct client *c, const struct call *call, bool job_runs);
 void client_retry(struct client *c, struct call *call, int64_t at_ms);
 void client_finish(struct client *c, struct call *call); /* on_done, which may free call */
+
+/* token.c */
+void client_token_init(struct client *c, const struct client_config *config);
+void client_tell_token(struct client *c); /* if it is news */
 
 /* attempt.c: a call as a request. */
 int client_build_url(struct client *c, struct call *call);

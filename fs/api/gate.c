@@ -3,9 +3,14 @@
 
 #define PROBE_EVERY_MS 60000
 
+void gate_doubt(struct gate *g)
+{
+	g->closed = g->doubted = true;
+}
+
 bool gate_pass(struct gate *g, int64_t now_ms)
 {
-	if (!g->closed)
+	if (!g->closed || g->doubted)
 		return true;
 	if (now_ms < g->probe_ms)
 		return false;
@@ -15,22 +20,23 @@ bool gate_pass(struct gate *g, int64_t now_ms)
 
 bool gate_pass_again(const struct gate *g, int64_t first_ms)
 {
-	return !g->closed || first_ms > g->closed_ms;
+	return !g->closed || g->doubted || first_ms > g->closed_ms;
 }
 
 void gate_refused(struct gate *g, int64_t now_ms, const struct qx_fail *fail)
 {
 	g->fail = *fail;
-	if (g->closed)
+	if (g->closed && !g->doubted)
 		return;
 	g->closed = true;
+	g->doubted = false;
 	g->closed_ms = now_ms;
 	g->probe_ms = now_ms + PROBE_EVERY_MS;
 }
 
 void gate_slept(struct gate *g, int64_t slept_ms, int64_t now_ms)
 {
-	if (!g->closed)
+	if (!g->closed || g->doubted)
 		return;
 	g->closed_ms = g->closed_ms + slept_ms < now_ms ? g->closed_ms + slept_ms : now_ms;
 	g->probe_ms = now_ms; /* who wakes it wants to know */
@@ -39,5 +45,5 @@ void gate_slept(struct gate *g, int64_t slept_ms, int64_t now_ms)
 void gate_succeeded(struct gate *g, int64_t first_ms)
 {
 	if (gate_pass_again(g, first_ms))
-		g->closed = false;
+		g->closed = g->doubted = false;
 }

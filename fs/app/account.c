@@ -1,6 +1,7 @@
 /* account.c: whose token it is, and what is remembered of it between mounts. */
 #include "account.h"
 
+#include "behind.h"
 #include "say.h"
 
 #include <qxfs/base/buf.h>
@@ -8,7 +9,6 @@
 #include <qxfs/base/json.h>
 #include <qxfs/base/log.h>
 #include <qxfs/base/sys.h>
-#include <qxfs/base/worker.h>
 
 #include <errno.h>
 #include <pthread.h>
@@ -38,9 +38,9 @@ struct account {
 	pthread_mutex_t write_lock; /* one writer of the known file; taken before `lock` */
 	bool known;            /* guarded by lock: written by main, read by the network thread */
 	struct base_url moved; /* guarded by lock; "" until the service names another host */
-	bool writing;          /* guarded by lock: `writer` was started */
-	pthread_t writer;
-	bool checking; /* guarded by lock: `check` is the client's, until its on_done */
+	bool refused;          /* guarded by lock: the token was, when it was last used */
+	struct behind writer;  /* of the known file, for the network thread */
+	bool checking;         /* guarded by lock: `check` is the client's, until its on_done */
 	struct call check;
 	struct client *watched; /* set before the first call */
 	bool told;              /* network thread: that it is refused; not again and again */
@@ -116,16 +116,19 @@ static void read_known(struct account *a)
 		(void)snprintf(a->brand, sizeof(a->brand), "%s", brand); /* was cut when it came */
 		(void)snprintf(a->user, sizeof(a->user), "%s", user);
 		a->known = true;
+		a->refused = json_bool_or(known, "refused", false);
 		read_moved(a, json_str(known, "origin"));
 	}
 	json_free(known);
 }
 
-void account_describe(struct account *a, struct buf *out)
+/* Of the account; what concerns only its token is written in the known file alone. */
+static void describe(struct account *a, bool token_too, struct buf *out)
 {
 	char origin[sizeof(a->moved.origin)];
 
 	pthread_mutex_lock(&a->lock);
+	bool refused = token_too && a->refused;
 	memcpy(origin, a->moved.origin[0] ? a->moved.origin : a->base.origin, sizeof(origin));
 	pthread_mutex_unlock(&a->lock);
 
@@ -139,7 +142,12 @@ void account_describe(struct account *a, struct buf *out)
 	buf_add_json(out, a->user);
 	buf_add_str(out, ", \"origin\": ");
 	buf_add_json(out, strcmp(origin, a->configured.origin) == 0 ? "" : origin);
-	buf_add_str(out, "}\n");
+	buf_add_str(out, refused ? ", \"refused\": true}\n" : "}\n");
+}
+
+void account_describe(struct account *a, struct buf *out)
+{
+	describe(a, false, out);
 }
 
 /* Only the next start is slower without it. */
@@ -148,7 +156,7 @@ static void write_known(struct account *a)
 	struct buf text = { 0 };
 
 	pthread_mutex_lock(&a->write_lock);
-	account_describe(a, &text);
+	describe(a, true, &text);
 	int r = buf_failed(&text)
 	                ? -ENOMEM
 	                : sys_write_file_at(a->known_fd, a->known_name, buf_text(&text), text.len);
@@ -158,15 +166,25 @@ static void write_known(struct account *a)
 		log_warn(TOPIC, "the account cannot be remembered: %s", strerror(-r));
 }
 
-/* --- the service names another host --- */
+/* --- what the client tells --- */
 
-static void *write_moved(void *arg)
+static void write_behind(void *arg)
 {
 	write_known(arg);
-	return NULL;
 }
 
-/* On the network thread, which must not wait for the disk: a thread of its own, once. */
+/* On the network thread, which must not wait for the disk. What is not known yet is written when it
+ * is. */
+static void remember(struct account *a)
+{
+	pthread_mutex_lock(&a->lock);
+	bool known = a->known;
+	pthread_mutex_unlock(&a->lock);
+	if (known)
+		behind_run(&a->writer);
+}
+
+/* The service names another host. */
 static void on_moved(void *arg, const char *new_origin)
 {
 	struct account *a = arg;
@@ -178,10 +196,29 @@ static void on_moved(void *arg, const char *new_origin)
 	log_info(TOPIC, "%s names %s as this account's host", a->configured.host, moved.host);
 	pthread_mutex_lock(&a->lock);
 	a->moved = moved;
-	bool start = a->known && !a->writing;
-	if (start)
-		a->writing = thread_start(&a->writer, "account", write_moved, a) == 0;
 	pthread_mutex_unlock(&a->lock);
+	remember(a);
+}
+
+/* What a refused token may not read it may not read without network either, nor the next mount. */
+static void on_token(void *arg, bool refused)
+{
+	struct account *a = arg;
+
+	pthread_mutex_lock(&a->lock);
+	bool news = a->refused != refused;
+	a->refused = refused;
+	pthread_mutex_unlock(&a->lock);
+	if (news)
+		remember(a);
+}
+
+bool account_is_doubted(struct account *a)
+{
+	pthread_mutex_lock(&a->lock);
+	bool doubted = a->refused;
+	pthread_mutex_unlock(&a->lock);
+	return doubted;
 }
 
 bool account_moved(struct account *a, struct base_url *ret)
@@ -195,6 +232,7 @@ bool account_moved(struct account *a, struct base_url *ret)
 void account_follow(struct account *a, struct client *c)
 {
 	client_on_moved(c, on_moved, a);
+	client_on_token(c, on_token, a);
 }
 
 /* --- whoami --- */
@@ -218,6 +256,7 @@ static int take_answer(struct account *a, const struct json *answer, struct qx_f
 	(void)snprintf(a->user, sizeof(a->user), "%s", user);
 	pthread_mutex_lock(&a->lock);
 	a->known = true;
+	a->refused = false;
 	pthread_mutex_unlock(&a->lock);
 	return 0;
 }
@@ -442,6 +481,7 @@ int account_new(const char *state_parent, const struct client_config *config, st
 	a->oauth = config->oauth.secret != NULL;
 	pthread_mutex_init(&a->lock, NULL);
 	pthread_mutex_init(&a->write_lock, NULL);
+	behind_init(&a->writer, write_behind, a);
 	name_known(config, a->known_name);
 	read_known(a);
 	*ret = a;
@@ -452,8 +492,7 @@ void account_free(struct account *a)
 {
 	if (!a)
 		return;
-	if (a->writing)
-		pthread_join(a->writer, NULL);
+	behind_done(&a->writer);
 	close(a->known_fd);
 	pthread_mutex_destroy(&a->lock);
 	pthread_mutex_destroy(&a->write_lock);

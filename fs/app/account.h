@@ -30,6 +30,8 @@ int account_new(const char *state_parent, const struct client_config *config, st
 void account_free(struct account *a);
 
 bool account_is_known(const struct account *a);
+/* Was the token refused when it was last used, by whichever mount? Before client_new. */
+bool account_is_doubted(struct account *a);
 /* Where to send calls: the configured host, or the one that it was moved to. */
 const struct base_url *account_base(const struct account *a);
 /* The host that a notice named in this run; false: none did. */
@@ -42,7 +44,8 @@ const char *account_user(const struct account *a);
 /* What is remembered, as JSON. */
 void account_describe(struct account *a, struct buf *out);
 
-/* Tells the account of a host switch; before the client's first call. */
+/* Tells the account of a host switch, and of a token that is refused; before the client's first
+ * call. */
 void account_follow(struct account *a, struct client *c);
 /* Asks the service whose token it is, waits for the answer, and remembers it. */
 int account_ask(struct account *a, struct client *c, struct qx_fail *fail);

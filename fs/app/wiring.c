@@ -77,6 +77,7 @@ static int build_client(const struct wiring *w, struct parts *p, struct qx_fail 
 		r = account_new(w->places->state, &config, &p->account, fail);
 	if (r == 0) {
 		config.base = *account_base(p->account);
+		config.doubted = account_is_doubted(p->account);
 		r = client_new(&config, &p->client);
 		if (r < 0)
 			fail_set(fail, -r, "the network cannot be used: %s", strerror(-r));

@@ -770,6 +770,30 @@ static void test_one_probe_a_minute_passes_the_gate(void **state)
 	assert_true(gate_pass(&g, 121002));
 }
 
+static void test_a_doubted_gate_lets_calls_out_and_the_first_answer_decides(void **state)
+{
+	(void)state;
+	struct gate good = { 0 }, bad = { 0 };
+	struct qx_fail fail = { .err = EACCES };
+
+	gate_doubt(&good);
+	gate_slept(&good, 5000, 6000);
+	assert_true(good.closed); /* nothing cached is to be had */
+	assert_true(gate_pass(&good, 0));
+	assert_true(gate_pass(&good, 0));
+	assert_true(gate_pass_again(&good, 0));
+	gate_succeeded(&good, 0);
+	assert_false(good.closed);
+	assert_false(good.doubted);
+
+	gate_doubt(&bad);
+	gate_refused(&bad, 1000, &fail);
+	assert_false(gate_pass(&bad, 1001));
+	assert_true(gate_pass(&bad, 61000)); /* the probe */
+	gate_succeeded(&bad, 900);
+	assert_true(bad.closed);
+}
+
 /* --- jobs ------------------------------------------------------------------------------------ */
 
 static void test_a_job_slot_is_held_until_the_job_is_over(void **state)
@@ -1297,6 +1321,7 @@ int main(void)
 		test(test_a_refused_token_stops_all_calls),
 		test(test_waiting_calls_share_the_refusal),
 		cmocka_unit_test(test_one_probe_a_minute_passes_the_gate),
+		cmocka_unit_test(test_a_doubted_gate_lets_calls_out_and_the_first_answer_decides),
 		test(test_a_job_slot_is_held_until_the_job_is_over),
 		test(test_a_start_whose_answer_cannot_be_read_keeps_no_slot),
 		test(test_a_job_that_is_left_counts_until_it_is_taken_and_over),

@@ -29,6 +29,8 @@ struct client_config {
 	struct oauth_client oauth;
 	struct governor_config limits;
 	struct events *events; /* borrowed; NULL: nobody is told of token and network */
+	bool doubted; /* the token was refused when it was last used: it is, until a call succeeds
+	               */
 };
 
 struct call {
@@ -102,6 +104,11 @@ void call_clear(struct call *call);
 typedef void client_moved_fn(void *arg, const char *new_origin);
 void client_on_moved(struct client *c, client_moved_fn *fn, void *arg); /* before the first call */
 
+/* Called on the network thread when the token is refused, and when it is accepted again. Before the
+ * first call. */
+typedef void client_token_fn(void *arg, bool refused);
+void client_on_token(struct client *c, client_token_fn *fn, void *arg);
+
 /* The limits are shared with whoever uses this file too: mounts of one account, on one machine.
  * Takes `fd`; once. */
 void client_share(struct client *c, int fd);
@@ -133,7 +140,7 @@ struct client_view {
 	struct governor_view governor;
 	char origin[300];
 	bool reachable;     /* false: the last call found no network */
-	bool token_refused; /* a 401 came and nothing succeeded since */
+	bool token_refused; /* a 401 came, or it is doubted, and nothing succeeded since */
 	bool oauth;         /* it is an OAuth client that was refused */
 	bool dated;         /* the last answer told the service's time */
 	int64_t ahead_s;    /* then: of it, our own calendar */
