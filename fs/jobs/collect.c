@@ -166,8 +166,7 @@ static void next_page(struct job *job)
 	job->call.query = job->recipe.query;
 	job->call.body = job->recipe.body;
 	job->call.page_url = job->page_url;
-	if (job_old_will_do(job))
-		job->call.bound_ms = jobs_stale_bound_ms(job->jobs);
+	job->call.bound_ms = job_bound_ms(job);
 	job_call(job, page_came);
 }
 

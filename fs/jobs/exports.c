@@ -117,8 +117,7 @@ static void check(struct job *job)
 {
 	job_move(job, JOB_CHECKING);
 	call_prepare(job, EP_SURVEY);
-	if (job_old_will_do(job))
-		job->call.bound_ms = jobs_stale_bound_ms(job->jobs);
+	job->call.bound_ms = job_bound_ms(job);
 	job_call(job, checked);
 }
 

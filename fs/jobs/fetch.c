@@ -272,8 +272,8 @@ void fetch_begin(struct job *job)
 	job->call.sink_fd = draft_raw_fd(job->draft);
 	if (!export)
 		job->asked_ms = sys_now_ms();
-	if (!export && job_old_will_do(job))
-		job->call.bound_ms = jobs_stale_bound_ms(job->jobs);
+	if (!export)
+		job->call.bound_ms = job_bound_ms(job);
 	job->call.on_room = on_room;
 	job->call.on_bytes = on_bytes;
 	job->refetched = false;

@@ -458,22 +458,18 @@ void job_renew(struct job *job)
 	job_disk(job, renew, job_succeed);
 }
 
-bool job_old_will_do(const struct job *job)
+static void fail_now(struct job *job)
 {
-	return job->old && generation_is_fresh(job->old, job->jobs->config.max_stale_s);
+	end(job, job->stale ? JOB_READY : JOB_FAILED);
 }
 
 void job_fail(struct job *job)
 {
-	/* Only the network is away: what was read before can still be read. */
-	job->stale = job->fail.unreachable && job_old_will_do(job);
-	if (job->fail.unreachable && job->old && !job->stale)
-		fail_remedy(&job->fail,
-		            "Try again when the network is back: what is on this disk is older "
-		            "than max_stale= or strict allow.");
-	if (job->stale)
-		log_info("jobs", "%s: unreachable, the cached one is served", job->recipe.subject);
-	end(job, job->stale ? JOB_READY : JOB_FAILED);
+	job->stale = stale_judge(job);
+	if (stale_ends_access(job))
+		job_disk(job, stale_end_access, fail_now);
+	else
+		fail_now(job);
 }
 
 void job_fail_disk(struct job *job, const char *done)

@@ -16,7 +16,6 @@
 #define QXFS_JOBS_JOB_H
 
 #include <qxfs/jobs/jobs.h>
-
 #include <qxfs/store/unpack.h>
 
 #include "circle.h"
@@ -153,8 +152,7 @@ void job_move(struct job *job, enum job_state state);
 void job_show(struct job *job);
 /* Takes the key and makes the draft, then goes the way of the recipe's kind. */
 void job_begin(struct job *job);
-/* Starts job->call; its in part has been set. */
-void job_call(struct job *job, job_step *then);
+void job_call(struct job *job, job_step *then); /* its in part has been set */
 void job_disk(struct job *job, job_step *fn, job_step *then);
 /* Pool: draft_reserve of the draft's data, as a `room` whose arg is the job. */
 int job_room_for_data(void *arg, uint64_t upto);
@@ -165,19 +163,16 @@ void job_succeed(struct job *job);
 void job_renew(struct job *job);
 /* The end: job->fail says why. */
 void job_fail(struct job *job);
-/* The end after a step of the pool: in its words or, if it left none, the file "cannot be `done`".
- */
+/* The end after a step of the pool: in its words, else the file "cannot be `done`". */
 void job_fail_disk(struct job *job, const char *done);
 /* job->fail from the call that just failed; then the call is cleared. */
 void job_take_call_fail(struct job *job);
 void job_release_slot(struct job *job);
 void job_take_slot(struct job *job);
-void job_abandon(struct job *job);           /* the room is being stopped */
-bool job_old_will_do(const struct job *job); /* if the account is away */
+void job_abandon(struct job *job); /* the room is being stopped */
 void job_answer(struct job *job, const struct want_result *result);
 void job_free(struct job *job);
-/* job->call anew, for a person who waits or for nobody, with the recipe's args. */
-void call_prepare(struct job *job, enum endpoint ep);
+void call_prepare(struct job *job, enum endpoint ep); /* job->call anew, with the recipe's args */
 
 /* What job_begin leads to, with a draft: exports.c, fetch.c, collect.c, derive.c. */
 void export_begin(struct job *job);
@@ -188,6 +183,11 @@ void document_unpack(struct job *job); /* documents.c, disk: the result out of i
 /* fetch.c */
 void fetch_publish(struct job *job); /* the draft's data, as job->unpacked says */
 void fetch_fail(struct job *job);    /* the end: the disk's step has said why */
+/* stale.c */
+int64_t job_bound_ms(const struct job *job);   /* of its call */
+bool stale_judge(struct job *job);             /* is `old` served? If not, job->fail says why */
+bool stale_ends_access(const struct job *job); /* does job->fail end access to `old`? */
+void stale_end_access(struct job *job);        /* pool */
 /* live.c */
 void live_begin(struct job *job);
 void live_unwanted(struct job *job); /* its one want has gone */

@@ -190,20 +190,38 @@ void stream_poked(struct task *task)
 	begin(container_of(task, struct stream, poke));
 }
 
+/* Lock held: the snapshot begins to answer for itself. */
+static struct stream *take_former(struct stream *s)
+{
+	struct stream *former = s->former;
+
+	s->former = NULL;
+	if (!former)
+		return NULL;
+	former->readers--;
+	return stream_take_unused(former);
+}
+
 /* s->fail says why there is no next page. What is not final may come right when it is asked for
  * again. */
 static void failed(struct stream *s, bool final)
 {
+	struct stream *unused = NULL;
+
 	if (s->fail.err == ENOENT)
 		s->fail.err = EIO;
 	pthread_mutex_lock(&s->jobs->streams_lock);
 	bool stale = s->fail.unreachable && !s->n && s->former &&
+	             !client_is_refused(s->jobs->config.client) &&
 	             sys_wall_s() - s->former->begun_s < s->jobs->config.max_stale_s;
 	s->stale = stale;
 	s->stale_ms = sys_now_ms();
 	s->err = stale ? 0 : s->fail.err;
 	s->final = final;
+	if (s->fail.http == 403 || s->fail.http == 404) /* it is nobody's any more */
+		unused = take_former(s);
 	pthread_mutex_unlock(&s->jobs->streams_lock);
+	stream_free_all(unused);
 	if (stale) {
 		client_look(s->jobs->config.client);
 	} else {
@@ -225,18 +243,6 @@ static void fail_on_disk(struct stream *s)
 	                                      "another with -o cache_dir=."
 	                                    : "Look at the disk that holds the cache.");
 	failed(s, true);
-}
-
-/* Lock held: the snapshot begins to answer for itself. */
-static struct stream *take_former(struct stream *s)
-{
-	struct stream *former = s->former;
-
-	s->former = NULL;
-	if (!former)
-		return NULL;
-	former->readers--;
-	return stream_take_unused(former);
 }
 
 static void written(struct task *task)

@@ -73,7 +73,8 @@ int64_t fresh_until_s(const struct tree *t, const struct place *p)
  * the token is refused: who may not ask may not read what is there either. */
 bool place_is_fresh(const struct tree *t, const struct place *p)
 {
-	if (!p->gen || p->touched_ms || p->outdated || client_is_refused(t->config.client))
+	if (!p->gen || p->touched_ms || p->outdated || generation_refusal(p->gen) ||
+	    client_is_refused(t->config.client))
 		return false;
 	int64_t now_s = sys_wall_s();
 	if (p->until_s && now_s >= p->until_s)
@@ -107,7 +108,8 @@ int64_t pending_mtime(struct tree *t, const struct place *p)
 		if (p->outdated && !p->touched_ms && base_is_fresh &&
 		    p->base.mtime_s > p->gen->mtime_s)
 			ended_s = p->base.mtime_s;
-		else if (p->touched_ms || p->outdated || ended_s > sys_wall_s())
+		else if (p->touched_ms || p->outdated || generation_refusal(p->gen) ||
+		         ended_s > sys_wall_s())
 			ended_s = sys_wall_s();
 	}
 	if (!modified_s && !ended_s)

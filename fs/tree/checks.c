@@ -194,9 +194,24 @@ static void renew_kind(struct tree *t, const struct node_row *dir, const char *a
 	}
 }
 
+/* Who may not see the survey may not see any file of it. */
+static void refuse_folder(struct tree *t, const struct node_row *dir, const char *arg, int status)
+{
+	for (enum row_id i = next_file(dir, ROW_ROOT); i != ROW_ROOT; i = next_file(dir, i)) {
+		struct generation *gen = content_cached(t, node_row(i), arg);
+		if (gen && !generation_refusal(gen))
+			(void)cache_refuse(t->config.cache, gen, status);
+		generation_unref(gen);
+	}
+}
+
 static void renew_folder(struct tree *t, const struct node_row *dir, const char *arg,
                          const struct survey_seen *seen)
 {
+	if (seen->refused) {
+		refuse_folder(t, dir, arg, seen->refused);
+		return;
+	}
 	renew_kind(t, dir, arg, SOURCE_FORM, seen);
 	renew_kind(t, dir, arg, SOURCE_DERIVED, seen); /* what is made from them */
 }

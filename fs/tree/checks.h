@@ -19,7 +19,8 @@ bool folder_has_exports(const struct node_row *dir);
 /* The next old and small document of the folder; ROW_ROOT: none. `after`: ROW_ROOT at first. */
 enum row_id folder_next_old(struct tree *t, const struct node_row *dir, const char *arg,
                             enum row_id after);
-/* What the GET of a survey means for its exports: those that it finds unchanged are fresh again. */
+/* What the GET of a survey means for its exports: those that it finds unchanged are fresh again. If
+ * it is refused, all files of the survey are. */
 void renew_exports(struct tree *t, const struct survey_seen *seen);
 
 #endif

@@ -346,6 +346,10 @@ void tree_seen(void *arg, const struct survey_seen *seen)
 	struct tree *t = arg;
 	int64_t responses = counted_responses(seen->counts);
 
+	if (seen->refused) {
+		renew_exports(t, seen);
+		return;
+	}
 	pthread_mutex_lock(&t->lock);
 	struct place *p = place_get(t, node_row(ROW_SURVEY), seen->id);
 	if (p) {

@@ -289,7 +289,9 @@ static int open_file_now(struct tree *t, struct node *n, struct tree_handle **re
 		generation_unref(gen);
 		return -EACCES;
 	}
-	int r = open_data(t, n, gen, refilled, ret);
+	/* Refused under another name, or to another mount, since the kernel has this one: is it
+	 * still? */
+	int r = generation_refusal(gen) ? -ENOENT : open_data(t, n, gen, refilled, ret);
 	if (r == -ENOENT) {
 		lose_data(t, n, gen);
 		r = -EAGAIN;

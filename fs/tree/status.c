@@ -145,7 +145,10 @@ static void add_file_state(struct tree *t, const struct node_row *row, const cha
 	if (gen) {
 		buf_addf(out, "  %-26s   on this disk: %llu bytes, made %s", "",
 		         (unsigned long long)gen->length, moment(gen->facts.exported_s, when));
-		buf_addf(out, ", last known current %s\n", moment(gen->checked_s, when));
+		if (generation_refusal(gen))
+			buf_add_str(out, ", refused when it was last asked for\n");
+		else
+			buf_addf(out, ", last known current %s\n", moment(gen->checked_s, when));
 	} else {
 		buf_addf(out, "  %-26s   not fetched yet; the size shown is an estimate\n", "");
 	}

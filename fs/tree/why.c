@@ -101,13 +101,31 @@ static const char *say_job(const struct tree *t, const struct board_job *job, st
 	return "running";
 }
 
+/* NULL: it was not refused. */
+static const char *say_refusal(const struct generation *gen, struct buf *text)
+{
+	int status = generation_refusal(gen);
+
+	if (!status)
+		return NULL;
+	buf_addf(text,
+	         "%s when the service was last asked (HTTP %d): what is on this machine is not "
+	         "served, nor without network, until the service gives it out again. The next "
+	         "open asks.\n",
+	         status == 404 ? "It was not there any more" : "Access to it was refused", status);
+	return "refused";
+}
+
 static const char *say_generation(struct tree *t, const struct spot *spot, struct generation *gen,
                                   struct buf *text)
 {
 	char when[24];
 	buf_addf(text, "It is on this machine: %llu bytes, made %s",
 	         (unsigned long long)gen->length, sys_format_time(gen->facts.exported_s, when));
-	buf_addf(text, ", last known to be current %s.", sys_format_time(gen->checked_s, when));
+	buf_addf(text, ", last known to be current %s%s.", sys_format_time(gen->checked_s, when),
+	         generation_is_of_tomorrow(gen) ? ", which this machine's clock has not reached: "
+	                                          "set it"
+	                                        : "");
 
 	pthread_mutex_lock(&t->lock);
 	struct place *p = place_find(t, spot->row, spot->arg);
@@ -221,9 +239,10 @@ static const char *say_data(struct tree *t, const struct spot *spot, const char 
 	if (spot->row->kind == NODE_LIVE)
 		return say_live(spot, text);
 	struct generation *gen = content_cached(t, spot->row, spot->arg);
-	if (spot->row->kind == NODE_LINK) {
+	state = gen ? say_refusal(gen, text) : NULL;
+	if (!state && spot->row->kind == NODE_LINK) {
 		state = say_link(t, spot, gen, text);
-	} else {
+	} else if (!state) {
 		state = gen ? say_generation(t, spot, gen, text) : say_nothing(t, spot, text);
 	}
 	generation_unref(gen);

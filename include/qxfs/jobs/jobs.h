@@ -33,6 +33,7 @@ struct survey_seen {
 	uint64_t questions; /* a hash of all but counts and dates; 0: not said */
 	int64_t columns;    /* of an export, about; -1 */
 	bool on_pool;       /* told by a disk worker, which may write small files */
+	int refused;        /* 403 or 404, and only `id` is set besides: it is not given out; 0 */
 };
 /* Nothing was added to, taken from, or changed in the survey since these facts were noted, and the
  * export holds what was counted then. */
