@@ -15,12 +15,12 @@
 #include <qxfs/base/sys.h>
 
 #include "bucket.h"
+#include "turns.h"
 
 #define MINUTE_MS 60000
 #define OLD_MS MINUTE_MS
 #define BACKGROUND_KEEPS_FREE 2
 #define JOB_LIMIT_REGROW_MS 30000
-#define USERS_MAX 64
 #define NEVER INT64_MAX
 #define LOOK_AGAIN_MS 20     /* others tell nobody when they have done with a request's slot */
 #define LOOK_FOR_JOBS_MS 300 /* who waits for a job's is woken, mostly (shared.c) */
@@ -30,12 +30,6 @@
 /* A 429 that the others have not been told of. */
 struct refusal {
 	int64_t now_ms, until_ms; /* until_ms 0: none */
-};
-
-/* When a user was last served, for the round robin. */
-struct user {
-	uid_t uid;
-	uint64_t turn; /* 0: the place is free */
 };
 
 struct governor {
@@ -49,8 +43,7 @@ struct governor {
 	struct refusal refusals[EP_N_];
 	bool untold; /* common has more than the others know */
 	int64_t served_ms;
-	struct user users[USERS_MAX];
-	uint64_t turn;
+	struct turns turns;
 	struct ticket *head, **tail;
 	int waiting;
 };
@@ -141,30 +134,6 @@ static int64_t ticket_wait_ms(const struct governor *g, const struct ticket *t, 
 
 /* --- order ----------------------------------------------------------------------------------- */
 
-static uint64_t last_turn(const struct governor *g, uid_t uid)
-{
-	for (size_t i = 0; i < countof(g->users); i++)
-		if (g->users[i].turn && g->users[i].uid == uid)
-			return g->users[i].turn;
-	return 0;
-}
-
-static void note_turn(struct governor *g, uid_t uid)
-{
-	struct user *place = &g->users[0];
-	for (size_t i = 0; i < countof(g->users); i++) {
-		struct user *u = &g->users[i];
-		if (u->turn && u->uid == uid) {
-			place = u;
-			break;
-		}
-		if (u->turn < place->turn) /* free, or served longest ago: forgetting it is harmless
-		                            */
-			place = u;
-	}
-	*place = (struct user){ .uid = uid, .turn = ++g->turn };
-}
-
 static bool goes_first(const struct governor *g, const struct ticket *a, const struct ticket *b,
                        int64_t now_ms)
 {
@@ -176,7 +145,8 @@ static bool goes_first(const struct governor *g, const struct ticket *a, const s
 	if (!a_old) {
 		if (a->class != b->class)
 			return a->class < b->class;
-		uint64_t a_turn = last_turn(g, a->uid), b_turn = last_turn(g, b->uid);
+		uint64_t a_turn = turns_last(&g->turns, a->uid),
+			 b_turn = turns_last(&g->turns, b->uid);
 		if (a_turn != b_turn)
 			return a_turn < b_turn;
 		if (a->expected_ms != b->expected_ms)
@@ -322,7 +292,7 @@ static void take(struct governor *g, struct ticket *t, int64_t now_ms)
 	g->common.endpoints[t->ep].level++;
 	g->untold = true;
 	g->served_ms = now_ms;
-	note_turn(g, t->uid);
+	turns_note(&g->turns, t->uid);
 }
 
 static void leak_all(struct governor *g, int64_t now_ms)

@@ -383,7 +383,7 @@ static void note_over(struct job *job)
  * waits who has nothing else. 0: as long as anything. */
 static int64_t poll_bound_ms(const struct job *job)
 {
-	bool moment = job->asked.taken_up && (export_is_unwanted(job) || job_old_will_do(job));
+	bool moment = job->asked.taken_up && (export_is_unwanted(job) || job_bound_ms(job) > 0);
 	return moment ? jobs_stale_bound_ms(job->jobs) : 0;
 }
 

@@ -259,44 +259,13 @@ static void want_recipe(struct op *op, int step)
 	post(op, step);
 }
 
-/* It was paid for when it was first tried, whoever waited for its end. To be refused is no try. */
-static bool is_retry(struct tree *t, const struct recipe *export)
-{
-	struct board_failure last;
-
-	return board_failure_of(jobs_board(t->jobs), export->subject, &last) &&
-	       last.fail.err != EDQUOT;
-}
-
-/* A first export counts against the budget of who opens; who joins one that runs pays nothing, nor
- * who tries again what has failed, nor qxfs fetch. */
-static int pay(struct op *op)
-{
-	const struct recipe *export = &op->content.recipe;
-	struct tree *t = op->tree;
-	struct board_job running;
-	struct qx_fail fail;
-
-	if (export->kind == JOB_DERIVED)
-		export = export->bases[0];
-	if (export->kind != JOB_EXPORT || op->again || strcmp(op->who.program, "qxfs") == 0 ||
-	    board_job_of(jobs_board(t->jobs), export->subject, &running) || is_retry(t, export))
-		return 0;
-	struct generation *gen = cache_find(t->config.cache, export->key);
-	generation_unref(gen);
-	int r = gen ? 0 : visitor_spend(t->visitors, &op->who, sys_now_ms(), &fail);
-	if (r < 0)
-		(void)board_failed(jobs_board(t->jobs), op->content.recipe.subject, &fail);
-	return r;
-}
-
 static void want_content(struct op *op)
 {
 	content_done(&op->content);
 	op->until_s = span_until(op->row, op->arg, op->tree->zone);
 	int r = content_make(op->tree, op->row, op->arg, &op->content);
 	if (r == 0)
-		r = pay(op);
+		r = op_pay(op);
 	if (r == 0)
 		want_recipe(op, OP_WANTS_CONTENT);
 	else

@@ -38,6 +38,9 @@ struct op {
 	char of[ARG_MAX_BYTES];     /* what the wanted list belongs to */
 };
 
+/* pay.c: 0; -EDQUOT, and the reason is told; looks at the disk */
+int op_pay(struct op *op);
+
 /* doubts.c: take tree.lock */
 /* The next component, from the top, that nobody has confirmed and nobody was asked about; the
  * number of components if none is left. */
