@@ -225,12 +225,15 @@ void export_forget(struct job *job)
 	job->asked.recorded = job->asked.taken_up = job->asked.over = false;
 }
 
-/* Neither a network that is away nor a token that is refused ends it at the service. */
+/* Neither a network that is away nor a token that is refused ends it at the service, nor that it
+ * has no answer for a while. A finished file that it does not give is better made anew. */
 bool export_outlives(const struct job *job)
 {
-	bool lost = job->fail.unreachable || job->fail.http == 401;
+	int http = job->fail.http;
+	bool lost = job->fail.unreachable || http == 401;
+	bool busy = !job->asked.over && (http == 429 || http >= 500);
 
-	return job->asked.recorded && (job->jobs->stopping || lost);
+	return job->asked.recorded && (job->jobs->stopping || lost || busy);
 }
 
 int export_running(const struct jobs *j)

@@ -262,6 +262,26 @@ def test_the_next_open_takes_it_up_and_begins_none(sandbox, mounts, begun, small
     until(lambda: places(mount) == 0, 10, "its place")
 
 
+@pytest.mark.parametrize("status", [503, 429])
+def test_a_service_that_does_not_tell_for_a_while_ends_no_export(sandbox, mounts, crowds, small, until, status):
+    """Else the account runs twice as many as it may, and refuses all that are begun again."""
+    surveys = small(4)
+    mount = mounts(sandbox)
+    sandbox.hold_jobs()
+    crowd = crowds([responses(mount, survey) for survey in surveys], len(surveys))
+    until(lambda: len(records(mount)) == len(surveys), 30, "their records")
+    sandbox.fault(PROGRESS, "status", status=status)
+    assert {answer[1] for answer in crowd.answers(120)} == {errno.EIO}
+    until(lambda: not any(is_followed(mount, survey) for survey in surveys), 10, "the end of the jobs")
+    assert places(mount) == len(surveys) and len(records(mount)) == len(surveys)
+    sandbox.clear_faults()
+    sandbox.release_jobs()
+    for survey in surveys:
+        assert read_all(responses(mount, survey)) == sandbox.entry(survey)
+    assert sandbox.count(START) == len(surveys)
+    until(lambda: places(mount) == 0, 10, "their places")
+
+
 @pytest.mark.concurrency
 def test_who_opens_what_was_left_waits_for_the_network_as_anybody(sandbox, mounts, begun, small, until, pool):
     """Also if it is just being asked about for nobody, which takes a moment only."""
