@@ -42,9 +42,10 @@ def account_of(mount):
 
 
 def cached(mount):
-    """Every published or half-made thing."""
+    """Every published or half-made thing; not the record of an export that goes on at the service."""
     account = account_of(mount)
-    return [path.name for pattern in ("gen/*/*.facts", "gen/*/*.data", "draft/*") for path in account.glob(pattern)]
+    found = [path for pattern in ("gen/*/*.facts", "gen/*/*.data", "draft/*") for path in account.glob(pattern)]
+    return [path.name for path in found if path.suffix != ".job"]
 
 
 def error_lines(mount, path):
