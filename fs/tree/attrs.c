@@ -13,6 +13,7 @@
 #define COUNTS_MS 60000 /* so long the service's counts say how much there is: more may come */
 #define HEADER_ROWS 50  /* three rows, but of whole question texts */
 #define LONG_TTL_S 3600.0
+#define NAME_TTL_S 60 /* a lookup costs no request */
 #define CLOCKS_DIFFER_S 5
 #define NOW_FRESH_S 60    /* of what lies in now/, from its publication */
 #define ABSENT_FRESH_S 60 /* of a link that leads nowhere */
@@ -314,10 +315,14 @@ double node_attr_ttl(struct tree *t, const struct node *n)
 	}
 }
 
-/* The clock's second has begun already: rounded down, so that no name outlives its freshness. */
+/* The clock's second has begun already: rounded down, so that no name outlives its freshness. The
+ * kernel's clock stands still while the machine sleeps: of yesterday's names none is believed for
+ * long. */
 static double fresh_rest(const struct tree *t, const struct place *p)
 {
 	int64_t rest_s = fresh_until_s(t, p) - sys_wall_s() - 1;
+	if (rest_s > NAME_TTL_S)
+		return NAME_TTL_S;
 	return rest_s > 0 ? (double)rest_s : 0;
 }
 

@@ -1,8 +1,8 @@
 /* clock.c: preloaded into a mount that a test starts: adds the seconds that the file QXFS_CLOCK
- * holds, as text, to CLOCK_BOOTTIME, as a suspend of the machine does, and makes a bounded wait in
- * poll one of 100 ms, so that a day goes by when a test says so. The kernel's own clock stands
- * still meanwhile: a moment that a timerfd is set to is told to it in its time. Built by the test
- * that wants it. */
+ * holds, as text, to CLOCK_BOOTTIME, and if QXFS_CLOCK_WALL is set to the calendar, as a suspend of
+ * the machine does, and makes a bounded wait in poll one of 100 ms, so that a day goes by when a
+ * test says so. The kernel's own clock stands still meanwhile: a moment that a timerfd is set to is
+ * told to it in its time. Built by the test that wants it. */
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -34,6 +34,18 @@ int clock_gettime(clockid_t clock, struct timespec *ret)
 	if (clock == CLOCK_BOOTTIME)
 		ret->tv_sec += slept();
 	return r;
+}
+
+time_t time(time_t *ret)
+{
+	static time_t (*real)(time_t *);
+
+	if (!real)
+		*(void **)&real = dlsym(RTLD_NEXT, "time");
+	time_t now = real(NULL) + (getenv("QXFS_CLOCK_WALL") ? slept() : 0);
+	if (ret)
+		*ret = now;
+	return now;
 }
 
 int timerfd_settime(int fd, int flags, const struct itimerspec *when, struct itimerspec *before)

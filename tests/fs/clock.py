@@ -22,12 +22,12 @@ def needs_clock(test):
 class Clock:
     """Of the mounts that are started with env=clock.env."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, wall=False):
         library, self.file = folder / "clock.so", folder / "clock"
         subprocess.run([COMPILER, "-shared", "-fPIC", "-D_GNU_SOURCE", "-o", library,
                         pathlib.Path(__file__).with_name("clock.c"), "-ldl"], check=True)
         self.file.write_text("0")
-        self.env = {"LD_PRELOAD": str(library), "QXFS_CLOCK": str(self.file)}
+        self.env = {"LD_PRELOAD": str(library), "QXFS_CLOCK": str(self.file)} | ({"QXFS_CLOCK_WALL": "1"} if wall else {})
         self.passed = 0
 
     def go_on(self, seconds):

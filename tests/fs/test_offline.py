@@ -148,6 +148,20 @@ def clock(tmp_path):
 
 
 @needs_clock
+def test_what_was_fresh_before_the_machine_slept_is_not_served_for_long_after(sandbox, mounts, tmp_path, until):
+    """The kernel keeps a file's name for as long as it was fresh, by a clock that stands still in a suspend."""
+    clock = Clock(tmp_path, wall=True)
+    mount = mounts(sandbox, "fresh=3600", env=clock.env)
+    file = responses(mount, SURVEY)
+    old = read_all(file)
+    assert read_all(file) == old  # by the name that is kept now
+    sandbox.append(SURVEY, 1)
+    clock.go_on(NIGHT)
+    until(lambda: read_all(file) != old, 90 / SLOW, "the new version")
+    assert read_all(file) == sandbox.entry(SURVEY)
+
+
+@needs_clock
 def test_after_a_suspend_no_dead_connection_is_waited_for(sandbox, mounts, clock):
     mount = mounts(sandbox, env=clock.env)
     assert read_all(document(mount))
