@@ -456,11 +456,22 @@ void export_poll(struct job *job)
 	poll(job, poll_bound_ms(job));
 }
 
+/* How long the last one took that asked for as much: what is new comes in a moment, all of it does
+ * not. 0: not known. */
+static int64_t prior_ms(const struct job *job)
+{
+	if (!job->old || job->split)
+		return 0;
+	const struct gen_facts *last = &job->old->facts;
+	bool was_new = last->full_s && last->full_s < last->exported_s;
+	return was_new == (job->asked.what == ASKS_NEW) ? last->polled_ms : 0;
+}
+
 static void poll_later(struct job *job)
 {
 	const struct poll_state state = {
 		.elapsed_ms = sys_now_ms() - job->posted_ms,
-		.prior_ms = job->old && !job->split ? job->old->facts.polled_ms : 0,
+		.prior_ms = prior_ms(job),
 		.percent = job->percent,
 		.running = export_running(job->jobs),
 		.polls_per_minute = job->jobs->config.polls_per_minute,

@@ -211,6 +211,21 @@ def test_a_response_that_came_behind_the_count_costs_no_export(sandbox, mounts, 
     assert (data, asked) == (full(sandbox, SMALL, "responses.csv"), [])
 
 
+def test_what_is_new_is_not_waited_for_as_long_as_all_of_it_was(sandbox, mounts, refresh):
+    mount = mounts(sandbox, "fresh=1")
+    path = responses(mount, SMALL)
+    sandbox.settings(job_seconds=8.0 * SLOW, job_polls=0)
+    read_all(path)
+    sandbox.settings(job_seconds=0.0)
+    for _ in range(2):
+        sandbox.append(SMALL, 1)
+        sandbox.reset_stats()
+        begin = time.monotonic()
+        data, asked = refresh(path)
+        assert (data, asked) == (full(sandbox, SMALL, "responses.csv"), ["new"])
+        assert time.monotonic() - begin < 5 * SLOW, "all of it took longer"
+
+
 # --- what cannot be appended costs a full export, in the same open ------------------------------------------
 
 
