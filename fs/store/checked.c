@@ -18,8 +18,8 @@
 
 bool generation_is_fresh(const struct generation *g, int64_t fresh_s)
 {
-	int64_t age_s = sys_wall_s() - g->checked_s;
-	return age_s >= -CLOCKS_DIFFER_S && age_s < fresh_s && !generation_refusal(g);
+	return !generation_is_of_tomorrow(g) && sys_wall_s() - g->checked_s < fresh_s &&
+	       !generation_refusal(g);
 }
 
 bool generation_may_be_old(const struct generation *g, int64_t max_stale_s)
@@ -39,18 +39,13 @@ int generation_refusal(const struct generation *g)
 	return checked_s > 0 && checked_s <= STATUS_MAX ? (int)checked_s : 0;
 }
 
-static int set_checked(const struct cache *c, const struct generation *g, struct timespec when)
+/* With KEY_FACTS held, so that no newer facts can be overwritten by these. The mtime that it shows,
+ * *mtime_s, is written if it is another now, which is a check; NULL: it stays. */
+static int note_facts(const struct cache *c, const struct generation *g, const int64_t *mtime_s,
+                      struct timespec checked)
 {
-	const struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, when };
+	const struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, checked };
 	char path[GEN_PATH_SIZE];
-
-	return utimensat(c->gen_fd, gen_path(path, g->key_hash, "facts"), times, 0) < 0 ? -errno
-	                                                                                : 0;
-}
-
-/* With KEY_FACTS held, so that no newer facts can be overwritten by these. */
-static int renew_facts(const struct cache *c, const struct generation *g, int64_t mtime_s)
-{
 	struct facts f;
 	struct stamp stamp;
 
@@ -60,13 +55,24 @@ static int renew_facts(const struct cache *c, const struct generation *g, int64_
 
 	if (!cache_same_data(g, &f)) {
 		r = -ENOENT;
-	} else if (f.gen.mtime_s != mtime_s) {
-		f.gen.mtime_s = mtime_s;
+	} else if (mtime_s && f.gen.mtime_s != *mtime_s) {
+		f.gen.mtime_s = *mtime_s;
 		r = facts_store(c, g->key_hash, &f);
-	} else {
-		r = set_checked(c, g, (struct timespec){ .tv_nsec = UTIME_NOW });
+	} else if (utimensat(c->gen_fd, gen_path(path, g->key_hash, "facts"), times, 0) < 0) {
+		r = -errno;
 	}
 	facts_done(&f);
+	return r;
+}
+
+static int note(struct cache *c, const struct generation *g, const int64_t *mtime_s,
+                struct timespec checked)
+{
+	int lock = key_lock(c, g->key_hash, KEY_FACTS);
+	if (lock < 0)
+		return lock;
+	int r = note_facts(c, g, mtime_s, checked);
+	key_unlock(c, g->key_hash, lock);
 	return r;
 }
 
@@ -74,38 +80,11 @@ int cache_renew(struct cache *c, struct generation *g, int64_t mtime_s)
 {
 	atomic_store(&g->checked_s, sys_wall_s());
 	atomic_store(&g->mtime_s, mtime_s);
-
-	int lock = key_lock(c, g->key_hash, KEY_FACTS);
-	if (lock < 0)
-		return lock;
-	int r = renew_facts(c, g, mtime_s);
-	key_unlock(c, g->key_hash, lock);
-	return r;
-}
-
-/* With KEY_FACTS held, as above. */
-static int refuse_facts(const struct cache *c, const struct generation *g, int status)
-{
-	struct facts f;
-	struct stamp stamp;
-
-	int r = facts_load(c, g->key_hash, &f, &stamp);
-	if (r < 0)
-		return r == -EBADMSG ? -ENOENT : r;
-	r = cache_same_data(g, &f) ? set_checked(c, g, (struct timespec){ .tv_sec = status })
-	                           : -ENOENT;
-	facts_done(&f);
-	return r;
+	return note(c, g, &mtime_s, (struct timespec){ .tv_nsec = UTIME_NOW });
 }
 
 int cache_refuse(struct cache *c, struct generation *g, int status)
 {
 	atomic_store(&g->checked_s, status);
-
-	int lock = key_lock(c, g->key_hash, KEY_FACTS);
-	if (lock < 0)
-		return lock;
-	int r = refuse_facts(c, g, status);
-	key_unlock(c, g->key_hash, lock);
-	return r;
+	return note(c, g, NULL, (struct timespec){ .tv_sec = status });
 }
