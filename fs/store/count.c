@@ -1,7 +1,7 @@
 /* count.c: counts ends of rows that are in no cell, and objects that are in no string. */
 #include "count.h"
 
-#define HEADING_ROWS 3 /* API.md 3.4: tags, texts, ImportIds */
+#include "join.h"
 
 static void feed_rows(struct row_count *c, const char *bytes, size_t len)
 {

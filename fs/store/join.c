@@ -7,7 +7,6 @@
 #include <qxfs/base/sys.h>
 #include <qxfs/base/utf8.h>
 
-#define HEADING_ROWS 3 /* API.md 3.4: tags, texts, ImportIds */
 #define HEADING_MAX (4 << 20)
 
 static bool is_table(const struct join *j)

@@ -10,6 +10,8 @@
 
 #include <qxfs/base/buf.h>
 
+#define HEADING_ROWS 3 /* API.md 3.4: tags, texts, ImportIds */
+
 typedef int join_sink_fn(void *arg, const void *bytes, size_t len);
 
 struct join { /* zero-initialised but for these three */
