@@ -102,7 +102,7 @@ const char *append_hindrance(const struct append_case *c)
 int64_t append_most(const struct gen_facts *old, const struct gen_facts *now)
 {
 	if (old->rows >= 0)
-		return now->counts[AUDITABLE] + now->counts[GENERATED] - old->rows;
+		return counted_responses(now->counts) - old->rows;
 	return now->counts[AUDITABLE] - old->counts[AUDITABLE] + now->counts[GENERATED] -
 	       old->counts[GENERATED];
 }

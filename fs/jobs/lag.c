@@ -12,15 +12,18 @@
 
 #define SETTLE_S 600 /* longer than exports were seen to lag */
 
-static int64_t counted(const int64_t counts[FACTS_COUNTS])
+int64_t counted_responses(const int64_t counts[FACTS_COUNTS])
 {
-	return counts[AUDITABLE] + counts[GENERATED];
+	int64_t auditable = counts[AUDITABLE], generated = counts[GENERATED];
+	if (auditable < 0 || generated < 0)
+		return -1;
+	return auditable > INT64_MAX - generated ? INT64_MAX : auditable + generated;
 }
 
 /* Counted, and not in it. */
 static int64_t lack(const struct gen_facts *f)
 {
-	return counted(f->counts) > f->rows ? counted(f->counts) - f->rows : 0;
+	return counted_responses(f->counts) > f->rows ? counted_responses(f->counts) - f->rows : 0;
 }
 
 static bool is_settled(const struct gen_facts *f)
@@ -45,7 +48,7 @@ bool survey_is_as_in(const struct gen_facts *was, const struct survey_seen *seen
 	if (memcmp(was->counts, now.counts, sizeof(now.counts)) == 0)
 		return is_settled(was);
 	/* What has come since they were counted may be in it already. */
-	return was->rows >= 0 && was->rows == counted(now.counts) &&
+	return was->rows >= 0 && was->rows == counted_responses(now.counts) &&
 	       was->counts[DELETED] == now.counts[DELETED] &&
 	       was->counts[AUDITABLE] <= now.counts[AUDITABLE] &&
 	       was->counts[GENERATED] <= now.counts[GENERATED];

@@ -82,7 +82,7 @@ bool place_is_fresh(const struct tree *t, const struct place *p)
 		return false;
 	if (p->stale && jobs_old_may_rest(t->jobs, p->stale_ms))
 		return true;
-	return p->gen->checked_s <= now_s + 5 && now_s < fresh_until_s(t, p);
+	return !generation_is_of_tomorrow(p->gen) && now_s < fresh_until_s(t, p);
 }
 
 static int64_t place_modified_s(const struct tree *t, const struct place *p)
@@ -139,14 +139,6 @@ void place_take(struct tree *t, struct place *p, struct generation *gen, int64_t
 	p->outdated = false;
 	p->base.checked_s = 0; /* the next lookup tells */
 	folder_has_files(t, p);
-}
-
-int64_t counted_responses(const int64_t counts[FACTS_COUNTS])
-{
-	int64_t auditable = counts[0], generated = counts[1];
-	if (auditable < 0 || generated < 0)
-		return -1;
-	return auditable > INT64_MAX - generated ? INT64_MAX : auditable + generated;
 }
 
 /* What the counts say; they are the service's word, so the result may be beyond any integer. */

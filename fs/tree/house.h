@@ -167,8 +167,6 @@ bool place_is_fresh(const struct tree *t, const struct place *p);
 /* A search or a list that has found nothing. */
 bool generation_is_empty_list(const struct generation *gen);
 int64_t pending_mtime(struct tree *t, const struct place *p);
-/* Both kinds of response are exported. -1: the service did not say. */
-int64_t counted_responses(const int64_t counts[FACTS_COUNTS]);
 uint64_t pending_estimate(struct tree *t, const struct place *p);
 uint64_t row_ino(const struct tree *t, const struct node_row *row, const char *arg);
 uint64_t row_parent_ino(const struct tree *t, const struct node_row *row, const char *arg);

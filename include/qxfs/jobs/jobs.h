@@ -39,6 +39,9 @@ struct survey_seen {
  * export holds what was counted then. */
 bool survey_is_as_in(const struct gen_facts *was, const struct survey_seen *seen);
 
+/* Both kinds of response are exported. -1: the service did not say. */
+int64_t counted_responses(const int64_t counts[FACTS_COUNTS]);
+
 /* refresh=: what is fetched of a survey that has changed. */
 enum refresh_how { REFRESH_APPEND, REFRESH_FULL };
 
