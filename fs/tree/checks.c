@@ -37,7 +37,12 @@ bool folder_looks(const struct node_row *dir)
 	return folder_has_exports(dir) || dir->id == ROW_DISTRIBUTION;
 }
 
-static bool is_document(const struct node_row *row);
+/* A document, or what is made from one: an export is renewed by its counts. */
+static bool is_document(const struct node_row *row)
+{
+	return row->source.kind == SOURCE_DERIVED ? node_base(row)->source.kind != SOURCE_FORM
+	                                          : row->source.kind != SOURCE_FORM;
+}
 
 /* Looks at the disk for each file; where there is none, not again for a while: another mount's
  * first one will not be old before. */
@@ -239,13 +244,6 @@ void renew_exports(struct tree *t, const struct survey_seen *seen)
 	renew_folder(t, node_row(ROW_SURVEY), seen->id, seen);
 	renew_used(t, ROW_DATES, seen);
 	renew_used(t, ROW_WITH, seen);
-}
-
-/* A document, or what is made from one: an export is renewed by its counts. */
-static bool is_document(const struct node_row *row)
-{
-	return row->source.kind == SOURCE_DERIVED ? node_base(row)->source.kind != SOURCE_FORM
-	                                          : row->source.kind != SOURCE_FORM;
 }
 
 enum row_id folder_next_old(struct tree *t, const struct node_row *dir, const char *arg,
