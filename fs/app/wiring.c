@@ -32,7 +32,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #define TOPIC "mount"
@@ -113,14 +112,11 @@ static void share_limits(const struct wiring *w, struct parts *p)
 {
 	int fd = open_limits(w->places, account_id(p->account), dirs_state_fd(p->dirs));
 
-	if (fd < 0) {
-		log_warn(TOPIC, "the account's limits are not shared with its other mounts: %s",
-		         strerror(-fd));
-		/* What this one leaves to itself is counted all the same. */
-		fd = memfd_create("limits", MFD_CLOEXEC);
-	}
 	if (fd >= 0)
 		client_share(p->client, fd);
+	else
+		log_warn(TOPIC, "the account's limits are not shared with its other mounts: %s",
+		         strerror(-fd));
 }
 
 static int build_store(const struct wiring *w, struct parts *p, struct qx_fail *fail)
