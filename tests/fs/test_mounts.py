@@ -245,16 +245,26 @@ def moments_of(mount):
     return {int(n) for file in files for n in re.findall(rb'"exported_s":(\d+)', file.read_bytes())}
 
 
+@pytest.fixture
+def begun_again(sandbox, mounts, begun, small):
+    """begun_again(refresh=): a mount that has a survey's file, and has begun the export of the next version; the survey."""
+
+    def begin(refresh):
+        first = mounts(sandbox, f"fresh=0,refresh={refresh}", name="one")
+        (survey,) = small(1)
+        assert read_all(responses(first, survey))
+        sandbox.append(survey, 1)
+        sandbox.reset_stats()
+        begun(first, [survey])
+        return first, survey
+
+    return begin
+
+
 @pytest.mark.parametrize("refresh", ["append", "full"])
-def test_an_export_of_the_second_of_the_version_before_is_followed(sandbox, mounts, begun, small, until, refresh):
+def test_an_export_of_the_second_of_the_version_before_is_followed(sandbox, mounts, begun_again, until, refresh):
     """As when a file is read twice in a second, and the survey has changed meanwhile."""
-    options = f"fresh=0,refresh={refresh}"
-    first = mounts(sandbox, options, name="one")
-    (survey,) = small(1)
-    assert read_all(responses(first, survey))
-    sandbox.append(survey, 1)
-    sandbox.reset_stats()
-    begun(first, [survey])
+    first, survey = begun_again(refresh)
     first.kill()
     (record,) = first.cache.rglob("*.job")
     (before,) = moments_of(first)
@@ -267,15 +277,9 @@ def test_an_export_of_the_second_of_the_version_before_is_followed(sandbox, moun
 
 
 @pytest.mark.parametrize("refresh", ["append", "full"])
-def test_an_export_whose_result_is_there_is_not_followed_again(sandbox, mounts, begun, small, until, refresh):
+def test_an_export_whose_result_is_there_is_not_followed_again(sandbox, mounts, begun_again, until, refresh):
     """Its mount died between publishing it and forgetting what it waited for."""
-    options = f"fresh=0,refresh={refresh}"
-    first = mounts(sandbox, options, name="one")
-    (survey,) = small(1)
-    assert read_all(responses(first, survey))
-    sandbox.append(survey, 1)
-    sandbox.reset_stats()
-    begun(first, [survey])
+    first, survey = begun_again(refresh)
     (record,) = first.cache.rglob("*.job")
     text = record.read_text()
     sandbox.release_jobs()
@@ -283,7 +287,7 @@ def test_an_export_whose_result_is_there_is_not_followed_again(sandbox, mounts, 
     first.kill()
     record.write_text(text)
     sandbox.reset_stats()
-    mounts(sandbox, options, name="two")
+    mounts(sandbox, f"fresh=0,refresh={refresh}", name="two")
     until(lambda: not record.exists(), 20, "the end of its record")
     assert sandbox.count(PROGRESS) == sandbox.count(FILE) == sandbox.count(START) == 0
 

@@ -56,16 +56,22 @@ def test_who_waits_is_served_within_seconds_of_the_return(sandbox, mount, pool):
     assert time.monotonic() - begin < SECONDS
 
 
+def grown(sandbox, mount):
+    """A file and a folder, each with what was read of it; both have one more since."""
+    file, people_of = responses(mount, SURVEY), mount.path / "directories" / MAIN / "contacts"
+    old, names = read_all(file), sorted(os.listdir(people_of))
+    sandbox.append(SURVEY, 1)
+    sandbox.add_contact(MAIN, firstName="Late", email="late@example.com")
+    return file, old, people_of, names
+
+
 @pytest.mark.parametrize("mode", ["refuse", "hang"])
 def test_what_was_served_old_is_new_within_seconds_of_the_return(sandbox, mounts, until, mode):
     mount = mounts(sandbox, "fresh=0")
-    file, people_of = responses(mount, SURVEY), mount.path / "directories" / MAIN / "contacts"
-    old, names = read_all(file), os.listdir(people_of)
-    sandbox.append(SURVEY, 1)
-    sandbox.add_contact(MAIN, firstName="Late", email="late@example.com")
+    file, old, people_of, names = grown(sandbox, mount)
     sandbox.pause(mode)
     assert read_all(file) == old
-    assert sorted(os.listdir(people_of)) == sorted(names)
+    assert sorted(os.listdir(people_of)) == names
     sandbox.resume()
     until(lambda: read_all(file) == sandbox.entry(SURVEY), 5, "the new version")
     until(lambda: len(os.listdir(people_of)) == len(names) + 1, 5, "the new listing")
@@ -75,12 +81,9 @@ def test_what_was_served_old_is_new_within_seconds_of_the_return(sandbox, mounts
 def test_what_was_served_old_is_asked_anew_at_the_first_sign_of_the_return(sandbox, mounts, mode):
     """Else it rests for 3 s, though others are answered."""
     mount = mounts(sandbox, "fresh=0")
-    file, people_of = responses(mount, SURVEY), mount.path / "directories" / MAIN / "contacts"
-    old, names = read_all(file), os.listdir(people_of)
-    sandbox.append(SURVEY, 1)
-    sandbox.add_contact(MAIN, firstName="Late", email="late@example.com")
+    file, old, people_of, names = grown(sandbox, mount)
     sandbox.pause(mode)
-    assert sorted(os.listdir(people_of)) == sorted(names)
+    assert sorted(os.listdir(people_of)) == names
     assert read_all(file) == old
     sandbox.resume()
     assert read_all(responses(mount, OTHER)) == sandbox.entry(OTHER)
